@@ -1,0 +1,24 @@
+// Aligned memory with a cache of freed blocks, and the counters that reports and tests read.
+// Blocks are 64-byte aligned and rounded up to a size class; kernels must not read the rounding.
+// The cache is bounded (kMaxCachedBytes) and off under sanitizers, which would otherwise miss errors.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace tt {
+
+struct MemoryStats {
+  std::int64_t live_bytes = 0;    // held by arrays now
+  std::int64_t peak_bytes = 0;    // highest live_bytes since reset_peak_memory()
+  std::int64_t cached_bytes = 0;  // freed, kept for reuse
+  std::int64_t allocations = 0;   // requests served, cached or not, since the process began
+};
+
+void* allocate(std::size_t bytes);                // MemoryError as std::bad_alloc
+void deallocate(void* block, std::size_t bytes);  // bytes as given to allocate
+
+MemoryStats memory_stats();
+void reset_peak_memory();
+void empty_memory_cache();  // returns cached blocks to the system
+
+}  // namespace tt

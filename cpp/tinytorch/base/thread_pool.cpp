@@ -1,0 +1,244 @@
+#include "tinytorch/base/thread_pool.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "tinytorch/base/env.hpp"
+#include "tinytorch/base/error.hpp"
+#include "tinytorch/base/interrupt.hpp"
+
+namespace tt {
+namespace {
+
+constexpr int kMaxThreads = 256;
+// Long enough to bridge the gap between two operators, short enough not to burn a laptop's core.
+constexpr int kSpins = 2000;
+
+// CPUs granted by the container, rounded up; a large number where there is no quota.
+int cgroup_quota() {
+  std::ifstream v2("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (v2 >> quota >> period && quota != "max" && period > 0) {
+    return std::max(1, static_cast<int>((std::atof(quota.c_str()) + period - 1) / period));
+  }
+  std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+  std::ifstream v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  double q = 0;
+  if (v1_quota >> q && v1_period >> period && q > 0 && period > 0) {
+    return std::max(1, static_cast<int>((q + period - 1) / period));
+  }
+  return kMaxThreads;
+}
+
+int available_cpus() {
+  cpu_set_t mask;
+  const int affinity = sched_getaffinity(0, sizeof mask, &mask) == 0
+                           ? CPU_COUNT(&mask)
+                           : static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(std::min(affinity, cgroup_quota()), 1, kMaxThreads);
+}
+
+int default_threads() {
+  if (const auto asked = env_positive_int("TINYTORCH_NUM_THREADS")) {
+    return std::min(*asked, kMaxThreads);
+  }
+  return available_cpus();
+}
+
+void pause_cpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// One job at a time; chunks are claimed from an atomic counter.
+struct Job {
+  detail::ChunkFn fn;
+  void* context;
+  std::int64_t n, grain, chunks;
+  std::atomic<std::int64_t> next{0};
+  std::atomic<bool> stop{false};
+  std::atomic<int> active{0};  // workers inside the job
+
+  void run_chunk(std::int64_t c) { fn(context, c * grain, std::min(n, (c + 1) * grain)); }
+};
+
+thread_local bool t_inside = false;
+
+class Pool {
+ public:
+  explicit Pool(int threads) {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  }
+  ~Pool() {
+    {
+      std::lock_guard lock(mutex_);
+      quit_ = true;
+      epoch_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    for (auto& worker : workers_) worker.join();
+  }
+  // In a forked child the threads do not exist: forget them without joining.
+  void abandon() {
+    for (auto& worker : workers_) worker.detach();
+    workers_.clear();
+  }
+
+  // False where another thread's job holds the pool; the caller then works alone.
+  bool run(Job& job) {
+    std::unique_lock owner(owner_, std::try_to_lock);
+    if (!owner) return false;
+    {
+      std::lock_guard lock(mutex_);
+      job_ = &job;
+      epoch_.fetch_add(1, std::memory_order_release);
+    }
+    if (sleepers_.load(std::memory_order_acquire) > 0) wake_.notify_all();
+    caller(job);
+    {
+      std::lock_guard lock(mutex_);
+      job_ = nullptr;  // no worker can enter from here on
+    }
+    while (job.active.load(std::memory_order_acquire) != 0) pause_cpu();
+    return true;
+  }
+
+  static void caller(Job& job) {
+    for (std::int64_t c; (c = job.next.fetch_add(1)) < job.chunks;) {
+      job.run_chunk(c);
+      if (interrupt_pending()) {
+        job.stop = true;
+        return;
+      }
+    }
+  }
+
+ private:
+  void work() {
+    t_inside = true;
+    std::uint64_t seen = 0;
+    for (;;) {
+      for (int i = 0; i < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++i) pause_cpu();
+      Job* job = nullptr;
+      {
+        std::unique_lock lock(mutex_);
+        if (epoch_.load(std::memory_order_relaxed) == seen) {
+          sleepers_.fetch_add(1);
+          wake_.wait(lock, [&] { return epoch_.load(std::memory_order_relaxed) != seen; });
+          sleepers_.fetch_sub(1);
+        }
+        seen = epoch_.load(std::memory_order_relaxed);
+        if (quit_) return;
+        job = job_;
+        if (job != nullptr) job->active.fetch_add(1);
+      }
+      if (job == nullptr) continue;
+      for (std::int64_t c; !job->stop.load(std::memory_order_relaxed) &&
+                           (c = job->next.fetch_add(1)) < job->chunks;) {
+        job->run_chunk(c);
+      }
+      job->active.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  std::mutex owner_;  // held by the thread whose job is running
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<std::uint64_t> epoch_{0};
+  std::atomic<int> sleepers_{0};
+  Job* job_ = nullptr;
+  bool quit_ = false;
+  std::vector<std::thread> workers_;
+};
+
+struct State {
+  std::mutex mutex;
+  std::atomic<int> threads{0};
+  std::atomic<Pool*> pool{nullptr};
+};
+
+// Leaked on purpose: work may run until the very end of the process.
+State& state() {
+  static State* instance = [] {
+    auto* s = new State;
+    pthread_atfork([] { state().mutex.lock(); }, [] { state().mutex.unlock(); },
+                   [] {
+                     State& child = state();
+                     // The parent's workers did not come along; their Pool is left behind.
+                     child.pool.store(nullptr);
+                     child.mutex.unlock();
+                     t_inside = false;
+                   });
+    std::atexit([] {
+      State& s = state();
+      std::lock_guard lock(s.mutex);
+      delete s.pool.exchange(nullptr);
+      s.threads = 1;
+    });
+    return s;
+  }();
+  return *instance;
+}
+
+Pool* pool() {
+  State& s = state();
+  if (Pool* ready = s.pool.load(std::memory_order_acquire)) return ready;
+  std::lock_guard lock(s.mutex);
+  if (s.pool.load() == nullptr && num_threads() > 1) s.pool.store(new Pool(num_threads()));
+  return s.pool.load();
+}
+
+}  // namespace
+
+int num_threads() {
+  State& s = state();
+  int count = s.threads.load(std::memory_order_relaxed);
+  if (count == 0) {
+    count = default_threads();
+    s.threads.store(count);
+  }
+  return count;
+}
+
+void set_num_threads(int count) {
+  if (count < 1 || count > kMaxThreads) {
+    fail<ValueError>("number of threads must be between 1 and ", kMaxThreads, ", got ", count);
+  }
+  State& s = state();
+  std::lock_guard lock(s.mutex);
+  s.threads.store(count);
+  delete s.pool.exchange(nullptr);
+}
+
+void detail::parallel_for(std::int64_t n, std::int64_t grain, ChunkFn fn, void* context) {
+  if (n <= 0) return;
+  grain = std::max<std::int64_t>(grain, 1);
+  Job job{fn, context, n, grain, (n + grain - 1) / grain};
+  if (job.chunks == 1) {
+    job.run_chunk(0);
+    return;
+  }
+  if (t_inside) {  // nested: the outermost caller watches for interrupts
+    for (std::int64_t c = 0; c < job.chunks; ++c) job.run_chunk(c);
+    return;
+  }
+  t_inside = true;
+  Pool* threads = num_threads() > 1 ? pool() : nullptr;
+  if (threads == nullptr || !threads->run(job)) Pool::caller(job);
+  t_inside = false;
+  if (job.stop) throw Interrupted();
+}
+
+}  // namespace tt

@@ -1,0 +1,26 @@
+// All kernel families of one instruction set. A family is named here, in its folder, and in one
+// tt_simd_kernel line of CMakeLists.txt.
+#pragma once
+#include "tinytorch/kernels/binary/binary.hpp"
+#include "tinytorch/kernels/gemm_f32/gemm.hpp"
+#include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
+#include "tinytorch/kernels/norm/norm.hpp"
+#include "tinytorch/kernels/optim/optim.hpp"
+#include "tinytorch/kernels/reduce/reduce.hpp"
+#include "tinytorch/kernels/softmax/softmax.hpp"
+#include "tinytorch/kernels/unary/unary.hpp"
+
+namespace tt::kernels {
+
+struct Table {
+  UnaryTable unary;
+  BinaryTable binary;
+  ReduceTable reduce;
+  SoftmaxTable softmax;
+  NormTable norm;
+  GemmTable gemm_f32;
+  OptimTable optim;
+  GemmS8Table gemm_s8;
+};
+
+}  // namespace tt::kernels
