@@ -43,8 +43,8 @@ struct Interrupted : Error {
 
 // An operating-system failure; `code` is errno, so that Python picks FileNotFoundError and friends.
 struct IoError : Error {
-  IoError(int code, std::string path, const std::string& what)
-      : Error(what), code(code), path(std::move(path)) {}
+  IoError(int error_code, std::string file, const std::string& what)
+      : Error(what), code(error_code), path(std::move(file)) {}
   int code;
   std::string path;
 };

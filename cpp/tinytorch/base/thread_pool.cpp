@@ -182,10 +182,10 @@ State& state() {
                      t_inside = false;
                    });
     std::atexit([] {
-      State& s = state();
-      std::lock_guard lock(s.mutex);
-      delete s.pool.exchange(nullptr);
-      s.threads = 1;
+      State& last = state();
+      std::lock_guard lock(last.mutex);
+      delete last.pool.exchange(nullptr);
+      last.threads = 1;
     });
     return s;
   }();

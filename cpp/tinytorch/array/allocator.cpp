@@ -1,0 +1,122 @@
+#include "tinytorch/array/allocator.hpp"
+
+#include <pthread.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace tt {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kMaxCachedBytes = std::size_t{256} << 20;
+constexpr std::size_t kMaxCachedBlock = std::size_t{64} << 20;
+
+#if defined(TINYTORCH_SANITIZED)
+constexpr bool kCache = false;
+#else
+constexpr bool kCache = true;
+#endif
+
+// Four classes per power of two: at most 25 % of a block is rounding.
+std::size_t round_up(std::size_t bytes) {
+  if (bytes <= kAlignment) return kAlignment;
+  const std::size_t step = std::max(kAlignment, std::bit_ceil(bytes) / 8);
+  return (bytes + step - 1) / step * step;
+}
+std::size_t size_class(std::size_t rounded) {
+  const auto log2 = static_cast<std::size_t>(std::bit_width(rounded) - 1);
+  return log2 * 4 + ((rounded >> (log2 - 2)) & 3);
+}
+
+void* system_allocate(std::size_t rounded) {
+  void* block = std::aligned_alloc(kAlignment, rounded);
+  if (block == nullptr) throw std::bad_alloc();
+  return block;
+}
+
+class Cache {
+ public:
+  void* take(std::size_t rounded) {
+    std::lock_guard lock(mutex_);
+    auto& list = lists_[size_class(rounded)];
+    if (list.empty()) return nullptr;
+    void* block = list.back();
+    list.pop_back();
+    cached_ -= rounded;
+    return block;
+  }
+  bool give(void* block, std::size_t rounded) {
+    std::lock_guard lock(mutex_);
+    if (rounded > kMaxCachedBlock || cached_ + rounded > kMaxCachedBytes) return false;
+    lists_[size_class(rounded)].push_back(block);
+    cached_ += rounded;
+    return true;
+  }
+  std::size_t cached() {
+    std::lock_guard lock(mutex_);
+    return cached_;
+  }
+  void clear() {
+    std::lock_guard lock(mutex_);
+    for (auto& list : lists_) {
+      for (void* block : list) std::free(block);
+      list.clear();
+    }
+    cached_ = 0;
+  }
+  std::mutex& mutex() { return mutex_; }
+
+ private:
+  std::mutex mutex_;
+  std::array<std::vector<void*>, 260> lists_;
+  std::size_t cached_ = 0;
+};
+
+// Leaked: arrays held by Python objects may be freed after static destructors have run.
+Cache& cache() {
+  static Cache* instance = [] {
+    auto* made = new Cache;
+    pthread_atfork([] { cache().mutex().lock(); }, [] { cache().mutex().unlock(); },
+                   [] { cache().mutex().unlock(); });
+    return made;
+  }();
+  return *instance;
+}
+
+std::atomic<std::int64_t> g_live{0}, g_peak{0}, g_count{0};
+
+}  // namespace
+
+void* allocate(std::size_t bytes) {
+  const std::size_t rounded = round_up(bytes);
+  void* block = kCache ? cache().take(rounded) : nullptr;
+  if (block == nullptr) block = system_allocate(rounded);
+  g_count.fetch_add(1, std::memory_order_relaxed);
+  const auto size = static_cast<std::int64_t>(bytes);
+  const std::int64_t live = g_live.fetch_add(size, std::memory_order_relaxed) + size;
+  std::int64_t peak = g_peak.load(std::memory_order_relaxed);
+  while (live > peak && !g_peak.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
+  }
+  return block;
+}
+
+void deallocate(void* block, std::size_t bytes) {
+  g_live.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+  if (!kCache || !cache().give(block, round_up(bytes))) std::free(block);
+}
+
+MemoryStats memory_stats() {
+  return {g_live.load(), g_peak.load(), static_cast<std::int64_t>(cache().cached()), g_count.load()};
+}
+
+void reset_peak_memory() { g_peak.store(g_live.load()); }
+
+void empty_memory_cache() { cache().clear(); }
+
+}  // namespace tt
