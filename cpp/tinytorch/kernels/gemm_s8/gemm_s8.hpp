@@ -1,40 +1,57 @@
-// Integer matrix product C[m, n] = A[m, k] B[n, k]^T, int8 x int8 -> int32, exact.
-// B holds weights in [-127, 127] (never -128): then the AVX2 pair sum of |a| <= 128 products cannot
-// saturate, and every instruction set gives the same integers. A is any int8 in [-127, 127].
-// Packing is an ISA-specific layout made once per layer; files hold only the plain layout.
+// Integer micro-kernels: C[m, n] = A[m, k] B[n, k]^T, int8 x int8 -> int32, exact.
+//
+// B holds weights in [-127, 127], packed per instruction set (packed_s8.hpp). A holds activations in
+// [-127, 127], *encoded* in the form that the instruction set multiplies best:
+//   int8 as it is (dot products of signed bytes), uint8 = value + 128 (dot products with one
+//   unsigned operand; the 128 is taken back by the column sums of B), or int16 (pairwise products).
+// All sums are exact for k <= kMaxS8Depth, so every instruction set gives the same integers.
+// Scaling uses one multiplication after the other and an addition, never fused: the same bits
+// everywhere.
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace tt::kernels {
 
+// k * 127 * 127 stays below 2^31.
+inline constexpr std::int64_t kMaxS8Depth = 133'144;
+
+// A[rows, k] times one packed panel of B (up to nr columns).
+struct S8Panel {
+  std::int64_t rows = 0;
+  std::int64_t groups = 0;          // ceil(k / k_step)
+  const std::byte* a = nullptr;     // encoded; each row has groups * k_step values
+  std::int64_t a_row = 0;           // bytes between rows
+  const std::int8_t* b = nullptr;   // [groups][nr][k_step]
+  const std::int32_t* column_sums = nullptr;  // nr sums of B over k
+  int cols = 0;                     // columns wanted, 1..nr
+};
+
+// y = (float(acc) * row_scale[row]) * col_scale[col] + bias[col]; without bias, no addition.
+struct S8Scaling {
+  const float* row_scale = nullptr;
+  const float* col_scale = nullptr;
+  const float* bias = nullptr;
+  float* y = nullptr;
+  std::int64_t y_row = 0;
+};
+
 // The micro-kernels of one instruction set.
 struct GemmS8Table {
-  // Columns (rows of B) per packed panel, and how many k are interleaved (4 for dot products).
-  int nr, k_step;
-  // acc[rows, cols <= nr] (row stride acc_row) = A[rows, k] times one packed panel. k is padded to
-  // a multiple of k_step in the panel; A rows need only k readable values.
-  void (*panel)(std::int64_t rows, std::int64_t k, const std::int8_t* a, std::int64_t a_row,
-                const std::int8_t* packed, const std::int32_t* column_sums, std::int32_t* acc,
-                std::int64_t acc_row, int cols);
-  // max |x| of a row, and its symmetric quantization q = clamp(round_to_even(x / scale), -127, 127).
-  float (*abs_max)(const float* x, std::size_t n);
-  void (*quantize)(const float* x, std::int8_t* q, std::size_t n, float inverse_scale);
+  int nr;          // columns per packed panel
+  int k_step;      // consecutive k interleaved in a panel
+  int mr;          // rows computed together: blocks of rows are best multiples of it
+  int code_bytes;  // size of an encoded activation, 1 or 2
+  int zero_code;   // the encoded 0
+
+  void (*multiply)(const S8Panel& p, std::int32_t* acc, std::int64_t acc_row);
+  void (*multiply_scaled)(const S8Panel& p, const S8Scaling& s);
+
+  // Largest |x| as the bits of that float; above 0x7f800000 where x holds a NaN. n = 0 gives 0.
+  std::uint32_t (*abs_max_bits)(const float* x, std::size_t n);
+  // codes[i] = encode(clamp(round_half_even(x[i] * inverse_scale), -127, 127)).
+  void (*quantize)(const float* x, void* codes, std::size_t n, float inverse_scale);
+  void (*encode)(const std::int8_t* q, void* codes, std::size_t n);
 };
-
-struct PackedS8 {
-  std::int64_t n = 0, k = 0;
-  int nr = 0, k_step = 0;
-  std::vector<std::int8_t> panels;
-  std::vector<std::int32_t> column_sums;  // sum over k of each row of B
-};
-
-PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k);  // for active()
-
-// y[m, n] = (x quantized per row) B^T * scale_x[row] * scale_w[n] + bias[n]; bias may be null.
-// Parallel over columns and rows. Same bits on every ISA and for any thread count.
-void linear_s8(const float* x, std::int64_t m, std::int64_t x_row, const PackedS8& b,
-               const float* scale_w, const float* bias, float* y, std::int64_t y_row);
 
 }  // namespace tt::kernels

@@ -1,0 +1,138 @@
+// One struct `Dot` per instruction set: how a few rows of encoded activations meet a few columns of
+// packed int8 weights. Intrinsics, because xsimd has no word for these products.
+//   Code          encoded activation     kZero   its code for 0
+//   kStep         k per dot product      kVectors  vectors of W columns per panel    kRows  rows
+//   broadcast(p)  kStep codes of one row, repeated for every column
+//   load(p)       kStep weights of each of W columns
+//   dot(acc, a, b)  acc[column] += sum over kStep of a b. Acc is the bare register: GCC keeps arrays of
+//                   xsimd's class in memory.
+#pragma once
+#include "tinytorch/kernels/simd.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#else
+#include <arm_neon.h>
+#endif
+
+namespace tt::kernels::TT_ISA {
+
+// GCC's name for a 4-byte (2-byte) value of any type, so that codes can be read in groups.
+template <class T>
+inline T read_as(const void* p) {
+  T value;
+  __builtin_memcpy(&value, p, sizeof value);
+  return value;
+}
+
+#if defined(TT_ISA_avx512_vnni)
+
+struct Dot {
+  using Code = std::uint8_t;
+  static constexpr int kZero = 128, kStep = 4, kVectors = 4, kRows = 6;
+  using Acc = __m512i;
+  using Rhs = __m512i;
+  static __m512i broadcast(const Code* p) { return _mm512_set1_epi32(read_as<int>(p)); }
+  static Rhs load(const std::int8_t* p) { return _mm512_loadu_si512(p); }
+  static Acc dot(Acc acc, __m512i a, Rhs b) { return _mm512_dpbusd_epi32(acc, a, b); }
+};
+
+#elif defined(TT_ISA_avx512)
+
+struct Dot {
+  using Code = std::int16_t;
+  static constexpr int kZero = 0, kStep = 2, kVectors = 4, kRows = 6;
+  using Acc = __m512i;
+  using Rhs = __m512i;
+  static __m512i broadcast(const Code* p) { return _mm512_set1_epi32(read_as<int>(p)); }
+  static Rhs load(const std::int8_t* p) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static Acc dot(Acc acc, __m512i a, Rhs b) {
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b));
+  }
+};
+
+#elif defined(TT_ISA_avx_vnni)
+
+struct Dot {
+  using Code = std::uint8_t;
+  static constexpr int kZero = 128, kStep = 4, kVectors = 2, kRows = 6;
+  using Acc = __m256i;
+  using Rhs = __m256i;
+  static __m256i broadcast(const Code* p) { return _mm256_set1_epi32(read_as<int>(p)); }
+  static Rhs load(const std::int8_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static Acc dot(Acc acc, __m256i a, Rhs b) { return _mm256_dpbusd_avx_epi32(acc, a, b); }
+};
+
+#elif defined(TT_ISA_avx2)
+
+// Pairs of 16-bit products: as many instructions per product as maddubs with its sign repair, but
+// nothing can saturate.
+struct Dot {
+  using Code = std::int16_t;
+  static constexpr int kZero = 0, kStep = 2, kVectors = 2, kRows = 4;
+  using Acc = __m256i;
+  using Rhs = __m256i;
+  static __m256i broadcast(const Code* p) { return _mm256_set1_epi32(read_as<int>(p)); }
+  static Rhs load(const std::int8_t* p) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static Acc dot(Acc acc, __m256i a, Rhs b) {
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b));
+  }
+};
+
+#elif defined(__x86_64__)
+
+struct Dot {
+  using Code = std::int16_t;
+  static constexpr int kZero = 0, kStep = 2, kVectors = 2, kRows = 4;
+  using Acc = __m128i;
+  using Rhs = __m128i;
+  static __m128i broadcast(const Code* p) { return _mm_set1_epi32(read_as<int>(p)); }
+  static Rhs load(const std::int8_t* p) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    return _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
+  }
+  static Acc dot(Acc acc, __m128i a, Rhs b) {
+    return _mm_add_epi32(acc, _mm_madd_epi16(a, b));
+  }
+};
+
+#elif defined(TT_ISA_neon_dot)
+
+struct Dot {
+  using Code = std::int8_t;
+  static constexpr int kZero = 0, kStep = 4, kVectors = 4, kRows = 4;
+  using Acc = int32x4_t;
+  using Rhs = int8x16_t;
+  static int8x16_t broadcast(const Code* p) {
+    return vreinterpretq_s8_s32(vdupq_n_s32(read_as<int>(p)));
+  }
+  static Rhs load(const std::int8_t* p) { return vld1q_s8(p); }
+  static Acc dot(Acc acc, int8x16_t a, Rhs b) { return vdotq_s32(acc, a, b); }
+};
+
+#else
+
+struct Dot {
+  using Code = std::int16_t;
+  static constexpr int kZero = 0, kStep = 1, kVectors = 4, kRows = 4;
+  using Acc = int32x4_t;
+  using Rhs = int16x4_t;
+  static int16x4_t broadcast(const Code* p) { return vdup_n_s16(*p); }
+  static Rhs load(const std::int8_t* p) {
+    const int four = read_as<int>(p);
+    return vget_low_s16(vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four))));
+  }
+  static Acc dot(Acc acc, int16x4_t a, Rhs b) { return vmlal_s16(acc, a, b); }
+};
+
+#endif
+
+inline constexpr int kPanel = Dot::kVectors * static_cast<int>(W);  // columns per panel
+
+}  // namespace tt::kernels::TT_ISA
