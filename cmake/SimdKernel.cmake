@@ -28,7 +28,6 @@ else()
 endif()
 
 set(TT_FILL_LIST "${CMAKE_CURRENT_BINARY_DIR}/generated/tinytorch_kernel_fills.inc")
-set(TT_FILL_LINES "" CACHE INTERNAL "")
 
 function(tt_simd_kernel family)
   cmake_parse_arguments(ARG "" "" "ISAS" ${ARGN})
@@ -42,16 +41,18 @@ function(tt_simd_kernel family)
     endif()
     set(target tt_kernel_${family}_${isa})
     add_library(${target} OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/cpp/tinytorch/kernels/${family}/${family}.simd.cpp)
+    target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/cpp)
     target_link_libraries(${target} PRIVATE tt_flags tt_xsimd)
     target_compile_definitions(${target} PRIVATE TT_ISA=isa_${isa} TT_ISA_${isa}=1)
     # GCC 12 takes its own _mm512_undefined_ps for a mistake of ours.
     target_compile_options(${target} PRIVATE ${TT_FLAGS_${isa}} -O3
                            $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_sources(tt_kernels PRIVATE $<TARGET_OBJECTS:${target}>)
-    set(TT_FILL_LINES "${TT_FILL_LINES}TT_FILL(${family}, ${isa})\n" CACHE INTERNAL "")
+    set_property(GLOBAL APPEND_STRING PROPERTY TT_FILL_LINES "TT_FILL(${family}, ${isa})\n")
   endforeach()
 endfunction()
 
 function(tt_write_kernel_list)
-  file(CONFIGURE OUTPUT "${TT_FILL_LIST}" CONTENT "${TT_FILL_LINES}" @ONLY)
+  get_property(lines GLOBAL PROPERTY TT_FILL_LINES)
+  file(CONFIGURE OUTPUT "${TT_FILL_LIST}" CONTENT "${lines}" @ONLY)
 endfunction()
