@@ -25,6 +25,15 @@ inline T read_as(const void* p) {
   return value;
 }
 
+// acc += dot products of unsigned a and signed b. Spelled out for GCC, which (12) copies and spills
+// the accumulators of its own intrinsic around every use.
+#if defined(__GNUC__) && !defined(__clang__)
+#define TT_DPBUSD(prefix, acc, a, b, intrinsic) \
+  __asm__(prefix "vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b))
+#else
+#define TT_DPBUSD(prefix, acc, a, b, intrinsic) acc = intrinsic(acc, a, b)
+#endif
+
 #if defined(TT_ISA_avx512_vnni)
 
 struct Dot {
@@ -34,7 +43,10 @@ struct Dot {
   using Rhs = __m512i;
   static __m512i broadcast(const Code* p) { return _mm512_set1_epi32(read_as<int>(p)); }
   static Rhs load(const std::int8_t* p) { return _mm512_loadu_si512(p); }
-  static Acc dot(Acc acc, __m512i a, Rhs b) { return _mm512_dpbusd_epi32(acc, a, b); }
+  static Acc dot(Acc acc, __m512i a, Rhs b) {
+    TT_DPBUSD("", acc, a, b, _mm512_dpbusd_epi32);
+    return acc;
+  }
 };
 
 #elif defined(TT_ISA_avx512)
@@ -64,7 +76,10 @@ struct Dot {
   static Rhs load(const std::int8_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   }
-  static Acc dot(Acc acc, __m256i a, Rhs b) { return _mm256_dpbusd_avx_epi32(acc, a, b); }
+  static Acc dot(Acc acc, __m256i a, Rhs b) {
+    TT_DPBUSD("%{vex%} ", acc, a, b, _mm256_dpbusd_avx_epi32);
+    return acc;
+  }
 };
 
 #elif defined(TT_ISA_avx2)
@@ -135,4 +150,5 @@ struct Dot {
 
 inline constexpr int kPanel = Dot::kVectors * static_cast<int>(W);  // columns per panel
 
+#undef TT_DPBUSD
 }  // namespace tt::kernels::TT_ISA

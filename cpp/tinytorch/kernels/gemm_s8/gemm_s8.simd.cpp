@@ -8,63 +8,82 @@ namespace {
 
 using Code = Dot::Code;
 
-// One group of k: sum[row][vector] += A[row, group] B[group, vector].
-template <int Rows>
-inline void step(const S8Panel& p, const std::byte* a, std::int64_t group,
-                 Dot::Acc (&sum)[Rows][Dot::kVectors]) {
-  const std::int8_t* b = p.b + group * (kPanel * Dot::kStep);
-  Dot::Rhs columns[Dot::kVectors];
-  for (int v = 0; v < Dot::kVectors; ++v) {
-    columns[v] = Dot::load(b + v * static_cast<int>(W) * Dot::kStep);
-  }
-  for (int r = 0; r < Rows; ++r) {
-    const auto row = Dot::broadcast(reinterpret_cast<const Code*>(a + r * p.a_row) +
-                                    group * Dot::kStep);
-    for (int v = 0; v < Dot::kVectors; ++v) sum[r][v] = Dot::dot(sum[r][v], row, columns[v]);
+template <int N>
+struct Constant {
+  static constexpr int value = N;
+};
+
+// f(0), f(1), ..., f(N - 1) with constant arguments: arrays indexed by them stay in registers.
+template <int N, class Fn>
+[[gnu::always_inline]] inline void unrolled(const Fn& f) {
+  if constexpr (N > 0) {
+    unrolled<N - 1>(f);
+    f(Constant<N - 1>{});
   }
 }
 
-// acc = rows [0, Rows) of A times the panel. With one or two rows there are too few independent
-// sums to hide the latency of a dot product, so even and odd groups are summed apart.
 template <int Rows>
-inline void accumulate(const S8Panel& p, const std::byte* a, I32 (&acc)[Rows][Dot::kVectors]) {
-  constexpr bool kTwoWays = Rows <= 2;
-  Dot::Acc even[Rows][Dot::kVectors], odd[Rows][Dot::kVectors];
-  for (int r = 0; r < Rows; ++r) {
-    for (int v = 0; v < Dot::kVectors; ++v) even[r][v] = odd[r][v] = I32(0);
+struct Sums {
+  Dot::Acc at[Rows][Dot::kVectors];
+
+  [[gnu::always_inline]] void clear() {
+    unrolled<Rows * Dot::kVectors>([&](auto i) {
+      at[i.value / Dot::kVectors][i.value % Dot::kVectors] = I32(0);
+    });
   }
+  // One group of k: at[row][vector] += A[row, group] B[group, vector].
+  [[gnu::always_inline]] void add(const S8Panel& p, const std::byte* a, std::int64_t group) {
+    const std::int8_t* b = p.b + group * (kPanel * Dot::kStep);
+    Dot::Rhs columns[Dot::kVectors];
+    unrolled<Dot::kVectors>([&](auto v) {
+      columns[v.value] = Dot::load(b + v.value * static_cast<int>(W) * Dot::kStep);
+    });
+    unrolled<Rows>([&](auto r) {
+      const auto* codes = reinterpret_cast<const Code*>(a + r.value * p.a_row);
+      const auto row = Dot::broadcast(codes + group * Dot::kStep);
+      unrolled<Dot::kVectors>([&](auto v) {
+        at[r.value][v.value] = Dot::dot(at[r.value][v.value], row, columns[v.value]);
+      });
+    });
+  }
+};
+
+// Rows [0, Rows) of A times the panel, handed to done(row, vector, sums). With one or two rows there
+// are too few independent sums to hide the latency of a dot product: even and odd groups apart.
+template <int Rows, class Done>
+[[gnu::always_inline]] inline void product(const S8Panel& p, const std::byte* a, const Done& done) {
+  constexpr bool kTwoWays = Rows <= 2;
+  Sums<Rows> even, odd;
+  even.clear();
   std::int64_t group = 0;
   if constexpr (kTwoWays) {
+    odd.clear();
     for (; group + 2 <= p.groups; group += 2) {
-      step(p, a, group, even);
-      step(p, a, group + 1, odd);
+      even.add(p, a, group);
+      odd.add(p, a, group + 1);
     }
   }
-  for (; group < p.groups; ++group) step(p, a, group, even);
-  for (int v = 0; v < Dot::kVectors; ++v) {
+  for (; group < p.groups; ++group) even.add(p, a, group);
+  unrolled<Dot::kVectors>([&](auto v) {
     // Takes back the encoding's offset: sum (a + zero) b - zero * sum b.
     I32 offset(0);
     if constexpr (Dot::kZero != 0) {
-      offset = I32::load_unaligned(p.column_sums + v * static_cast<int>(W)) * I32(-Dot::kZero);
+      offset = I32::load_unaligned(p.column_sums + v.value * static_cast<int>(W)) * I32(-Dot::kZero);
     }
-    for (int r = 0; r < Rows; ++r) {
-      acc[r][v] = I32(even[r][v]) + offset;
-      if constexpr (kTwoWays) acc[r][v] = acc[r][v] + I32(odd[r][v]);
-    }
-  }
+    unrolled<Rows>([&](auto r) {
+      I32 sum = I32(even.at[r.value][v.value]) + offset;
+      if constexpr (kTwoWays) sum = sum + I32(odd.at[r.value][v.value]);
+      done(r.value, v.value * static_cast<int>(W), sum);
+    });
+  });
 }
 
 struct StoreSums {
   std::int32_t* acc;
   std::int64_t acc_row;
 
-  template <int Rows>
-  void whole(std::int64_t row, I32 (&sums)[Rows][Dot::kVectors]) const {
-    for (int r = 0; r < Rows; ++r) {
-      for (int v = 0; v < Dot::kVectors; ++v) {
-        sums[r][v].store_unaligned(acc + (row + r) * acc_row + v * static_cast<int>(W));
-      }
-    }
+  void vector(std::int64_t row, int col, I32 sums) const {
+    sums.store_unaligned(acc + row * acc_row + col);
   }
   void one(std::int64_t row, int col, std::int32_t sum) const { acc[row * acc_row + col] = sum; }
 };
@@ -72,18 +91,10 @@ struct StoreSums {
 struct StoreScaled {
   S8Scaling s;
 
-  template <int Rows>
-  void whole(std::int64_t row, I32 (&sums)[Rows][Dot::kVectors]) const {
-    for (int v = 0; v < Dot::kVectors; ++v) {
-      const int col = v * static_cast<int>(W);
-      const F32 scale = load(s.col_scale + col);
-      const F32 bias = s.bias ? load(s.bias + col) : F32(0.0f);
-      for (int r = 0; r < Rows; ++r) {
-        F32 y = xsimd::to_float(sums[r][v]) * F32(s.row_scale[row + r]) * scale;
-        if (s.bias) y = y + bias;
-        store(s.y + (row + r) * s.y_row + col, y);
-      }
-    }
+  void vector(std::int64_t row, int col, I32 sums) const {
+    F32 y = xsimd::to_float(sums) * F32(s.row_scale[row]) * load(s.col_scale + col);
+    if (s.bias) y = y + load(s.bias + col);
+    store(s.y + row * s.y_row + col, y);
   }
   void one(std::int64_t row, int col, std::int32_t sum) const {
     float y = static_cast<float>(sum) * s.row_scale[row] * s.col_scale[col];
@@ -92,19 +103,25 @@ struct StoreScaled {
   }
 };
 
+// Out of line: the last, narrower panel is not worth code in every block.
+template <class Store>
+[[gnu::noinline]] void store_partial(const std::int32_t* tile, std::int64_t row, int rows, int cols,
+                                     const Store& out) {
+  for (int r = 0; r < rows; ++r) {
+    for (int c = 0; c < cols; ++c) out.one(row + r, c, tile[r * kPanel + c]);
+  }
+}
+
 template <int Rows, class Store>
 inline void block(const S8Panel& p, std::int64_t row, const Store& out) {
-  I32 sums[Rows][Dot::kVectors];
-  accumulate<Rows>(p, p.a + row * p.a_row, sums);
+  const std::byte* a = p.a + row * p.a_row;
   if (p.cols == kPanel) {
-    out.template whole<Rows>(row, sums);
+    product<Rows>(p, a, [&](int r, int col, I32 sums) { out.vector(row + r, col, sums); });
     return;
   }
-  for (int r = 0; r < Rows; ++r) {
-    alignas(64) std::int32_t line[kPanel];
-    for (int v = 0; v < Dot::kVectors; ++v) sums[r][v].store_aligned(line + v * static_cast<int>(W));
-    for (int c = 0; c < p.cols; ++c) out.one(row + r, c, line[c]);
-  }
+  alignas(64) std::int32_t tile[Rows * kPanel];
+  product<Rows>(p, a, [&](int r, int col, I32 sums) { sums.store_aligned(tile + r * kPanel + col); });
+  store_partial(tile, row, Rows, p.cols, out);
 }
 
 // The rows left over after whole blocks: fewer than Rows of them.
