@@ -1,0 +1,126 @@
+// A Node is one operation in the graph: it turns the gradient of its result into gradients of its
+// inputs. Rules are written as lambdas passed to `attach` (functions are in autograd/<family>.cpp).
+#pragma once
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tinytorch/autograd/tensor.hpp"
+
+namespace tt::autograd {
+
+using Edges = std::vector<std::shared_ptr<GradMeta>>;  // null: that input needs no gradient
+
+// Where a rule puts its results. Broadcasting need not be undone: the engine does.
+class Grads {
+ public:
+  explicit Grads(const Edges& edges) : edges_(edges), values_(edges.size()) {}
+  bool want(std::size_t i) const { return edges_[i] != nullptr && edges_[i]->requires_grad; }
+  void set(std::size_t i, Array g) { values_[i] = std::move(g); }
+  Array& operator[](std::size_t i) { return values_[i]; }
+  std::size_t size() const { return values_.size(); }
+
+ private:
+  const Edges& edges_;
+  std::vector<Array> values_;
+};
+
+class Node {
+ public:
+  virtual ~Node() = default;
+  virtual std::string name() const = 0;  // "MulBackward"
+  virtual void backward(const Array& dy, Grads& grads) = 0;
+  // Inputs as of now. A node defined in Python works them out when asked.
+  virtual const Edges& edges() { return edges_; }
+  virtual void release() { edges_.clear(); }  // lets the graph go
+
+  const Shape& output_shape() const { return output_shape_; }
+
+ protected:
+  [[noreturn]] static void freed();
+  friend struct Attach;
+  Edges edges_;
+  Shape output_shape_;
+};
+
+// An array kept for the backward pass, with a check that nobody changed it in place meanwhile.
+class Saved {
+ public:
+  Saved() = default;
+  explicit Saved(const Array& array)
+      : array_(array), version_(array.defined() ? array.storage()->version() : 0) {}
+  const Array& get() const {
+    if (array_.defined() && array_.storage()->version() != version_) changed();
+    return array_;
+  }
+
+ private:
+  [[noreturn]] static void changed();
+  Array array_;
+  std::uint32_t version_ = 0;
+};
+
+// Recording is on by default, per thread.
+bool grad_enabled();
+void set_grad_enabled(bool enabled);
+class NoGrad {
+ public:
+  NoGrad() : before_(grad_enabled()) { set_grad_enabled(false); }
+  ~NoGrad() { set_grad_enabled(before_); }
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
+template <class... Tensors>
+bool tracked(const Tensors&... inputs) {
+  return grad_enabled() && ((inputs.defined() && inputs.requires_grad()) || ...);
+}
+
+struct Attach {
+  static void link(Node& node, Tensor& out, const Tensor* const* inputs, std::size_t count);
+};
+
+template <class Rule>
+class RuleNode final : public Node {
+ public:
+  RuleNode(const char* name, Rule rule) : name_(name), rule_(std::move(rule)) {}
+  std::string name() const override { return name_; }
+  void backward(const Array& dy, Grads& grads) override {
+    if (!rule_) freed();
+    (*rule_)(dy, grads);
+  }
+  void release() override {
+    rule_.reset();
+    Node::release();
+  }
+
+ private:
+  const char* name_;
+  std::optional<Rule> rule_;
+};
+
+// Makes `out` the result of an operation with this gradient rule: rule(dy, grads).
+template <class Rule>
+Tensor attach(Tensor out, const char* name, std::initializer_list<const Tensor*> inputs, Rule rule) {
+  auto node = std::make_shared<RuleNode<Rule>>(name, std::move(rule));
+  Attach::link(*node, out, inputs.begin(), inputs.size());
+  out.meta()->grad_fn = std::move(node);
+  return out;
+}
+template <class Rule>
+Tensor attach(Tensor out, const char* name, const std::vector<Tensor>& inputs, Rule rule) {
+  std::vector<const Tensor*> pointers;
+  for (const Tensor& t : inputs) pointers.push_back(&t);
+  auto node = std::make_shared<RuleNode<Rule>>(name, std::move(rule));
+  Attach::link(*node, out, pointers.data(), pointers.size());
+  out.meta()->grad_fn = std::move(node);
+  return out;
+}
+
+}  // namespace tt::autograd

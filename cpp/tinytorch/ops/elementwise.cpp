@@ -1,0 +1,218 @@
+#include "tinytorch/ops/elementwise.hpp"
+
+#include "tinytorch/array/iterate.hpp"
+#include "tinytorch/kernels/binary/reference.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/unary/reference.hpp"
+
+namespace tt::ops {
+namespace {
+
+constexpr index_t kUnaryGrain = 8192;  // transcendental functions: some ten cycles an element
+
+std::size_t count(index_t n) { return static_cast<std::size_t>(n); }
+
+// The operand as rows of step 0 or 1, which is what the kernels take.
+Array unit_steps(const Array& x, const Shape& shape) {
+  const Array wide = x.expand(shape);
+  for (int d = shape.size() - 1; d >= 0; --d) {
+    if (shape[d] == 1) continue;
+    const index_t step = wide.strides()[d];
+    return step == 0 || step == 1 ? wide : x.contiguous().expand(shape);
+  }
+  return wide;
+}
+
+// run(pa, sa, pb, sb, py, n) for each row of the broadcast operands.
+template <class In, class Out, class Run>
+void binary_rows(const Array& a, const Array& b, const Array& y, Run run) {
+  const Array wa = unit_steps(a, y.shape()), wb = unit_steps(b, y.shape());
+  const In* pa = wa.data<In>();
+  const In* pb = wb.data<In>();
+  Out* py = y.data<Out>();
+  const auto loop = make_loop<3>(y.shape(), {&wa.strides(), &wb.strides(), &y.strides()});
+  for_each_row(loop, [=](const auto& offset, const auto& step, index_t n) {
+    run(pa + offset[0], count(step[0]), pb + offset[1], count(step[1]), py + offset[2], count(n));
+  });
+}
+
+std::int64_t integer_power(std::int64_t base, std::int64_t exponent) {
+  if (exponent < 0) return base == 1 ? 1 : (base == -1 ? (exponent % 2 == 0 ? 1 : -1) : 0);
+  std::uint64_t result = 1, b = static_cast<std::uint64_t>(base);
+  for (std::int64_t e = exponent; e > 0; e >>= 1, b *= b) {
+    if (e & 1) result *= b;
+  }
+  return static_cast<std::int64_t>(result);
+}
+
+// Wraps around like NumPy: unsigned arithmetic has no overflow to be undefined.
+std::int64_t integer_value(Binary f, std::int64_t a, std::int64_t b) {
+  const auto ua = static_cast<std::uint64_t>(a), ub = static_cast<std::uint64_t>(b);
+  switch (f) {
+    case Binary::add: return static_cast<std::int64_t>(ua + ub);
+    case Binary::sub: return static_cast<std::int64_t>(ua - ub);
+    case Binary::mul: return static_cast<std::int64_t>(ua * ub);
+    case Binary::maximum: return a > b ? a : b;
+    case Binary::minimum: return a < b ? a : b;
+    default: return integer_power(a, b);
+  }
+}
+
+Array integer_binary(Binary f, const Array& a, const Array& b, DType result) {
+  const Array y = Array::empty(broadcast_shapes(a.shape(), b.shape()), DType::i64);
+  using T = std::int64_t;
+  binary_rows<T, T>(a.astype(DType::i64), b.astype(DType::i64), y,
+                    [f](const T* pa, std::size_t sa, const T* pb, std::size_t sb, T* py,
+                        std::size_t n) {
+                      for (std::size_t i = 0; i < n; ++i) {
+                        py[i] = integer_value(f, pa[i * sa], pb[i * sb]);
+                      }
+                    });
+  return y.astype(result == DType::boolean ? DType::i64 : result);
+}
+
+Array integer_compare(Compare f, const Array& a, const Array& b) {
+  const Array y = Array::empty(broadcast_shapes(a.shape(), b.shape()), DType::boolean);
+  using T = std::int64_t;
+  binary_rows<T, std::uint8_t>(
+      a.astype(DType::i64), b.astype(DType::i64), y,
+      [f](const T* pa, std::size_t sa, const T* pb, std::size_t sb, std::uint8_t* py,
+          std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i) {
+          const T u = pa[i * sa], v = pb[i * sb];
+          const bool truth[] = {u == v, u != v, u < v, u <= v, u > v, u >= v};
+          py[i] = truth[static_cast<int>(f)];
+        }
+      });
+  return y;
+}
+
+// The float type that two operands compute in: float64 if either is, else float32.
+DType compute_type(const Array& a, const Array& b) {
+  return a.dtype() == DType::f64 || b.dtype() == DType::f64 ? DType::f64 : DType::f32;
+}
+
+}  // namespace
+
+Array to_compute(const Array& x) {
+  return x.dtype() == DType::f64 ? x : x.astype(DType::f32);
+}
+
+Array unary(Unary f, const Array& x, double a) {
+  const Array in = to_compute(x).contiguous();
+  const Array out = Array::empty(in.shape(), in.dtype());
+  if (in.dtype() == DType::f64) {
+    kernels::reference::unary_forward(f, in.data<double>(), out.data<double>(), count(in.size()), a);
+    return out;
+  }
+  const auto kernel = kernels::active().unary.forward[static_cast<int>(f)];
+  const float* px = in.data<float>();
+  float* py = out.data<float>();
+  parallel_for(in.size(), kUnaryGrain, [=](index_t begin, index_t end) {
+    kernel(px + begin, py + begin, count(end - begin), static_cast<float>(a));
+  });
+  return is_half(x.dtype()) ? out.astype(x.dtype()) : out;
+}
+
+Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
+  const Array s = to_compute(saved).contiguous();
+  const Array g = dy.astype(s.dtype()).contiguous();
+  const Array out = Array::empty(s.shape(), s.dtype());
+  if (s.dtype() == DType::f64) {
+    kernels::reference::unary_backward(f, g.data<double>(), s.data<double>(), out.data<double>(),
+                                       count(s.size()), a);
+    return out;
+  }
+  const auto kernel = kernels::active().unary.backward[static_cast<int>(f)];
+  const float* pg = g.data<float>();
+  const float* ps = s.data<float>();
+  float* po = out.data<float>();
+  parallel_for(s.size(), kUnaryGrain, [=](index_t begin, index_t end) {
+    kernel(pg + begin, ps + begin, po + begin, count(end - begin), static_cast<float>(a));
+  });
+  return out;
+}
+
+Array binary(Binary f, const Array& a, const Array& b) {
+  const DType result = promote(a.dtype(), b.dtype());
+  if (!is_float(result) && f != Binary::div) return integer_binary(f, a, b, result);
+  const DType type = compute_type(a, b);
+  const Array x = a.astype(type), y = b.astype(type);
+  const Array out = Array::empty(broadcast_shapes(a.shape(), b.shape()), type);
+  if (type == DType::f64) {
+    binary_rows<double, double>(
+        x, y, out, [f](const double* pa, std::size_t sa, const double* pb, std::size_t sb,
+                       double* py, std::size_t n) {
+          kernels::reference::binary(f, pa, sa, pb, sb, py, n);
+        });
+    return out;
+  }
+  binary_rows<float, float>(x, y, out, kernels::active().binary.arithmetic[static_cast<int>(f)]);
+  return is_half(result) ? out.astype(result) : out;
+}
+
+Array compare(Compare f, const Array& a, const Array& b) {
+  if (!is_float(a.dtype()) && !is_float(b.dtype())) return integer_compare(f, a, b);
+  const DType type = compute_type(a, b);
+  const Array x = a.astype(type), y = b.astype(type);
+  const Array out = Array::empty(broadcast_shapes(a.shape(), b.shape()), DType::boolean);
+  if (type == DType::f64) {
+    binary_rows<double, std::uint8_t>(
+        x, y, out, [f](const double* pa, std::size_t sa, const double* pb, std::size_t sb,
+                       std::uint8_t* py, std::size_t n) {
+          kernels::reference::compare(f, pa, sa, pb, sb, py, n);
+        });
+    return out;
+  }
+  binary_rows<float, std::uint8_t>(x, y, out,
+                                   kernels::active().binary.compare[static_cast<int>(f)]);
+  return out;
+}
+
+Array mul(const Array& a, double b) { return mul(a, Array::scalar(b, to_compute(a).dtype())); }
+Array add(const Array& a, double b) { return add(a, Array::scalar(b, to_compute(a).dtype())); }
+
+Array where(const Array& condition, const Array& a, const Array& b) {
+  const DType type = promote(a.dtype(), b.dtype());
+  const Shape shape =
+      broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
+  const Array c = condition.astype(DType::boolean).expand(shape);
+  const Array x = a.astype(type).expand(shape), y = b.astype(type).expand(shape);
+  const Array out = Array::empty(shape, type);
+  visit_dtype(type, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const bool* pc = c.data<bool>();
+    const T* px = x.data<T>();
+    const T* py = y.data<T>();
+    T* po = out.data<T>();
+    const auto loop =
+        make_loop<4>(shape, {&c.strides(), &x.strides(), &y.strides(), &out.strides()});
+    for_each_row(loop, [=](const auto& o, const auto& s, index_t n) {
+      for (index_t i = 0; i < n; ++i) {
+        po[o[3] + i * s[3]] = pc[o[0] + i * s[0]] ? px[o[1] + i * s[1]] : py[o[2] + i * s[2]];
+      }
+    });
+  });
+  return out;
+}
+
+Array clip(const Array& x, std::optional<double> low, std::optional<double> high) {
+  Array out = to_compute(x);
+  if (low) out = binary(Binary::maximum, out, Array::scalar(*low, out.dtype()));
+  if (high) out = binary(Binary::minimum, out, Array::scalar(*high, out.dtype()));
+  return out;
+}
+
+void add_in_place(const Array& target, const Array& other) {
+  const Array addend = other.astype(target.dtype());
+  addend.expand(target.shape());  // ShapeError before anything is written
+  if (target.dtype() == DType::f32 && target.is_contiguous()) {
+    binary_rows<float, float>(target, addend, target,
+                              kernels::active().binary.arithmetic[static_cast<int>(Binary::add)]);
+  } else {
+    target.copy_from(add(target, addend));
+  }
+  target.storage()->bump_version();
+}
+
+}  // namespace tt::ops

@@ -1,0 +1,18 @@
+// Matrix products with NumPy's matmul rules.
+#pragma once
+#include "tinytorch/array/array.hpp"
+
+namespace tt::ops {
+
+// vectors, matrices and broadcast batches. Both at least 1-D. ShapeError with
+// "Inner dimensions must match: 2 ≠ 3" and both shapes.
+Array matmul(const Array& a, const Array& b);
+
+// x[..., k] w[k, n] + bias[n] in one pass; bias may be undefined.
+Array linear(const Array& x, const Array& w, const Array& bias);
+
+// Gradients of matmul with respect to a and b, before broadcasting over batches is undone.
+Array matmul_grad_a(const Array& dy, const Array& a, const Array& b);
+Array matmul_grad_b(const Array& dy, const Array& a, const Array& b);
+
+}  // namespace tt::ops

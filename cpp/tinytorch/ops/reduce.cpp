@@ -1,0 +1,291 @@
+#include "tinytorch/ops/reduce.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/reduce/reference.hpp"
+#include "tinytorch/kernels/softmax/reference.hpp"
+#include "tinytorch/ops/elementwise.hpp"
+
+namespace tt::ops {
+namespace {
+
+std::uint32_t axis_mask(const Shape& shape, const Axes& axes) {
+  if (!axes) return (1u << shape.size()) - 1;
+  std::uint32_t mask = 0;
+  for (index_t axis : *axes) {
+    const int d = normalize_axis(axis, shape.size());
+    if (mask & (1u << d)) fail<ValueError>("axis ", axis, " is given twice");
+    mask |= 1u << d;
+  }
+  return mask;
+}
+
+// x with the reduced axes last: rows of `length` contiguous values, one per result.
+struct Rows {
+  Array data;
+  index_t rows, length;
+};
+Rows rows_of(const Array& x, std::uint32_t mask) {
+  Dims order;
+  index_t rows = 1, length = 1;
+  for (int d = 0; d < x.ndim(); ++d) {
+    if (!(mask & (1u << d))) {
+      order.push_back(d);
+      rows *= x.shape(d);
+    }
+  }
+  for (int d = 0; d < x.ndim(); ++d) {
+    if (mask & (1u << d)) {
+      order.push_back(d);
+      length *= x.shape(d);
+    }
+  }
+  return {x.permute(order).contiguous(), rows, length};
+}
+
+index_t row_grain(index_t length) { return std::max<index_t>(1, 16384 / std::max<index_t>(length, 1)); }
+
+template <class T>
+T reduce_row(Reduce f, const T* x, std::size_t n) {
+  namespace ref = kernels::reference;
+  if constexpr (std::is_same_v<T, float>) {
+    const auto& table = kernels::active().reduce;
+    switch (f) {
+      case Reduce::sum: return table.sum(x, n);
+      case Reduce::prod: return table.prod(x, n);
+      case Reduce::max: return table.max(x, n);
+      case Reduce::min: return table.min(x, n);
+    }
+  }
+  switch (f) {
+    case Reduce::sum: return ref::sum(x, n);
+    case Reduce::prod: return ref::prod(x, n);
+    case Reduce::max: return ref::max(x, n);
+    case Reduce::min: break;
+  }
+  return ref::min(x, n);
+}
+
+// fn(row pointer, row index) for each row, in parallel.
+template <class T, class Fn>
+void each_row(const Rows& r, Fn fn) {
+  const T* data = r.data.data<T>();
+  parallel_for(r.rows, row_grain(r.length), [=, &r](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) fn(data + i * r.length, i);
+  });
+}
+
+// Leading axes only, f32: accumulate whole rows, which needs no transposed copy.
+// The result is cut into column blocks, each summed over the rows in order.
+Array sum_leading(const Array& x, int leading) {
+  Shape kept(x.shape().begin() + leading, x.shape().end());
+  const Array out = Array::zeros(kept, DType::f32);
+  const index_t width = out.size();
+  if (x.size() == 0) return out;
+  const index_t rows = x.size() / width;
+  const auto add_kernel = kernels::active().binary.arithmetic[static_cast<int>(Binary::add)];
+  const float* px = x.data<float>();
+  float* po = out.data<float>();
+  parallel_for(width, std::max<index_t>(64, 32768 / rows), [=](index_t begin, index_t end) {
+    for (index_t r = 0; r < rows; ++r) {
+      add_kernel(po + begin, 1, px + r * width + begin, 1, po + begin,
+                 static_cast<std::size_t>(end - begin));
+    }
+  });
+  return out;
+}
+
+// Number of leading axes reduced if those are exactly the reduced ones, else 0.
+int leading_axes(std::uint32_t mask, int ndim) {
+  for (int n = 1; n < ndim; ++n) {
+    if (mask == (1u << n) - 1) return n;
+  }
+  return 0;
+}
+
+template <class Fn>
+Array reduce_rows(const Array& x, const Axes& axes, bool keepdims, Fn row_value) {
+  const Rows r = rows_of(x, axis_mask(x.shape(), axes));
+  const Array out = Array::empty(reduced_shape(x.shape(), axes, keepdims), x.dtype());
+  visit_float(x.dtype(), "reduction", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* po = out.data<T>();
+    const auto n = static_cast<std::size_t>(r.length);
+    each_row<T>(r, [=](const T* row, index_t i) { po[i] = row_value(row, n); });
+  });
+  return out;
+}
+
+// Integers keep their type class: sums and products are int64, max and min the input's type.
+Array reduce_integers(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
+  using T = std::int64_t;
+  const Rows r = rows_of(x.astype(DType::i64), axis_mask(x.shape(), axes));
+  const Array out = Array::empty(reduced_shape(x.shape(), axes, keepdims), DType::i64);
+  T* po = out.data<T>();
+  each_row<T>(r, [=, n = r.length](const T* row, index_t i) {
+    auto value = static_cast<std::uint64_t>(f == Reduce::sum ? 0 : f == Reduce::prod ? 1 : row[0]);
+    for (index_t j = 0; j < n; ++j) {
+      const auto v = static_cast<std::uint64_t>(row[j]);
+      switch (f) {
+        case Reduce::sum: value += v; break;
+        case Reduce::prod: value *= v; break;
+        case Reduce::max: if (row[j] > static_cast<T>(value)) value = v; break;
+        case Reduce::min: if (row[j] < static_cast<T>(value)) value = v; break;
+      }
+    }
+    po[i] = static_cast<T>(value);
+  });
+  const bool keeps_type = f == Reduce::max || f == Reduce::min;
+  return keeps_type ? out.astype(x.dtype()) : out;
+}
+
+Array arg_extreme(const Array& x, std::optional<index_t> axis, bool keepdims, bool largest) {
+  const Axes axes = axis ? Axes(Dims{*axis}) : Axes();
+  const Array in = x.dtype() == DType::i64 || x.dtype() == DType::i32 ? x.astype(DType::f64) : to_compute(x);
+  const Rows r = rows_of(in, axis_mask(x.shape(), axes));
+  if (r.length == 0 && r.rows > 0) fail<ValueError>("argmax and argmin need at least one element");
+  const Array out = Array::empty(reduced_shape(x.shape(), axes, keepdims), DType::i64);
+  std::int64_t* po = out.data<std::int64_t>();
+  visit_float(in.dtype(), "argmax", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    each_row<T>(r, [=, n = r.length](const T* row, index_t i) {
+      index_t best = 0;
+      for (index_t j = 1; j < n; ++j) {
+        if (row[best] != row[best]) break;  // the first NaN wins, as in NumPy
+        if (row[j] != row[j] || (largest ? row[j] > row[best] : row[j] < row[best])) best = j;
+      }
+      po[i] = best;
+    });
+  });
+  return out;
+}
+
+}  // namespace
+
+Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdims) {
+  const std::uint32_t mask = axis_mask(shape, axes);
+  Shape out;
+  for (int d = 0; d < shape.size(); ++d) {
+    if (!(mask & (1u << d))) {
+      out.push_back(shape[d]);
+    } else if (keepdims) {
+      out.push_back(1);
+    }
+  }
+  return out;
+}
+
+index_t reduced_count(const Shape& shape, const Axes& axes) {
+  const std::uint32_t mask = axis_mask(shape, axes);
+  index_t n = 1;
+  for (int d = 0; d < shape.size(); ++d) {
+    if (mask & (1u << d)) n *= shape[d];
+  }
+  return n;
+}
+
+Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
+  const bool needs_one = f == Reduce::max || f == Reduce::min;
+  if (needs_one && reduced_count(x.shape(), axes) == 0) {
+    fail<ValueError>("max and min of no elements have no value (shape ", to_string(x.shape()), ")");
+  }
+  if (!is_float(x.dtype())) return reduce_integers(f, x, axes, keepdims);
+  const Array in = to_compute(x);
+  const std::uint32_t mask = axis_mask(x.shape(), axes);
+  const int leading = leading_axes(mask, x.ndim());
+  Array out;
+  if (f == Reduce::sum && leading > 0 && in.dtype() == DType::f32 && in.is_contiguous()) {
+    out = sum_leading(in, leading).reshape(reduced_shape(x.shape(), axes, keepdims));
+  } else {
+    out = reduce_rows(in, axes, keepdims,
+                      [f](const auto* row, std::size_t n) { return reduce_row(f, row, n); });
+  }
+  return is_half(x.dtype()) ? out.astype(x.dtype()) : out;
+}
+
+Array mean(const Array& x, const Axes& axes, bool keepdims) {
+  const Array in = to_compute(x);
+  const double n = static_cast<double>(reduced_count(x.shape(), axes));
+  const Array total = sum(in, axes, keepdims);
+  const Array out = div(total, Array::scalar(n, total.dtype()));
+  return is_half(x.dtype()) ? out.astype(x.dtype()) : out;
+}
+
+Array variance(const Array& x, const Axes& axes, double correction, bool keepdims) {
+  return reduce_rows(to_compute(x), axes, keepdims, [=](const auto* row, std::size_t n) {
+    using T = std::remove_cvref_t<decltype(*row)>;
+    const T center = reduce_row(Reduce::sum, row, n) / static_cast<T>(n);
+    T total;
+    if constexpr (std::is_same_v<T, float>) {
+      total = kernels::active().reduce.sum_squared_difference(row, n, center);
+    } else {
+      total = kernels::reference::sum_squared_difference(row, n, center);
+    }
+    const double divisor = std::max(0.0, static_cast<double>(n) - correction);
+    return static_cast<T>(total / static_cast<T>(divisor));
+  });
+}
+
+Array logsumexp(const Array& x, const Axes& axes, bool keepdims) {
+  return reduce_rows(to_compute(x), axes, keepdims, [](const auto* row, std::size_t n) {
+    using T = std::remove_cvref_t<decltype(*row)>;
+    if (n == 0) return -std::numeric_limits<T>::infinity();
+    if constexpr (std::is_same_v<T, float>) {
+      return kernels::active().softmax.logsumexp(row, n);
+    } else {
+      return kernels::reference::logsumexp(row, n);
+    }
+  });
+}
+
+Array argmax(const Array& x, std::optional<index_t> axis, bool keepdims) {
+  return arg_extreme(x, axis, keepdims, true);
+}
+Array argmin(const Array& x, std::optional<index_t> axis, bool keepdims) {
+  return arg_extreme(x, axis, keepdims, false);
+}
+
+Array cumsum(const Array& x, index_t axis, bool reverse) {
+  const int d = normalize_axis(axis, x.ndim());
+  const Array in = is_float(x.dtype()) ? to_compute(x) : x.astype(DType::i64);
+  const int last = x.ndim() - 1;
+  const Array rows = in.transpose(d, last).contiguous();
+  const Array out = Array::empty(rows.shape(), rows.dtype());
+  const index_t n = x.shape(d), count = n == 0 ? 0 : rows.size() / n;
+  const auto scan = [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* px = rows.data<T>();
+    T* po = out.data<T>();
+    parallel_for(count, row_grain(n), [=](index_t begin, index_t end) {
+      for (index_t r = begin; r < end; ++r) {
+        T total{};
+        for (index_t j = 0; j < n; ++j) {
+          const index_t at = r * n + (reverse ? n - 1 - j : j);
+          po[at] = total += px[at];
+        }
+      }
+    });
+  };
+  if (rows.dtype() == DType::i64) {
+    scan(type_tag<std::int64_t>{});
+  } else {
+    visit_float(rows.dtype(), "cumsum", scan);
+  }
+  return out.transpose(d, last).contiguous();
+}
+
+Array reduce_to_shape(const Array& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  const int extra = x.ndim() - shape.size();
+  Dims axes;
+  for (int d = 0; d < x.ndim(); ++d) {
+    if (d < extra || (shape[d - extra] == 1 && x.shape(d) != 1)) axes.push_back(d);
+  }
+  const Array out = axes.empty() ? x : sum(x, axes, true);
+  return out.contiguous().reshape_view(shape);
+}
+
+}  // namespace tt::ops
