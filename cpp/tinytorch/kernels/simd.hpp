@@ -1,6 +1,7 @@
 // The only file that includes xsimd. Gives kernel sources a vector type for the instruction set
 // they are compiled for, partial loads and stores, and the small gaps between xsimd versions.
-// Only *.simd.cpp files include it; everything here is in the namespace of the ISA.
+// Only *.simd.cpp files (and the headers made for them) include it; everything here is in the
+// namespace of the ISA.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +9,13 @@
 
 #if !defined(TT_ISA)
 #error "simd.hpp is for *.simd.cpp files, which tt_simd_kernel compiles"
+#endif
+
+// Before a loop with a small constant count whose body must become straight-line code.
+#if defined(__clang__)
+#define TT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define TT_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 namespace tt::kernels::TT_ISA {
@@ -25,25 +33,87 @@ using Arch = xsimd::sse2;
 #endif
 
 using F32 = xsimd::batch<float, Arch>;
+using F64 = xsimd::batch<double, Arch>;
 using I32 = xsimd::batch<std::int32_t, Arch>;
+using Mask = xsimd::batch_bool<float, Arch>;
 inline constexpr std::size_t W = F32::size;  // floats per vector
 
 inline F32 load(const float* p) { return F32::load_unaligned(p); }
 inline void store(float* p, F32 v) { v.store_unaligned(p); }
 
+#if defined(__AVX512F__)
+inline __mmask16 first_lanes(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
+#elif defined(__AVX2__)
+inline __m256i first_lanes(std::size_t n) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
+}
+#endif
+
 // The first n < W elements; the rest read as `fill` and are not touched in memory.
 inline F32 load_n(const float* p, std::size_t n, float fill = 0.0f) {
-  alignas(64) float buffer[W];
-  for (std::size_t i = 0; i < W; ++i) buffer[i] = i < n ? p[i] : fill;
+#if defined(__AVX512F__)
+  return F32(_mm512_mask_loadu_ps(_mm512_set1_ps(fill), first_lanes(n), p));
+#elif defined(__AVX2__)
+  const __m256i mask = first_lanes(n);
+  return F32(_mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, mask),
+                              _mm256_castsi256_ps(mask)));
+#else
+  static_assert(W == 4);
+  alignas(16) float buffer[4] = {fill, fill, fill, fill};
+  if (n > 0) buffer[0] = p[0];
+  if (n > 1) buffer[1] = p[1];
+  if (n > 2) buffer[2] = p[2];
   return F32::load_aligned(buffer);
+#endif
 }
 inline void store_n(float* p, std::size_t n, F32 v) {
-  alignas(64) float buffer[W];
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, first_lanes(n), v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, first_lanes(n), v);
+#else
+  alignas(16) float buffer[4];
   v.store_aligned(buffer);
-  for (std::size_t i = 0; i < n; ++i) p[i] = buffer[i];
+  if (n > 0) p[0] = buffer[0];
+  if (n > 1) p[1] = buffer[1];
+  if (n > 2) p[2] = buffer[2];
+#endif
 }
 
 // a * b + c, fused where the instruction set has it.
 inline F32 fma(F32 a, F32 b, F32 c) { return xsimd::fma(a, b, c); }
+
+inline I32 as_int(F32 v) {
+#if XSIMD_VERSION_MAJOR >= 9
+  return xsimd::bitwise_cast<std::int32_t>(v);
+#else
+  return xsimd::bitwise_cast<I32>(v);
+#endif
+}
+inline F32 as_float(I32 v) {
+#if XSIMD_VERSION_MAJOR >= 9
+  return xsimd::bitwise_cast<float>(v);
+#else
+  return xsimd::bitwise_cast<F32>(v);
+#endif
+}
+
+inline F32 select(Mask condition, F32 yes, F32 no) { return xsimd::select(condition, yes, no); }
+inline Mask is_nan(F32 v) { return v != v; }
+
+// Lanes joined in a fixed tree, so that the result does not depend on the xsimd version.
+template <class Join>
+inline float join_lanes(F32 v, Join join) {
+  alignas(64) float lane[W];
+  v.store_aligned(lane);
+  for (std::size_t half = W / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) lane[i] = join(lane[i], lane[i + half]);
+  }
+  return lane[0];
+}
+inline float sum_lanes(F32 v) {
+  return join_lanes(v, [](float a, float b) { return a + b; });
+}
 
 }  // namespace tt::kernels::TT_ISA

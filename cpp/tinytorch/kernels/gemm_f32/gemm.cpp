@@ -1,0 +1,44 @@
+#include "tinytorch/kernels/gemm_f32/gemm.hpp"
+
+#include <algorithm>
+
+#include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/gemm_f32/blocked.hpp"
+
+namespace tt::kernels {
+namespace {
+
+void empty_sum(const Gemm& g) {
+  for (std::int64_t i = 0; i < g.m; ++i) {
+    float* c = g.c + i * g.c_row;
+    if (!g.accumulate) std::fill(c, c + g.n, 0.0f);
+    if (g.bias != nullptr) {
+      for (std::int64_t j = 0; j < g.n; ++j) c[j] += g.bias[j];
+    }
+  }
+}
+
+// Bound by reading B: columns are shared out, enough of them to be worth a thread.
+void one_row(const Gemm& g, const GemmTable& kernels) {
+  constexpr std::int64_t kChunkProducts = 1 << 17;
+  const std::int64_t columns = std::max<std::int64_t>(kChunkProducts / g.k, 64);
+  const std::int64_t grain = (columns + 63) / 64 * 64;
+  parallel_for(g.n, grain, [&](std::int64_t begin, std::int64_t end) {
+    kernels.row_times_matrix(g.k, end - begin, g.a, g.a_col, g.b + begin, g.b_row, g.c + begin,
+                             g.accumulate, g.bias == nullptr ? nullptr : g.bias + begin);
+  });
+}
+
+}  // namespace
+
+void gemm_with(const Gemm& g, const GemmTable& kernels) {
+  if (g.m <= 0 || g.n <= 0) return;
+  if (g.k <= 0) return empty_sum(g);
+  if (g.m == 1 && g.b_col == 1) return one_row(g, kernels);
+  gemm_blocked(g, kernels);
+}
+
+void gemm(const Gemm& g) { gemm_with(g, active().gemm_f32); }
+
+}  // namespace tt::kernels

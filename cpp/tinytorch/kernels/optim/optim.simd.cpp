@@ -1,0 +1,67 @@
+#include "tinytorch/kernels/optim/optim.hpp"
+
+#include "tinytorch/kernels/simd.hpp"
+
+namespace tt::kernels::TT_ISA {
+namespace {
+
+// One vector of each array, whole or its first `count` values.
+struct Part {
+  std::size_t i, count;
+  F32 read(const float* p) const { return count == W ? load(p + i) : load_n(p + i, count); }
+  void write(float* p, F32 v) const {
+    if (count == W) {
+      store(p + i, v);
+    } else {
+      store_n(p + i, count, v);
+    }
+  }
+};
+template <class Step>
+inline void sweep(std::size_t n, Step step) {
+  std::size_t i = 0;
+  for (; i + W <= n; i += W) step(Part{i, W});
+  if (i < n) step(Part{i, n - i});
+}
+
+void sgd(float* w, const float* g, float* v, std::size_t n, const SgdArgs& args) {
+  const F32 lr(args.lr), momentum(args.momentum), decay(args.weight_decay);
+  const bool nesterov = args.nesterov;
+  sweep(n, [=](Part part) {
+    const F32 weight = part.read(w);
+    const F32 d = part.read(g) + decay * weight;
+    F32 step = d;
+    if (v != nullptr) {
+      const F32 velocity = momentum * part.read(v) + d;
+      part.write(v, velocity);
+      step = nesterov ? d + momentum * velocity : velocity;
+    }
+    part.write(w, weight - lr * step);
+  });
+}
+
+void adam(float* w, const float* g, float* m, float* v, std::size_t n, const AdamArgs& args) {
+  const F32 lr(args.lr), b1(args.beta1), b2(args.beta2), c1(1 - args.beta1), c2(1 - args.beta2);
+  const F32 eps(args.eps), bias1(args.bias1), bias2(args.bias2);
+  const F32 coupled(args.decoupled ? 0.0f : args.weight_decay);
+  const F32 keep(args.decoupled ? 1 - args.lr * args.weight_decay : 1.0f);
+  sweep(n, [=](Part part) {
+    const F32 weight = part.read(w);
+    const F32 d = part.read(g) + coupled * weight;
+    const F32 first = b1 * part.read(m) + c1 * d;
+    const F32 second = b2 * part.read(v) + c2 * (d * d);
+    part.write(m, first);
+    part.write(v, second);
+    const F32 step = lr * (first / bias1) / (xsimd::sqrt(second / bias2) + eps);
+    part.write(w, weight * keep - step);
+  });
+}
+
+}  // namespace
+
+void fill_optim(OptimTable& table) {
+  table.sgd = &sgd;
+  table.adam = &adam;
+}
+
+}  // namespace tt::kernels::TT_ISA
