@@ -46,7 +46,7 @@ function(tt_simd_kernel family)
     target_compile_definitions(${target} PRIVATE TT_ISA=isa_${isa} TT_ISA_${isa}=1)
     # GCC 12 takes its own _mm512_undefined_ps for a mistake of ours.
     target_compile_options(${target} PRIVATE ${TT_FLAGS_${isa}} -O3
-                           $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+                           $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized>)
     target_sources(tt_kernels PRIVATE $<TARGET_OBJECTS:${target}>)
     set_property(GLOBAL APPEND_STRING PROPERTY TT_FILL_LINES "TT_FILL(${family}, ${isa})\n")
   endforeach()
