@@ -111,8 +111,10 @@ Array run_hooks(const GradMeta& meta, Array g) {
 void propagate(const Graph& graph, std::vector<Array>& pending, Node& node, const Array& dy) {
   const Edges& edges = node.edges();
   Grads grads(edges);
-  const bool reshape = !(dy.shape() == node.output_shape()) && dy.size() == numel(node.output_shape());
-  node.backward(reshape ? dy.reshape(node.output_shape()) : dy, grads);
+  // A node may have been moved to a tensor with an extra dimension of size 1.
+  const Shape& made = node.output_shape();
+  const bool reshape = node.fixed_shape() && !(dy.shape() == made) && dy.size() == numel(made);
+  node.backward(reshape ? dy.reshape(made) : dy, grads);
   for (std::size_t i = 0; i < edges.size(); ++i) {
     if (!grads.want(i) || !grads[i].defined()) continue;
     const auto at = graph.position.find(edges[i].get());

@@ -38,6 +38,8 @@ class Node {
   virtual void release() { edges_.clear(); }  // lets the graph go
 
   const Shape& output_shape() const { return output_shape_; }
+  // False: takes gradients of any shape (nodes defined in Python).
+  virtual bool fixed_shape() const { return true; }
 
  protected:
   [[noreturn]] static void freed();

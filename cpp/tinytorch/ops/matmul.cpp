@@ -1,5 +1,6 @@
 #include "tinytorch/ops/matmul.hpp"
 
+#include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_f32/reference.hpp"
 #include "tinytorch/ops/elementwise.hpp"
@@ -8,23 +9,24 @@
 namespace tt::ops {
 namespace {
 
-// c (contiguous m x n) = a b (+ bias), a and b 2-D of any strides and equal dtype.
+// c (contiguous m x n) = a b (+ bias), a and b 2-D of any strides, all of element type T.
+template <class T>
+kernels::GemmOf<T> describe(const Array& a, const Array& b, std::byte* c, const Array& bias) {
+  kernels::GemmOf<T> g;
+  g.m = a.shape(0), g.k = a.shape(1), g.n = b.shape(1);
+  g.a = a.data<T>(), g.a_row = a.strides()[0], g.a_col = a.strides()[1];
+  g.b = b.data<T>(), g.b_row = b.strides()[0], g.b_col = b.strides()[1];
+  g.c = reinterpret_cast<T*>(c), g.c_row = g.n;
+  g.bias = bias.defined() ? bias.data<T>() : nullptr;
+  return g;
+}
+
 void gemm2d(const Array& a, const Array& b, std::byte* c, const Array& bias) {
-  const index_t m = a.shape(0), k = a.shape(1), n = b.shape(1);
   if (a.dtype() == DType::f64) {
-    kernels::reference::gemm(m, n, k, a.data<double>(), a.strides()[0], a.strides()[1],
-                             b.data<double>(), b.strides()[0], b.strides()[1],
-                             reinterpret_cast<double*>(c), n,
-                             bias.defined() ? bias.data<double>() : nullptr);
-    return;
+    kernels::reference::gemm(describe<double>(a, b, c, bias));
+  } else {
+    kernels::gemm(describe<float>(a, b, c, bias));
   }
-  kernels::Gemm g;
-  g.m = m, g.n = n, g.k = k;
-  g.a = a.data<float>(), g.a_row = a.strides()[0], g.a_col = a.strides()[1];
-  g.b = b.data<float>(), g.b_row = b.strides()[0], g.b_col = b.strides()[1];
-  g.c = reinterpret_cast<float*>(c), g.c_row = n;
-  g.bias = bias.defined() ? bias.data<float>() : nullptr;
-  kernels::gemm(g);
 }
 
 Shape batch_of(const Array& x) { return Shape(x.shape().begin(), x.shape().end() - 2); }

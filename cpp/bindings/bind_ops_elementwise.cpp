@@ -1,0 +1,69 @@
+#include <pybind11/stl.h>
+
+#include "numpy_bridge.hpp"
+#include "ops_module.hpp"
+
+namespace py = pybind11;
+
+namespace tt::bindings {
+
+using autograd::Tensor;
+
+namespace {
+
+// Two operands, of which one may be a number or array: it takes the dtype that suits the other.
+template <class Fn>
+Tensor with_operands(py::handle a, py::handle b, Fn fn) {
+  const Tensor* like = is_tensor(a) ? &tensor_of(a) : is_tensor(b) ? &tensor_of(b) : nullptr;
+  const Tensor x = operand(a, like), y = operand(b, like);
+  return without_gil([&] { return fn(x, y); }, x, y);
+}
+
+}  // namespace
+
+void bind_ops_elementwise(py::module_& m) {
+#define TT_UNARY(op, saved, parameter, doc)                                                \
+  if (std::string_view(#op) != "leaky_relu" && std::string_view(#op) != "elu") {            \
+    bind_op(m, #op, [](const Tensor& x) {                                                  \
+      return without_gil([&] { return autograd::unary(ops::Unary::op, x, parameter); }, x); \
+    }, py::arg("x").none(false));                                                          \
+  }
+#include "tinytorch/kernels/unary/unary.def"
+#undef TT_UNARY
+  bind_op(m, "leaky_relu", [](const Tensor& x, double slope) {
+    return without_gil([&] { return autograd::unary(ops::Unary::leaky_relu, x, slope); }, x);
+  }, py::arg("x").none(false), py::arg("negative_slope") = 0.01);
+  bind_op(m, "elu", [](const Tensor& x, double alpha) {
+    return without_gil([&] { return autograd::unary(ops::Unary::elu, x, alpha); }, x);
+  }, py::arg("x").none(false), py::arg("alpha") = 1.0);
+
+#define TT_BINARY(op, doc)                                                              \
+  bind_op(m, #op, [](py::handle a, py::handle b) {                                      \
+    return with_operands(a, b, [](const Tensor& x, const Tensor& y) {                   \
+      return autograd::binary(ops::Binary::op, x, y);                                   \
+    });                                                                                 \
+  }, py::arg("a").none(false), py::arg("b").none(false));
+#define TT_COMPARE(op, doc)                                                             \
+  bind_op(m, #op, [](py::handle a, py::handle b) {                                      \
+    return with_operands(a, b, [](const Tensor& x, const Tensor& y) {                   \
+      return autograd::compare(ops::Compare::op, x, y);                                 \
+    });                                                                                 \
+  }, py::arg("a").none(false), py::arg("b").none(false));
+#include "tinytorch/kernels/binary/binary.def"
+#undef TT_BINARY
+#undef TT_COMPARE
+
+  bind_op(m, "where", [](const Tensor& condition, py::handle a, py::handle b) {
+    return with_operands(a, b, [&](const Tensor& x, const Tensor& y) {
+      return autograd::where(condition, x, y);
+    });
+  }, py::arg("condition").none(false), py::arg("a").none(false), py::arg("b").none(false));
+  bind_op(m, "clip", [](const Tensor& x, std::optional<double> low, std::optional<double> high) {
+    return without_gil([&] { return autograd::clip(x, low, high); }, x);
+  }, py::arg("x").none(false), py::arg("min") = py::none(), py::arg("max") = py::none());
+  bind_op(m, "astype", [](const Tensor& x, py::handle dtype) {
+    return autograd::cast(x, dtype_from_object(dtype));
+  }, py::arg("x").none(false), py::arg("dtype"));
+}
+
+}  // namespace tt::bindings

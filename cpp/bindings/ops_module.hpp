@@ -1,0 +1,45 @@
+// The submodule tinytorch._core.ops: helpers that its binding files share.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "gil.hpp"
+#include "tensor_type.hpp"
+#include "tinytorch/autograd/functions.hpp"
+
+namespace tt::bindings {
+
+// Documentation of an operator from the registry; throws for a name that has no row.
+std::string op_doc(const char* name);
+
+// Binds an operator under its registered name and documentation.
+template <class Fn, class... Extra>
+void bind_op(pybind11::module_& m, const char* name, Fn&& fn, const Extra&... extra) {
+  m.def(name, std::forward<Fn>(fn), op_doc(name).c_str(), extra...);
+}
+
+// Python's axis argument: None, an int, or a tuple or list of ints.
+autograd::Axes axes_from(pybind11::handle axis);
+Dims dims_from(pybind11::handle ints);                  // an int, or a sequence of ints
+autograd::Pair pair_from(pybind11::handle value, const char* what);  // an int, or two
+
+template <class... Tensors>
+bool worth_releasing(const Tensors&... tensors) {
+  return ((tensors.defined() ? tensors.array().size() : 0) + ... + 0) > kReleaseAbove;
+}
+
+// Runs fn without the GIL if the operands are large.
+template <class Fn, class... Tensors>
+auto without_gil(Fn&& fn, const Tensors&... tensors) {
+  ReleaseGil release(worth_releasing(tensors...));
+  return fn();
+}
+
+void bind_ops_elementwise(pybind11::module_& m);
+void bind_ops_reduce(pybind11::module_& m);
+void bind_ops_shape(pybind11::module_& m);
+void bind_ops_nn(pybind11::module_& m);
+void bind_ops_conv(pybind11::module_& m);
+
+}  // namespace tt::bindings

@@ -1,0 +1,122 @@
+#include "python_node.hpp"
+
+#include "gil.hpp"
+#include "numpy_bridge.hpp"
+#include "tensor_type.hpp"
+
+namespace py = pybind11;
+
+namespace tt::bindings {
+namespace {
+
+using autograd::Edges;
+using autograd::Grads;
+using autograd::Node;
+
+class PythonNode final : public Node {
+ public:
+  explicit PythonNode(py::object function) : function_(std::move(function)) {}
+
+  py::object function() const { return py::reinterpret_borrow<py::object>(function_.get()); }
+
+  std::string name() const override {
+    py::gil_scoped_acquire gil;
+    return py::cast<std::string>(py::type::of(function_.get()).attr("__name__"));
+  }
+
+  bool fixed_shape() const override { return false; }
+
+  // saved_tensors may have been edited since the node was made: look again at each pass.
+  const Edges& edges() override {
+    py::gil_scoped_acquire gil;
+    edges_.clear();
+    for (py::handle item : py::tuple(function_.get().attr("saved_tensors"))) {
+      const bool wanted = is_tensor(item) && tensor_of(item).requires_grad();
+      edges_.push_back(wanted ? tensor_of(item).meta() : nullptr);
+    }
+    return edges_;
+  }
+
+  void backward(const Array& dy, Grads& grads) override {
+    py::gil_scoped_acquire gil;
+    const py::object result = function_.get().attr("apply")(to_numpy(dy.copy()));
+    if (result.is_none()) return;
+    const py::tuple entries = py::isinstance<py::tuple>(result) || py::isinstance<py::list>(result)
+                                  ? py::tuple(result)
+                                  : py::make_tuple(result);
+    for (std::size_t i = 0; i < entries.size() && i < grads.size(); ++i) {
+      const py::handle entry = entries[i];
+      if (!entry.is_none() && grads.want(i)) grads.set(i, operand(entry).array());
+    }
+  }
+
+  void release() override {}  // the graph behind it belongs to the Python object
+
+ private:
+  PyRef function_;
+};
+
+py::object& factory() {
+  static auto* object = new py::object();  // outlives the interpreter's modules
+  return *object;
+}
+
+// A rule applied by hand: ndarray in, one entry per input out.
+py::tuple apply_node(const std::shared_ptr<Node>& node, const py::object& gradient) {
+  Array dy = operand(gradient).array();
+  const Shape& shape = node->output_shape();
+  if (!(dy.shape() == shape)) dy = dy.size() == numel(shape) ? dy.reshape(shape) : dy.expand(shape);
+  Grads grads(node->edges());
+  {
+    ReleaseGil release(dy.size() > kReleaseAbove);
+    autograd::NoGrad guard;
+    node->backward(dy.contiguous(), grads);
+  }
+  py::tuple out(grads.size());
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    out[i] = grads.want(i) && grads[i].defined() ? py::object(to_numpy(grads[i].copy())) : py::none();
+  }
+  return out;
+}
+
+}  // namespace
+
+py::object node_object(const std::shared_ptr<Node>& node) {
+  if (const auto* python = dynamic_cast<const PythonNode*>(node.get())) return python->function();
+  const py::object wrapped = py::cast(node);
+  return factory() ? factory()(wrapped) : wrapped;
+}
+
+std::shared_ptr<Node> node_from_object(py::handle object) {
+  if (py::isinstance<Node>(object)) return py::cast<std::shared_ptr<Node>>(object);
+  const py::object inner = py::getattr(object, "_node", py::none());
+  if (py::isinstance<Node>(inner)) return py::cast<std::shared_ptr<Node>>(inner);
+  return std::make_shared<PythonNode>(py::reinterpret_borrow<py::object>(object));
+}
+
+void bind_nodes(py::module_& m) {
+  py::class_<Node, std::shared_ptr<Node>>(m, "Node", "One operation in the engine's gradient graph.")
+      .def_property_readonly("name", &Node::name)
+      .def_property_readonly("output_shape",
+                             [](const Node& n) {
+                               py::tuple shape(n.output_shape().size());
+                               for (int d = 0; d < n.output_shape().size(); ++d) {
+                                 shape[static_cast<std::size_t>(d)] = n.output_shape()[d];
+                               }
+                               return shape;
+                             })
+      .def_property_readonly(
+          "next_nodes",
+          [](Node& n) {
+            py::list out;
+            for (const auto& edge : n.edges()) {
+              out.append(edge && edge->grad_fn ? node_object(edge->grad_fn) : py::none());
+            }
+            return out;
+          },
+          "The _grad_fn of each input; None for leaves and inputs that need no gradient.")
+      .def("apply", &apply_node, py::arg("grad_output"));
+  m.def("set_node_factory", [](py::object make) { factory() = std::move(make); });
+}
+
+}  // namespace tt::bindings
