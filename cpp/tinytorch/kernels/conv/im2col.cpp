@@ -1,0 +1,97 @@
+#include "tinytorch/kernels/conv/im2col.hpp"
+
+#include <algorithm>
+
+namespace tt::kernels {
+namespace {
+
+// Outputs [begin, end) whose tap lies inside a line of `size`: 0 <= j * stride + offset < size.
+struct Inside {
+  std::int64_t begin, end;
+  Inside(std::int64_t outputs, std::int64_t size, std::int64_t stride, std::int64_t offset)
+      : begin(std::min(outputs, offset < 0 ? (-offset + stride - 1) / stride : 0)),
+        end(size <= offset ? begin : std::max(begin, std::min(outputs, (size - 1 - offset) / stride + 1))) {}
+};
+
+template <class T>
+void gather_line(const T* line, std::int64_t offset, std::int64_t stride, Inside in,
+                 std::int64_t outputs, T* out) {
+  std::fill(out, out + in.begin, T(0));
+  const T* source = line + offset;
+  if (stride == 1) {
+    std::copy(source + in.begin, source + in.end, out + in.begin);
+  } else {
+    for (std::int64_t j = in.begin; j < in.end; ++j) out[j] = source[j * stride];
+  }
+  std::fill(out + in.end, out + outputs, T(0));
+}
+
+template <class T>
+void scatter_line(const T* in_values, std::int64_t offset, std::int64_t stride, Inside in, T* line) {
+  T* target = line + offset;
+  if (stride == 1) {
+    for (std::int64_t j = in.begin; j < in.end; ++j) target[j] += in_values[j];
+  } else {
+    for (std::int64_t j = in.begin; j < in.end; ++j) target[j * stride] += in_values[j];
+  }
+}
+
+// Calls line(column row, output row i, input row or -1, tap offset, inside) for one channel.
+template <class Fn>
+void for_each_line(const Window2d& w, Fn line) {
+  const std::int64_t out_h = w.out_height(), out_w = w.out_width();
+  for (std::int64_t u = 0; u < w.kernel_h; ++u) {
+    for (std::int64_t v = 0; v < w.kernel_w; ++v) {
+      const std::int64_t offset = v * w.dilation_w - w.pad_w;
+      const Inside inside(out_w, w.width, w.stride_w, offset);
+      for (std::int64_t i = 0; i < out_h; ++i) {
+        const std::int64_t y = i * w.stride_h - w.pad_h + u * w.dilation_h;
+        line(u * w.kernel_w + v, i, y >= 0 && y < w.height ? y : -1, offset, inside);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void im2col(const T* image, const Window2d& w, std::int64_t first, std::int64_t last, T* columns) {
+  const std::int64_t out_w = w.out_width(), out_size = w.out_height() * out_w;
+  const std::int64_t taps = w.kernel_h * w.kernel_w;
+  for (std::int64_t c = first; c < last; ++c) {
+    const T* plane = image + c * w.height * w.width;
+    for_each_line(w, [&](std::int64_t tap, std::int64_t i, std::int64_t y, std::int64_t offset,
+                         Inside inside) {
+      T* out = columns + (c * taps + tap) * out_size + i * out_w;
+      if (y < 0) {
+        std::fill(out, out + out_w, T(0));
+      } else {
+        gather_line(plane + y * w.width, offset, w.stride_w, inside, out_w, out);
+      }
+    });
+  }
+}
+
+template <class T>
+void col2im(const T* columns, const Window2d& w, std::int64_t first, std::int64_t last, T* image) {
+  const std::int64_t out_w = w.out_width(), out_size = w.out_height() * out_w;
+  const std::int64_t taps = w.kernel_h * w.kernel_w;
+  for (std::int64_t c = first; c < last; ++c) {
+    T* plane = image + c * w.height * w.width;
+    for_each_line(w, [&](std::int64_t tap, std::int64_t i, std::int64_t y, std::int64_t offset,
+                         Inside inside) {
+      if (y < 0) return;
+      scatter_line(columns + (c * taps + tap) * out_size + i * out_w, offset, w.stride_w, inside,
+                   plane + y * w.width);
+    });
+  }
+}
+
+#define TT_INSTANTIATE(T)                                                                  \
+  template void im2col(const T*, const Window2d&, std::int64_t, std::int64_t, T*);         \
+  template void col2im(const T*, const Window2d&, std::int64_t, std::int64_t, T*);
+TT_INSTANTIATE(float)
+TT_INSTANTIATE(double)
+#undef TT_INSTANTIATE
+
+}  // namespace tt::kernels
