@@ -21,9 +21,12 @@ using io::TensorEntry;
 // NumPy has no bfloat16: its bits travel as uint16, and the name beside them.
 py::dtype numpy_dtype_of(DType dtype) {
   switch (dtype) {
-    case DType::bf16: return py::dtype("uint16");
-    case DType::boolean: return py::dtype("bool");
-    default: return py::dtype(std::string(name_of(dtype)));
+    case DType::bf16:
+      return py::dtype("uint16");
+    case DType::boolean:
+      return py::dtype("bool");
+    default:
+      return py::dtype(std::string(name_of(dtype)));
   }
 }
 
@@ -93,8 +96,8 @@ DType stored_dtype(const std::string& name, const py::array& array, const py::di
 
 Shape engine_shape(const std::string& name, const py::array& array) {
   if (array.ndim() > kMaxDims) {
-    fail<ShapeError>("tensor ", io::quoted(name), ": ", array.ndim(),
-                     " dimensions; at most ", kMaxDims, " can be stored");
+    fail<ShapeError>("tensor ", io::quoted(name), ": ", array.ndim(), " dimensions; at most ",
+                     kMaxDims, " can be stored");
   }
   return Shape(array.shape(), array.shape() + array.ndim());
 }
@@ -107,10 +110,13 @@ void save(const std::string& path, const py::dict& tensors, const Metadata& meta
     if (!py::isinstance<py::str>(key)) fail<TypeError>("tensor names must be str");
     if (!py::isinstance<py::array>(value)) fail<TypeError>("tensors must be NumPy arrays");
     const auto name = py::cast<std::string>(key);
-    const py::array& array = rows.emplace_back(plain_array(py::reinterpret_borrow<py::array>(value)));
-    views.push_back({name, stored_dtype(name, array, dtypes), engine_shape(name, array),
-                     {static_cast<const std::byte*>(array.data()),
-                      static_cast<std::size_t>(array.nbytes())}});
+    const py::array& array =
+        rows.emplace_back(plain_array(py::reinterpret_borrow<py::array>(value)));
+    views.push_back(
+        {name,
+         stored_dtype(name, array, dtypes),
+         engine_shape(name, array),
+         {static_cast<const std::byte*>(array.data()), static_cast<std::size_t>(array.nbytes())}});
   }
   py::gil_scoped_release release;
   io::write_safetensors(path, std::move(views), metadata);

@@ -30,11 +30,27 @@ TEST_CASE("a JSON string is read with its escapes") {
 }
 
 TEST_CASE("a malformed JSON string is refused") {
-  const std::string_view bad[] = {
-      "",         "x",          "\"",           "\"abc",         "\"\\",          "\"\\x\"",
-      "\"\\u12",  "\"\\u12g4\"", "\"\\u-123\"",  "\"\\ud83d\"",   "\"\\ud83dx\"",  "\"\\ude00\"",
-      "\"\n\"",   "\"\x80\"",   "\"\xc0\xaf\"", "\"\xe0\x80\x80\"", "\"\xed\xa0\x80\"",
-      "\"\xf4\x90\x80\x80\"", "\"\xf8\x88\x80\x80\x80\"", "\"\xe2\x82", "\"\\ud83d\\u0041\""};
+  const std::string_view bad[] = {"",
+                                  "x",
+                                  "\"",
+                                  "\"abc",
+                                  "\"\\",
+                                  "\"\\x\"",
+                                  "\"\\u12",
+                                  "\"\\u12g4\"",
+                                  "\"\\u-123\"",
+                                  "\"\\ud83d\"",
+                                  "\"\\ud83dx\"",
+                                  "\"\\ude00\"",
+                                  "\"\n\"",
+                                  "\"\x80\"",
+                                  "\"\xc0\xaf\"",
+                                  "\"\xe0\x80\x80\"",
+                                  "\"\xed\xa0\x80\"",
+                                  "\"\xf4\x90\x80\x80\"",
+                                  "\"\xf8\x88\x80\x80\x80\"",
+                                  "\"\xe2\x82",
+                                  "\"\\ud83d\\u0041\""};
   for (const std::string_view text : bad) {
     CAPTURE(io::quoted(text));
     CHECK_THROWS_AS(read_string(text), FormatError);
@@ -46,8 +62,9 @@ TEST_CASE("unsigned integers are exact, and nothing else is one") {
   CHECK(read_int("0") == 0);
   CHECK(read_int(" 42 ") == 42);
   CHECK(read_int("18446744073709551615") == std::numeric_limits<std::uint64_t>::max());
-  for (const char* bad : {"", "-1", "-0", "+1", "01", "00", "1.0", "1e3", "1E3", "18446744073709551616",
-                          "0x10", "NaN", "true", "\"1\"", "1 2", "99999999999999999999999999999"}) {
+  for (const char* bad :
+       {"", "-1", "-0", "+1", "01", "00", "1.0", "1e3", "1E3", "18446744073709551616", "0x10",
+        "NaN", "true", "\"1\"", "1 2", "99999999999999999999999999999"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(read_int(bad), FormatError);
   }
@@ -67,8 +84,8 @@ TEST_CASE("objects and arrays call back for each value") {
 }
 
 TEST_CASE("broken objects are refused") {
-  for (const char* bad : {"", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{,}",
-                          "{a:1}", "{\"a\" 1}", "{\"a\":1}}", "{\"a\":1}x", "[1]"}) {
+  for (const char* bad : {"", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}",
+                          "{,}", "{a:1}", "{\"a\" 1}", "{\"a\":1}}", "{\"a\":1}x", "[1]"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(([&] {
                       JsonCursor cursor(bad, "test");

@@ -66,7 +66,9 @@ TEST_CASE("views are written as their elements, not their storage") {
   const TemporaryFolder folder;
   const std::string path = folder / "v.safetensors";
   const Array a = Array::from<float>({0, 1, 2, 3, 4, 5}, {2, 3});
-  save_safetensors(path, {{"t", a.transpose(0, 1)}, {"flip", a.flip(1)}, {"wide", Array::scalar(7).expand({2, 2})}});
+  save_safetensors(
+      path,
+      {{"t", a.transpose(0, 1)}, {"flip", a.flip(1)}, {"wide", Array::scalar(7).expand({2, 2})}});
   const LoadedArrays loaded = load_safetensors(path);
   const auto values = [&](const char* name) {
     const Array& x = find(loaded, name);
@@ -82,11 +84,11 @@ TEST_CASE("tensors that another writer left unaligned are copied") {
   std::string data = "abc";
   const float value = 1.5f;
   data.append(reinterpret_cast<const char*>(&value), 4);
-  const std::string path = write_bytes(
-      folder / "odd.safetensors",
-      safetensors_bytes(R"({"u":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
-                        R"("f":{"dtype":"F32","shape":[1],"data_offsets":[3,7]}})",
-                        data));
+  const std::string path =
+      write_bytes(folder / "odd.safetensors",
+                  safetensors_bytes(R"({"u":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
+                                    R"("f":{"dtype":"F32","shape":[1],"data_offsets":[3,7]}})",
+                                    data));
   const LoadedArrays loaded = load_safetensors(path);
   CHECK(find(loaded, "u").storage()->foreign());
   const Array& f = find(loaded, "f");
@@ -97,9 +99,10 @@ TEST_CASE("tensors that another writer left unaligned are copied") {
 
 TEST_CASE("a BOOL byte other than 0 and 1 is refused") {
   const TemporaryFolder folder;
-  const std::string path = write_bytes(
-      folder / "b.safetensors",
-      safetensors_bytes(R"({"b":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}})", {"\0\1\2", 3}));
+  const std::string path =
+      write_bytes(folder / "b.safetensors",
+                  safetensors_bytes(R"({"b":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}})",
+                                    {"\0\1\2", 3}));
   CHECK_THROWS_WITH(load_safetensors(path, GENERATE(false, true)),
                     Catch::Matchers::Contains("got 2 at element 2"));
 }

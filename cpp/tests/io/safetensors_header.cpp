@@ -43,12 +43,11 @@ void check_refused(const std::vector<Refused>& cases) {
 }  // namespace
 
 TEST_CASE("a safetensors header is read in its own order") {
-  const auto header = parse(
-      R"({"__metadata__":{"k":"v","":""},)"
-      R"("b":{"dtype":"F32","shape":[2,3],"data_offsets":[8,32]},)"
-      R"("a":{"shape":[],"data_offsets":[0,8],"dtype":"I64"},)"
-      R"("empty":{"dtype":"U8","shape":[0,7],"data_offsets":[32,32]}}   )",
-      32);
+  const auto header = parse(R"({"__metadata__":{"k":"v","":""},)"
+                            R"("b":{"dtype":"F32","shape":[2,3],"data_offsets":[8,32]},)"
+                            R"("a":{"shape":[],"data_offsets":[0,8],"dtype":"I64"},)"
+                            R"("empty":{"dtype":"U8","shape":[0,7],"data_offsets":[32,32]}}   )",
+                            32);
   REQUIRE(header.entries.size() == 3);
   CHECK(header.entries[0].name == "b");
   CHECK(header.entries[0].dtype == DType::f32);
@@ -65,8 +64,7 @@ TEST_CASE("every supported dtype has its name") {
   for (int i = 0; i <= static_cast<int>(DType::boolean); ++i) {
     const auto dtype = static_cast<DType>(i);
     const std::size_t size = size_of(dtype);
-    const auto header =
-        parse(tensor(format_name_of(dtype), "[1]", concat("[0,", size, "]")), size);
+    const auto header = parse(tensor(format_name_of(dtype), "[1]", concat("[0,", size, "]")), size);
     CHECK(header.entries[0].dtype == dtype);
   }
 }

@@ -24,17 +24,43 @@ std::string valid_file(const TemporaryFolder& folder) {
 }
 
 void mutate(std::string& bytes, Generator& random) {
-  const auto below = [&](std::size_t bound) { return static_cast<std::size_t>(random.below(bound)); };
-  static constexpr std::string_view tokens[] = {
-      "[", "]", "{", "}", "\"", ",", ":", "0", "9", "-", "\\u0000", "18446744073709551615", "[[[[",
-      "\"shape\":", "e5", "null", "4611686018427387904"};
+  const auto below = [&](std::size_t bound) {
+    return static_cast<std::size_t>(random.below(bound));
+  };
+  static constexpr std::string_view tokens[] = {"[",
+                                                "]",
+                                                "{",
+                                                "}",
+                                                "\"",
+                                                ",",
+                                                ":",
+                                                "0",
+                                                "9",
+                                                "-",
+                                                "\\u0000",
+                                                "18446744073709551615",
+                                                "[[[[",
+                                                "\"shape\":",
+                                                "e5",
+                                                "null",
+                                                "4611686018427387904"};
   const std::size_t at = below(bytes.size());
   switch (below(5)) {
-    case 0: bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8))); break;
-    case 1: bytes[at] = static_cast<char>(below(256)); break;
-    case 2: bytes.erase(at, 1 + below(8)); break;
-    case 3: bytes.insert(at, tokens[below(std::size(tokens))]); break;
-    default: bytes.replace(at, 1, tokens[below(std::size(tokens))]); break;
+    case 0:
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
+      break;
+    case 1:
+      bytes[at] = static_cast<char>(below(256));
+      break;
+    case 2:
+      bytes.erase(at, 1 + below(8));
+      break;
+    case 3:
+      bytes.insert(at, tokens[below(std::size(tokens))]);
+      break;
+    default:
+      bytes.replace(at, 1, tokens[below(std::size(tokens))]);
+      break;
   }
 }
 
@@ -42,8 +68,10 @@ void mutate(std::string& bytes, Generator& random) {
 unsigned checksum(const LoadedArrays& loaded) {
   unsigned sum = 0;
   for (const auto& [name, array] : loaded.tensors) {
-    REQUIRE(array.nbytes() == static_cast<std::size_t>(numel(array.shape())) * size_of(array.dtype()));
-    for (std::size_t i = 0; i < array.nbytes(); ++i) sum += std::to_integer<unsigned>(array.raw()[i]);
+    REQUIRE(array.nbytes() ==
+            static_cast<std::size_t>(numel(array.shape())) * size_of(array.dtype()));
+    for (std::size_t i = 0; i < array.nbytes(); ++i)
+      sum += std::to_integer<unsigned>(array.raw()[i]);
   }
   return sum;
 }
@@ -62,7 +90,8 @@ TEST_CASE("mutated safetensors files load or are refused, nothing else") {
     // Keep the stated length true in half of the rounds, or nearly all would fail there.
     if (bytes.size() > valid.size() / 2 && random.below(2) == 0) {
       const std::uint64_t data = valid.size() - 8 - (valid.find("}}") + 8) / 8 * 8;
-      const std::uint64_t length = bytes.size() - 8 - std::min<std::uint64_t>(data, bytes.size() - 8);
+      const std::uint64_t length =
+          bytes.size() - 8 - std::min<std::uint64_t>(data, bytes.size() - 8);
       std::memcpy(bytes.data(), &length, 8);
     }
     write_bytes(path, bytes);

@@ -49,9 +49,9 @@ void append_utf8(std::string& out, std::uint32_t code) {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string quoted(std::string_view text, std::size_t limit) {
   std::string out = "'";
-  for (const char c : text.substr(0, 60)) {
+  for (const char c : text.substr(0, limit)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte < 0x7f) {
       out += c;
@@ -59,7 +59,7 @@ std::string quoted(std::string_view text) {
       out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
     }
   }
-  return out + (text.size() > 60 ? "...'" : "'");
+  return out + (text.size() > limit ? "...'" : "'");
 }
 
 std::string to_json_string(std::string_view text) {
@@ -81,8 +81,8 @@ std::string to_json_string(std::string_view text) {
 }
 
 void JsonCursor::skip_space() {
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' ||
-                                text_[at_] == '\t')) {
+  while (at_ < text_.size() &&
+         (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) {
     ++at_;
   }
 }

@@ -11,8 +11,8 @@
 
 namespace tt::io {
 
-// Text as a message may show it: at most 60 bytes, quoted, anything unprintable escaped.
-std::string quoted(std::string_view text);
+// Text as a message may show it: at most `limit` bytes, quoted, anything unprintable escaped.
+std::string quoted(std::string_view text, std::size_t limit = 60);
 
 // `text` as a JSON string with its quotes; FormatError unless it is valid UTF-8.
 std::string to_json_string(std::string_view text);

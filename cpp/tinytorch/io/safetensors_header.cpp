@@ -49,7 +49,9 @@ class HeaderParser {
     if (header_.entries.size() == kMaxEntries) {
       json_.refuse("more than ", kMaxEntries, " tensors");
     }
-    check_tensor_name(name);
+    if (name.find('\0') != name.npos) {
+      json_.refuse("the tensor name ", quoted(name), " holds a null character");
+    }
     TensorEntry entry;
     entry.name = std::move(name);
     bool dtype = false, shape = false, offsets = false;
@@ -140,9 +142,8 @@ class LayoutCheck {
 
   // By sorting: a hash table would let a crafted file choose colliding names.
   void unique_names() {
-    std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
-      return entries_[a].name < entries_[b].name;
-    });
+    std::sort(order_.begin(), order_.end(),
+              [&](std::size_t a, std::size_t b) { return entries_[a].name < entries_[b].name; });
     for (std::size_t i = 1; i < order_.size(); ++i) {
       if (entries_[order_[i - 1]].name == entries_[order_[i]].name) {
         refuse(entries_[order_[i]], "appears twice");
@@ -184,8 +185,8 @@ class LayoutCheck {
     for (const std::size_t i : order_) {
       const TensorEntry& entry = entries_[i];
       if (entry.begin < covered) {
-        refuse(entry, "begins at byte ", entry.begin, ", inside the tensor before it, which ends at ",
-               covered);
+        refuse(entry, "begins at byte ", entry.begin,
+               ", inside the tensor before it, which ends at ", covered);
       }
       if (entry.begin > covered) {
         refuse(entry, "begins at byte ", entry.begin, ", leaving a hole after byte ", covered);

@@ -12,6 +12,8 @@ static_assert(std::endian::native == std::endian::little,
 
 namespace {
 
+constexpr std::size_t kPathBytes = 4096;  // a message shows all of a path
+
 // A view of the mapping, which the storage keeps alive.
 Array mapped_array(const TensorEntry& entry, const std::byte* bytes,
                    const std::shared_ptr<const MappedFile>& mapping) {
@@ -33,7 +35,7 @@ Array copied_array(const SafetensorsFile& file, const TensorEntry& entry) {
 }  // namespace
 
 SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)), file_(path_) {
-  const std::string what = "safetensors file " + quoted(path_);
+  const std::string what = "safetensors file " + quoted(path_, kPathBytes);
   if (file_.size() < 8) {
     fail<FormatError>(what, ": ", file_.size(), " bytes cannot hold the header's length (8 bytes)");
   }
@@ -56,7 +58,7 @@ SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)), fil
     file_.read(8, bytes(), length);
   }
   data_start_ = 8 + length;
-  header_ = parse_header(json, file_.size() - data_start_, quoted(path_));
+  header_ = parse_header(json, file_.size() - data_start_, quoted(path_, kPathBytes));
 }
 
 bool SafetensorsFile::aligned(const TensorEntry& entry) const {
@@ -81,9 +83,9 @@ void SafetensorsFile::check_bool(const TensorEntry& entry, const std::byte* byte
   const std::byte* last = bytes + (entry.end - entry.begin);
   const std::byte* bad = std::find_if(bytes, last, [](std::byte b) { return b > std::byte{1}; });
   if (bad != last) {
-    fail<FormatError>("safetensors file ", quoted(path_), ": tensor ", quoted(entry.name),
-                      ": BOOL elements are 0 or 1, got ", std::to_integer<int>(*bad),
-                      " at element ", bad - bytes);
+    fail<FormatError>("safetensors file ", quoted(path_, kPathBytes), ": tensor ",
+                      quoted(entry.name), ": BOOL elements are 0 or 1, got ",
+                      std::to_integer<int>(*bad), " at element ", bad - bytes);
   }
 }
 
@@ -94,9 +96,9 @@ LoadedArrays load_safetensors(const std::string& path, bool copy) {
   out.tensors.reserve(file.header().entries.size());
   for (const TensorEntry& entry : file.header().entries) {
     const bool in_place = !copy && file.aligned(entry) && entry.begin != entry.end;
-    out.tensors.emplace_back(entry.name,
-                             in_place ? mapped_array(entry, file.map(entry), file.mapping())
-                                      : copied_array(file, entry));
+    out.tensors.emplace_back(entry.name, in_place
+                                             ? mapped_array(entry, file.map(entry), file.mapping())
+                                             : copied_array(file, entry));
   }
   return out;
 }
