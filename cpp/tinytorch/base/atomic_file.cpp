@@ -31,7 +31,7 @@ fs::path folder_of(const fs::path& path) {
 
 // The first 200 bytes of the name: the temporary must fit into NAME_MAX whenever the target does.
 std::string temporary_prefix(const fs::path& target) {
-  return "." + target.filename().string().substr(0, 200) + ".";
+  return concat(".", target.filename().string().substr(0, 200), ".");
 }
 
 std::string unique_temporary(const fs::path& target) {

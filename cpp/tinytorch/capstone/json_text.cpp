@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 #include <vector>
 
 #include "tinytorch/base/error.hpp"
@@ -34,7 +35,9 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
-    if (open_.back()->contains(name)) fail<FormatError>("the key \"", name, "\" occurs twice");
+    if (!names_.back().insert(name).second) {
+      fail<FormatError>("the key \"", name, "\" occurs twice");
+    }
     key_ = std::move(name);
     return true;
   }
@@ -53,7 +56,7 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
     }
     if (open_.empty()) return root_;
     Json& parent = *open_.back();
-    return parent.is_array() ? parent.emplace_back(nullptr) : parent[key_];
+    return parent.is_array() ? parent.emplace_back(nullptr) : append_member(parent, key_);
   }
   template <class Value>
   bool put(Value&& value) {
@@ -67,15 +70,18 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
     Json& here = place();
     here = std::move(value);
     open_.push_back(&here);
+    names_.emplace_back();
     return true;
   }
   bool close() {
     open_.pop_back();
+    names_.pop_back();
     return true;
   }
 
   Json root_;
   std::vector<Json*> open_;
+  std::vector<std::unordered_set<std::string>> names_;  // keys seen, per open array or object
   std::string key_;
   std::int64_t nodes_ = 0;
 };
@@ -90,6 +96,12 @@ bool is_plain_name(std::string_view key) {
 }
 
 }  // namespace
+
+Json& append_member(Json& object, std::string key) {
+  auto& members = object.get_ref<Json::object_t&>();
+  members.push_back({std::move(key), nullptr});
+  return members.back().second;
+}
 
 Json parse_json(std::string_view text) {
   StrictBuilder builder;

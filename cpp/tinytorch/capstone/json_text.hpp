@@ -14,6 +14,10 @@ inline constexpr std::int64_t kMaxJsonNodes = 1'000'000;
 // beyond kMaxJsonDepth, invalid UTF-8. The message names line and column.
 Json parse_json(std::string_view text);
 
+// A new last member of `object`, null. The caller knows that the key is new: looking for it would
+// make large objects quadratic.
+Json& append_member(Json& object, std::string key);
+
 // Two-space indent, a final newline, numbers that read back as the same double.
 std::string to_text(const Json& value);
 

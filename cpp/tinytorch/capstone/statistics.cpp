@@ -51,8 +51,9 @@ double student_t_975(std::int64_t degrees_of_freedom) {
   if (degrees_of_freedom <= std::ssize(kTable)) return kTable[degrees_of_freedom - 1];
   const double n = static_cast<double>(degrees_of_freedom);
   constexpr double z = 1.959963985;
-  constexpr double z3 = z * z * z, z5 = z3 * z * z;
-  return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n);
+  constexpr double z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z;
+  return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n) +
+         (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * n * n * n);
 }
 
 Summary summarize(std::span<const double> samples) {

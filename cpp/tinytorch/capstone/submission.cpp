@@ -1,10 +1,10 @@
 #include "tinytorch/capstone/submission.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "tinytorch/base/atomic_file.hpp"
 #include "tinytorch/capstone/derived_values.hpp"
@@ -18,7 +18,7 @@ namespace tt::capstone {
 namespace {
 
 constexpr std::size_t kShown = 10;  // violations in a message
-constexpr std::streamoff kMaxFileBytes = 64 << 20;
+constexpr std::size_t kMaxFileBytes = std::size_t{64} << 20;
 
 const JsonSchema& submission_schema() {
   static const JsonSchema schema(embedded::submission_schema);
@@ -49,6 +49,29 @@ double ratio(const Json& baseline, const Json& optimized, const char* name) {
   const double before = metric(baseline, name), after = metric(optimized, name);
   if (after == 0) fail<ValueError>("the optimized model's ", name, " is 0: measure it again");
   return before / after;
+}
+
+std::string read_bounded(const std::string& path) {
+  const auto refuse = [&](int code) {
+    throw IoError(code, path, concat("cannot read '", path, "': ", std::strerror(code)));
+  };
+  errno = 0;
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
+                                                       std::fclose);
+  if (!file) refuse(errno);
+  std::string text(64 << 10, '\0');
+  std::size_t size = 0;
+  while (const std::size_t got =
+             std::fread(text.data() + size, 1, text.size() - size, file.get())) {
+    size += got;
+    if (size > kMaxFileBytes) {
+      fail<FormatError>("a submission of more than ", kMaxFileBytes >> 20, " MiB is refused");
+    }
+    if (size == text.size()) text.resize(2 * size);
+  }
+  if (std::ferror(file.get())) refuse(errno);
+  text.resize(size);
+  return text;
 }
 
 Json section(const Json& report) {
@@ -104,16 +127,9 @@ void save_submission(const Json& submission, const std::string& path) {
 }
 
 Json load_submission(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  errno = 0;
-  if (!file || !(text << file.rdbuf())) {
-    const int code = errno != 0 ? errno : EIO;
-    throw IoError(code, path, concat("cannot read '", path, "': ", std::strerror(code)));
-  }
   Json submission;
   try {
-    submission = parse_json(text.view());
+    submission = parse_json(read_bounded(path));
   } catch (const FormatError& error) {
     fail<FormatError>("'", path, "': ", error.what());
   }
