@@ -1,0 +1,255 @@
+#include "tinytorch/ops/conv.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
+#include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/conv/im2col.hpp"
+#include "tinytorch/kernels/gemm_f32/gemm.hpp"
+#include "tinytorch/kernels/gemm_f32/reference.hpp"
+#include "tinytorch/ops/elementwise.hpp"
+#include "tinytorch/ops/reduce.hpp"
+
+namespace tt::ops {
+namespace {
+
+constexpr index_t kWeightGradParts = 8;
+
+void product(const kernels::GemmOf<float>& g) { kernels::gemm(g); }
+void product(const kernels::GemmOf<double>& g) { kernels::reference::gemm(g); }
+
+// Column buffers, one per thread that can be inside the loop at once; taken and given back.
+template <class T>
+class Scratch {
+ public:
+  Scratch(index_t size, index_t users) {
+    const index_t count = std::min<index_t>(users, num_threads());
+    for (index_t i = 0; i < count; ++i) {
+      buffers_.push_back(Array::empty({size}, dtype_of<T>::value));
+      free_.push_back(buffers_.back().template data<T>());
+    }
+  }
+  T* take() {
+    std::lock_guard lock(mutex_);
+    T* buffer = free_.back();
+    free_.pop_back();
+    return buffer;
+  }
+  void give(T* buffer) {
+    std::lock_guard lock(mutex_);
+    free_.push_back(buffer);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Array> buffers_;
+  std::vector<T*> free_;
+};
+
+// The sizes of one group's matrices: weights (rows x depth), columns (depth x area).
+struct Group {
+  index_t rows, depth, area, channels;
+  bool direct;  // 1x1, stride 1, no padding: the image is its own columns
+};
+
+Group group_of(const ConvShape& s) {
+  const auto& w = s.window;
+  const index_t channels = s.channels / s.groups, taps = w.kernel_h * w.kernel_w;
+  const bool direct = taps == 1 && w.stride_h == 1 && w.stride_w == 1 && w.pad_h == 0 && w.pad_w == 0;
+  return {s.out_channels / s.groups, channels * taps, w.out_height() * w.out_width(), channels, direct};
+}
+
+template <class T>
+const T* columns_of(const T* image, const ConvShape& s, const Group& g, T* buffer) {
+  if (g.direct) return image;
+  kernels::im2col(image, s.window, 0, g.channels, buffer);
+  return buffer;
+}
+
+// fn(image index, buffer) for every image: side by side if there are several, else with the
+// matrix product using all threads.
+template <class T, class Fn>
+void each_image(index_t batch, index_t buffer_size, Fn fn) {
+  Scratch<T> scratch(buffer_size, batch);
+  const auto one = [&](index_t n) {
+    T* buffer = scratch.take();
+    fn(n, buffer);
+    scratch.give(buffer);
+  };
+  if (batch == 1) {
+    one(0);
+    return;
+  }
+  parallel_for(batch, 1, [&](index_t begin, index_t end) {
+    for (index_t n = begin; n < end; ++n) one(n);
+  });
+}
+
+template <class T>
+void forward(const T* x, const T* w, const T* bias, T* y, const ConvShape& s) {
+  const Group g = group_of(s);
+  const index_t plane = s.window.height * s.window.width;
+  each_image<T>(s.batch, g.direct ? 0 : g.depth * g.area, [&](index_t n, T* buffer) {
+    for (index_t k = 0; k < s.groups; ++k) {
+      const T* image = x + (n * s.channels + k * g.channels) * plane;
+      T* out = y + (n * s.out_channels + k * g.rows) * g.area;
+      if (bias != nullptr) {
+        for (index_t r = 0; r < g.rows; ++r) std::fill_n(out + r * g.area, g.area, bias[k * g.rows + r]);
+      }
+      kernels::GemmOf<T> p;
+      p.m = g.rows, p.n = g.area, p.k = g.depth;
+      p.a = w + k * g.rows * g.depth, p.a_row = g.depth;
+      p.b = columns_of(image, s, g, buffer), p.b_row = g.area;
+      p.c = out, p.c_row = g.area;
+      p.accumulate = bias != nullptr;
+      product(p);
+    }
+  });
+}
+
+template <class T>
+void grad_input(const T* dy, const T* w, T* dx, const ConvShape& s) {
+  const Group g = group_of(s);
+  const index_t plane = s.window.height * s.window.width;
+  each_image<T>(s.batch, g.depth * g.area, [&](index_t n, T* buffer) {
+    for (index_t k = 0; k < s.groups; ++k) {
+      T* image = dx + (n * s.channels + k * g.channels) * plane;
+      kernels::GemmOf<T> p;
+      p.m = g.depth, p.n = g.area, p.k = g.rows;
+      p.a = w + k * g.rows * g.depth, p.a_row = 1, p.a_col = g.depth;
+      p.b = dy + (n * s.out_channels + k * g.rows) * g.area, p.b_row = g.area;
+      p.c = g.direct ? image : buffer, p.c_row = g.area;
+      product(p);
+      if (!g.direct) kernels::col2im(buffer, s.window, 0, g.channels, image);
+    }
+  });
+}
+
+// dw += dy[n] columns(x[n])^T for images [first, last).
+template <class T>
+void grad_weight(const T* dy, const T* x, T* dw, const ConvShape& s, index_t first, index_t last,
+                 T* buffer) {
+  const Group g = group_of(s);
+  const index_t plane = s.window.height * s.window.width;
+  for (index_t n = first; n < last; ++n) {
+    for (index_t k = 0; k < s.groups; ++k) {
+      const T* image = x + (n * s.channels + k * g.channels) * plane;
+      kernels::GemmOf<T> p;
+      p.m = g.rows, p.n = g.depth, p.k = g.area;
+      p.a = dy + (n * s.out_channels + k * g.rows) * g.area, p.a_row = g.area;
+      p.b = columns_of(image, s, g, buffer), p.b_row = 1, p.b_col = g.area;
+      p.c = dw + k * g.rows * g.depth, p.c_row = g.depth;
+      p.accumulate = true;
+      product(p);
+    }
+  }
+}
+
+void check_window(const kernels::Window2d& w, const char* what) {
+  if (w.kernel_h < 1 || w.kernel_w < 1 || w.stride_h < 1 || w.stride_w < 1 || w.pad_h < 0 ||
+      w.pad_w < 0 || w.dilation_h < 1 || w.dilation_w < 1) {
+    fail<ValueError>(what, " needs kernel, stride and dilation of at least 1 and padding of at "
+                     "least 0; got kernel (", w.kernel_h, ", ", w.kernel_w, "), stride (",
+                     w.stride_h, ", ", w.stride_w, "), padding (", w.pad_h, ", ", w.pad_w,
+                     "), dilation (", w.dilation_h, ", ", w.dilation_w, ")");
+  }
+  constexpr index_t kLimit = index_t{1} << 30;
+  for (index_t v : {w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.pad_h, w.pad_w, w.dilation_h,
+                    w.dilation_w}) {
+    if (v > kLimit) fail<ValueError>(what, ": ", v, " is too large");
+  }
+}
+
+Shape output_shape(const ConvShape& s) {
+  return {s.batch, s.out_channels, s.window.out_height(), s.window.out_width()};
+}
+
+}  // namespace
+
+ConvShape conv_shape(const Array& x, const Array& weight, const Array& bias,
+                     kernels::Window2d window, index_t groups) {
+  if (x.ndim() != 4) {
+    fail<ShapeError>("Expected 4D input (batch, channels, height, width), got ", x.ndim(),
+                     "D with shape ", to_string(x.shape()));
+  }
+  if (weight.ndim() != 4) {
+    fail<ShapeError>("conv2d needs a weight of shape (out, in / groups, kh, kw), got ",
+                     to_string(weight.shape()));
+  }
+  const index_t channels = x.shape(1), out = weight.shape(0);
+  if (groups < 1 || channels % groups != 0 || out % groups != 0) {
+    fail<ValueError>("groups must divide both channels (", channels, ") and output channels (", out,
+                     "), got ", groups);
+  }
+  if (weight.shape(1) * groups != channels) {
+    fail<ShapeError>("conv2d: input has ", channels, " channels, but the weight of shape ",
+                     to_string(weight.shape()), " with ", groups, " group(s) expects ",
+                     weight.shape(1) * groups);
+  }
+  if (bias.defined() && !(bias.shape() == Shape{out})) {
+    fail<ShapeError>("conv2d needs a bias of shape (", out, ",), got ", to_string(bias.shape()));
+  }
+  window.height = x.shape(2), window.width = x.shape(3);
+  window.kernel_h = weight.shape(2), window.kernel_w = weight.shape(3);
+  check_window(window, "conv2d");
+  return {window, x.shape(0), channels, out, groups};
+}
+
+Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvShape& shape) {
+  const Array in = to_compute(x).contiguous(), w = weight.astype(in.dtype()).contiguous();
+  const Array b = bias.defined() ? bias.astype(in.dtype()).contiguous() : bias;
+  const Array y = Array::empty(output_shape(shape), in.dtype());
+  if (y.size() == 0) return y;
+  visit_float(in.dtype(), "conv2d", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    forward<T>(in.data<T>(), w.data<T>(), b.defined() ? b.data<T>() : nullptr, y.data<T>(), shape);
+  });
+  return is_half(x.dtype()) ? y.astype(x.dtype()) : y;
+}
+
+Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& shape) {
+  const Array g = dy.contiguous(), w = weight.astype(dy.dtype()).contiguous();
+  const Array dx = Array::zeros({shape.batch, shape.channels, shape.window.height, shape.window.width},
+                                dy.dtype());
+  if (g.size() == 0 || dx.size() == 0) return dx;
+  visit_float(dy.dtype(), "conv2d", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    grad_input<T>(g.data<T>(), w.data<T>(), dx.data<T>(), shape);
+  });
+  return dx;
+}
+
+Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape) {
+  const Array g = dy.contiguous(), in = x.astype(dy.dtype()).contiguous();
+  const auto& w = shape.window;
+  const Group group = group_of(shape);
+  const index_t parts = std::clamp<index_t>(shape.batch, 1, kWeightGradParts);
+  const index_t per_part = (shape.batch + parts - 1) / parts;
+  const Array partial = Array::zeros(
+      {parts, shape.out_channels, shape.channels / shape.groups, w.kernel_h, w.kernel_w}, dy.dtype());
+  if (g.size() == 0 || in.size() == 0) return sum(partial, Dims{0});
+  visit_float(dy.dtype(), "conv2d", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const index_t weights = partial.size() / parts;
+    each_image<T>(parts, group.direct ? 0 : group.depth * group.area, [&](index_t part, T* buffer) {
+      const index_t first = std::min(part * per_part, shape.batch);
+      const index_t last = std::min(first + per_part, shape.batch);
+      grad_weight<T>(g.data<T>(), in.data<T>(), partial.data<T>() + part * weights, shape, first,
+                     last, buffer);
+    });
+  });
+  return sum(partial, Dims{0});
+}
+
+kernels::Window2d pool_window(const Array& x, kernels::Window2d window) {
+  if (x.ndim() != 4) {
+    fail<ShapeError>("Expected 4D input (batch, channels, height, width), got ", x.ndim(),
+                     "D with shape ", to_string(x.shape()));
+  }
+  window.height = x.shape(2), window.width = x.shape(3);
+  check_window(window, "pooling");
+  return window;
+}
+
+}  // namespace tt::ops
