@@ -8,9 +8,11 @@ void bind_base(pybind11::module_& m);
 void bind_tensor_type(pybind11::module_& m);
 void bind_nodes(pybind11::module_& m);
 void bind_autograd(pybind11::module_& m);
+void bind_dlpack(pybind11::module_& m);
 void bind_ops(pybind11::module_& m);
 void bind_io(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
+void bind_capstone(pybind11::module_& m);
 }  // namespace tt::bindings
 
 PYBIND11_MODULE(_core, m) {
@@ -22,7 +24,9 @@ PYBIND11_MODULE(_core, m) {
   bind_nodes(m);
   bind_base(m);
   bind_autograd(m);
+  bind_dlpack(m);
   bind_ops(m);
   bind_io(m);
   bind_optim(m);
+  bind_capstone(m);
 }
