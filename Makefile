@@ -1,0 +1,87 @@
+# The daily verbs; `make help` lists them. Each does its own set-up (tools/setup.sh), from nothing.
+SHELL := /bin/bash
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+export PYTHON CXX
+
+.PHONY: help
+help:  ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | \
+	  while IFS=$$'\t' read -r verb text; do printf '  make %-12s %s\n' "$$verb" "$$text"; done
+	@echo "  Variables: PYTHON=/path/to/python3 (3.10 or newer), CXX=compiler, JOBS=n"
+
+.PHONY: demo
+demo: extension  ## the whole capstone on real data: train, profile, quantize, prune, measure, submit
+	@$(BIN)/tinytorch demo $(ARGS)
+
+.PHONY: extension
+extension:
+	@tools/setup.sh demo
+	@tools/build.sh build/dev _core
+
+.PHONY: build
+build:  ## the extension and the C++ tests, into build/dev and python/tinytorch
+	@tools/setup.sh test
+	@tools/build.sh build/dev all
+
+.PHONY: test
+test: build  ## C++ and Python tests
+	@$(BIN)/ctest --preset dev --output-log build/ctest.log --progress
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-all
+test-all: test  ## test, the slow Python tests, and the C++ tests under ASan+UBSan and TSan
+	@TINYTORCH_TEST_PROFILE=slow $(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+	@tools/test_preset.sh asan
+	@tools/test_preset.sh tsan
+
+.PHONY: test-arm64
+test-arm64:  ## C++ tests cross-compiled for AArch64, run under qemu-user
+	@tools/setup.sh arm64
+	@tools/test_preset.sh arm64
+
+.PHONY: bench
+bench: extension  ## every benchmark, figures to the terminal
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+.PHONY: lint
+lint:  ## formatting, style, types, layers, symbols
+	@tools/setup.sh dev
+	@tools/build.sh build/dev _core
+	@tools/lint.sh
+
+.PHONY: tidy
+tidy:  ## clang-tidy over the C++ sources (slow)
+	@tools/setup.sh test
+	@command -v run-clang-tidy >/dev/null || { echo "clang-tidy is missing: sudo apt-get install clang-tidy"; exit 1; }
+	run-clang-tidy -quiet -p build/dev -j $(JOBS) '$(CURDIR)/cpp/tinytorch/.*\.cpp$$'
+
+.PHONY: format
+format:  ## rewrites C++ and Python sources in the project's style
+	@tools/setup.sh dev
+	@git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp' | xargs -0 $(BIN)/clang-format -i
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+.PHONY: stubs
+stubs:  ## python/tinytorch/_core.pyi, from the built extension
+	@tools/setup.sh dev
+	@tools/build.sh build/dev _core
+	@$(BIN)/python tools/make_stubs.py
+
+.PHONY: wheel
+wheel:  ## dist/*.tar.gz and, built from it, dist/*.whl
+	@tools/setup.sh test
+	@$(BIN)/python -m build --outdir dist .
+
+.PHONY: docs
+docs: extension  ## HTML pages in build/docs; a warning is an error
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -c pyproject.toml ".[docs]"
+	@$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs && echo "build/docs/index.html"
+
+.PHONY: clean
+clean:  ## removes what was built (keeps .venv)
+	rm -rf build dist demo-output .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -f python/tinytorch/_core*.so
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

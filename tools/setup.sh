@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Makes a bare Debian or Ubuntu ready to build and run tinytorch; repeating it costs milliseconds.
+#   tools/setup.sh demo    compiler, headers, .venv with what `make demo` needs
+#   tools/setup.sh test    the above and what `make test` needs (never PyTorch)
+#   tools/setup.sh dev     the above and the linters
+#   tools/setup.sh torch   the above "test", and torch==2.13.0, the oracle of the tests
+#   tools/setup.sh arm64   the above "test", and a cross compiler with qemu-user
+# PYTHON names the interpreter (>= 3.10), CXX the compiler (GCC >= 11 or Clang >= 14).
+# TINYTORCH_NO_APT=1 forbids installing system packages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+level=${1:-demo}
+venv_python=.venv/bin/python
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: %s\n' "$@" >&2; exit 1; }
+
+case $level in
+  demo) covers="demo" extras=build,cli ;;
+  test) covers="demo test" extras=build,cli,test ;;
+  dev) covers="demo test dev" extras=build,cli,test,dev ;;
+  torch) covers="demo test torch" extras=build,cli,test ;;
+  arm64) covers="demo test arm64" extras=build,cli,test ;;
+  *) die "unknown level '$level'; choose demo, test, dev, torch or arm64" ;;
+esac
+
+# .venv/.setup-LEVEL holds the fingerprint of what the set-up was made from.
+fingerprint() { cat pyproject.toml tools/setup.sh CMakePresets.json | cksum; echo "${PYTHON:-}" "${CXX:-}"; }
+installed() { [ -x $venv_python ] && [ "$(cat ".venv/.setup-$level" 2>/dev/null)" = "$(fingerprint)" ]; }
+configured() {
+  [ -f build/dev/build.ninja ] &&
+    { [ "$level" = demo ] || grep -q '^TINYTORCH_BUILD_TESTS:BOOL=ON' build/dev/CMakeCache.txt; }
+}
+
+may_install() {
+  [ -z "${TINYTORCH_NO_APT:-}" ] && command -v apt-get >/dev/null &&
+    { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }
+}
+apt_updated=
+apt_install() {
+  local root=()
+  [ "$(id -u)" = 0 ] || root=(sudo -n)
+  if [ -z "$apt_updated" ]; then
+    "${root[@]}" apt-get update -qq || say "apt-get update reported errors; going on"
+    apt_updated=1
+  fi
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+# need WHY PACKAGE...: installs packages without which nothing works, or says what to type.
+need() {
+  local why=$1
+  shift
+  may_install || die "$why" "install it:   sudo apt-get install $*"
+  say "installing $* (system packages)"
+  apt_install "$@" || die "$why" "apt-get could not install: $*"
+}
+
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; }
+find_python() {
+  local candidate candidates=(python3 python3.13 python3.12 python3.11 python3.10 python3.14)
+  [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+  for candidate in "${candidates[@]}"; do
+    if new_enough "$candidate"; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+good_compiler() {
+  [ -n "$1" ] && printf '%s\n' '#if (defined(__clang__) && __clang_major__ < 14) || (!defined(__clang__) && __GNUC__ < 11)' \
+    '#error too old' '#endif' '#include <span>' 'int main() {}' |
+    "$1" -std=c++20 -x c++ -fsyntax-only - >/dev/null 2>&1
+}
+find_compiler() {
+  local candidate candidates=(c++ g++ clang++ g++-{14,13,12,11} clang++-{19,18,17,16,15,14})
+  [ -z "${CXX:-}" ] || candidates=("$CXX")
+  for candidate in "${candidates[@]}"; do
+    if good_compiler "$candidate"; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+has_header() {
+  printf '#if !__has_include(<%s>)\n#error missing\n#endif\n' "$1" | "$compiler" -x c++ -fsyntax-only - 2>/dev/null
+}
+
+install_system_packages() {
+  python=$(find_python) || die "tinytorch needs Python 3.10 or newer; found none${PYTHON:+ at PYTHON=$PYTHON}" \
+    "install one (sudo apt-get install python3), or name one: make PYTHON=/path/to/python3.12 ..."
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || need "Python's venv module is missing" "python$version-venv"
+  [ -f "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] ||
+    need "Python's headers are missing" "python$version-dev"
+  if ! compiler=$(find_compiler); then
+    [ -z "${CXX:-}" ] || die "CXX=$CXX is not a C++20 compiler that serves: GCC >= 11 or Clang >= 14"
+    need "a C++20 compiler (GCC >= 11 or Clang >= 14) is missing" g++
+    compiler=$(find_compiler) || die "this system's g++ is too old: GCC >= 11 or Clang >= 14 is needed" \
+      "install one and name it: make CXX=g++-12 ..."
+  fi
+
+  missing=()
+  has_header xtensor/xarray.hpp || missing+=(libxtensor-dev)
+  has_header xsimd/xsimd.hpp || missing+=(libxsimd-dev)
+  has_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
+  has_header catch2/catch.hpp || has_header catch2/catch_all.hpp || missing+=(catch2)
+  if [ ${#missing[@]} -gt 0 ]; then
+    if may_install; then
+      say "installing ${missing[*]} (system packages)"
+      apt_install "${missing[@]}" || say "apt-get could not install them; the build will download pinned copies"
+    else
+      say "not installed, and may not install: ${missing[*]}; the build will download pinned copies"
+    fi
+  fi
+  if [ "$level" = arm64 ]; then
+    command -v aarch64-linux-gnu-g++ >/dev/null || need "the AArch64 cross compiler is missing" g++-aarch64-linux-gnu
+    command -v qemu-aarch64 >/dev/null || need "qemu-user is missing" qemu-user
+  fi
+}
+
+venv_serves() {
+  new_enough $venv_python && $venv_python -m pip --version >/dev/null 2>&1 &&
+    { [ -z "${PYTHON:-}" ] || [ "$($venv_python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" = "$version" ]; }
+}
+install_python_packages() {
+  if ! venv_serves; then
+    say "making .venv with $python ($version)"
+    "$python" -m venv --clear .venv || die "could not make .venv with $python"
+  fi
+  if [ "$level" = torch ]; then
+    say "installing torch==2.13.0 (the oracle of the tests)"
+    pip torch==2.13.0
+  fi
+  say "installing Python packages into .venv ($extras)"
+  # Python files are used where they lie; CMake builds the extension below, not pip.
+  pip --config-settings=wheel.cmake=false --editable ".[$extras]" ||
+    die "pip could not install the packages; see above"
+}
+pip() { $venv_python -m pip --disable-pip-version-check install --quiet "$@"; }
+
+configure() {
+  local tests=ON
+  [ "$level" != demo ] || tests=OFF
+  say "configuring build/dev with $compiler"
+  mkdir -p build
+  if ! CXX=$compiler .venv/bin/cmake --fresh --preset dev -DTINYTORCH_BUILD_TESTS=$tests >build/configure.log 2>&1; then
+    cat build/configure.log >&2
+    exit 1
+  fi
+}
+
+if ! installed; then
+  install_system_packages
+  install_python_packages
+  configure
+  for stamp in $covers; do fingerprint >".venv/.setup-$stamp"; done
+elif ! configured; then
+  compiler=$(find_compiler)
+  configure
+fi
