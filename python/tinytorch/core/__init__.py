@@ -1,0 +1,1 @@
+"""The course's core modules: tensor, autograd, layers, losses, optimizers, training and so on."""

@@ -1,0 +1,52 @@
+"""Sampling tokens from a language model, one at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .autograd import no_grad
+from .tensor import Tensor
+
+
+def sample_tokens(model: Any, prompt: Any, count: int, temperature: float) -> Tensor:
+    """`prompt` (B, S) and `count` sampled tokens behind it; (B, S + count), float32 ids.
+
+    A model with an enabled key-value cache reads the prompt once and then one token per step.
+    """
+    if temperature < 0:
+        raise ValueError(f"temperature must not be negative, got {temperature}")
+    tokens = np.array(prompt.data if isinstance(prompt, Tensor) else prompt, dtype=np.float32)
+    if tokens.ndim != 2:
+        raise ValueError(f"the prompt must have shape (1, S), got {tokens.shape}")
+    cache = model._kv_cache if getattr(model, "_cache_enabled", False) else None
+    with no_grad():
+        for step in range(count):
+            logits = _last_logits(model, tokens, cache, first=step == 0)
+            new = [_choose(row, temperature) for row in logits]
+            tokens = np.concatenate([tokens, np.array(new, dtype=np.float32)[:, None]], axis=1)
+    return Tensor(tokens)
+
+
+def _last_logits(model: Any, tokens: np.ndarray, cache: Any, first: bool) -> np.ndarray:
+    """Logits (B, vocabulary) of the token that follows `tokens`."""
+    if cache is None:
+        return model.forward(Tensor(tokens)).data[:, -1]
+    if first:
+        cache.reset()
+        logits = model.forward(Tensor(tokens)).data[:, -1]
+        for _ in range(tokens.shape[1]):
+            cache.advance()
+        return logits
+    logits = model.forward(Tensor(tokens[:, -1:])).data[:, -1]
+    cache.advance()
+    return logits
+
+
+def _choose(logits: np.ndarray, temperature: float) -> int:
+    if temperature == 0:
+        return int(np.argmax(logits))
+    scaled = logits.astype(np.float64) / temperature
+    weights = np.exp(scaled - scaled.max())
+    return int(np.random.choice(len(weights), p=weights / weights.sum()))

@@ -1,0 +1,5 @@
+"""Older path of `Sequential`."""
+
+from ._containers import Sequential
+
+__all__ = ["Sequential"]

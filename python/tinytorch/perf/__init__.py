@@ -1,0 +1,1 @@
+"""Measuring and improving models: profiling, quantization, compression, caching, acceleration."""
