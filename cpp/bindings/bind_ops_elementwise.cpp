@@ -58,11 +58,13 @@ void bind_ops_elementwise(py::module_& m) {
       return autograd::where(condition, x, y);
     });
   }, py::arg("condition").none(false), py::arg("a").none(false), py::arg("b").none(false));
-  bind_op(m, "clip", [](const Tensor& x, std::optional<double> low, std::optional<double> high) {
-    return without_gil([&] { return autograd::clip(x, low, high); }, x);
+  bind_op(m, "clip", [](py::handle x, std::optional<double> low, std::optional<double> high) {
+    return view_of(x, [&](const Tensor& t) {
+      return without_gil([&] { return autograd::clip(t, low, high); }, t);
+    });
   }, py::arg("x").none(false), py::arg("min") = py::none(), py::arg("max") = py::none());
-  bind_op(m, "astype", [](const Tensor& x, py::handle dtype) {
-    return autograd::cast(x, dtype_from_object(dtype));
+  bind_op(m, "astype", [](py::handle x, py::handle dtype) {
+    return view_of(x, [&](const Tensor& t) { return autograd::cast(t, dtype_from_object(dtype)); });
   }, py::arg("x").none(false), py::arg("dtype"));
 }
 

@@ -11,13 +11,6 @@ using autograd::Tensor;
 
 namespace {
 
-// A view operator on a Tensor (shared safely with it) or on anything array-like.
-template <class Fn>
-Tensor view_of(py::handle x, Fn fn) {
-  if (!is_tensor(x)) return fn(operand(x));
-  return unshared_view(fn(tensor_of(x)), x);
-}
-
 std::vector<Tensor> tensors_from(py::handle sequence, const char* what) {
   if (is_tensor(sequence)) fail<TypeError>(what, " takes a list of tensors, got a single Tensor");
   std::vector<Tensor> out;

@@ -36,6 +36,13 @@ auto without_gil(Fn&& fn, const Tensors&... tensors) {
   return fn();
 }
 
+// An operator whose result may share memory with x: a Tensor (shared safely) or anything array-like.
+template <class Fn>
+autograd::Tensor view_of(pybind11::handle x, Fn fn) {
+  if (!is_tensor(x)) return fn(operand(x));
+  return unshared_view(fn(tensor_of(x)), x);
+}
+
 void bind_ops_elementwise(pybind11::module_& m);
 void bind_ops_reduce(pybind11::module_& m);
 void bind_ops_shape(pybind11::module_& m);

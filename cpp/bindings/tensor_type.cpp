@@ -84,6 +84,7 @@ PyObject* tensor_set(PyObject* o, PyObject* args) {
 
 void unshare(PyTensor* self) {
   const Array& a = self->tensor.array();
+  if (a.storage()->foreign()) return;  // shared on purpose: from_numpy, from_dlpack
   if (!a.unique() || !a.is_contiguous()) self->tensor.set_array(a.copy());
 }
 
