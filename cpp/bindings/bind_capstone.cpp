@@ -14,10 +14,6 @@
 
 namespace py = pybind11;
 
-namespace tt::embedded {
-extern const char submission_schema[];
-}
-
 namespace tt::bindings {
 namespace {
 
@@ -172,7 +168,7 @@ void bind_capstone(py::module_& parent) {
   py::module_ m = parent.def_submodule("capstone", "Reports and submissions of the capstone.");
   add_submission_error(m);
   m.attr("SCHEMA_VERSION") = std::string(capstone::kSchemaVersion);
-  m.attr("SUBMISSION_SCHEMA") = py::str(embedded::submission_schema);
+  m.attr("SUBMISSION_SCHEMA") = std::string(capstone::submission_schema_text());
   m.def("benchmark", &benchmark, py::arg("forward"), py::arg("rows"), py::arg("predict"),
         py::arg("labels").noconvert(), py::arg("parameter_count"), py::arg("stored_bytes"),
         py::arg("size_source"), py::arg("num_runs"),

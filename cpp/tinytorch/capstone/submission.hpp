@@ -42,6 +42,8 @@ Json generate_submission(const Json& baseline, const Json* optimized,
                          const std::string& student_name,
                          const std::vector<std::string>& techniques);
 
+std::string_view submission_schema_text();  // schemas/submission.schema.json
+
 // Every rule that is broken: finite numbers, the schema, then the values that follow from others.
 std::vector<Violation> check_submission(const Json& submission);
 void validate_submission(const Json& submission);  // SubmissionError if any is
