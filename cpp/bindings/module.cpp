@@ -13,6 +13,7 @@ void bind_ops(pybind11::module_& m);
 void bind_io(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_capstone(pybind11::module_& m);
+void bind_models(pybind11::module_& m);
 }  // namespace tt::bindings
 
 PYBIND11_MODULE(_core, m) {
@@ -29,4 +30,5 @@ PYBIND11_MODULE(_core, m) {
   bind_io(m);
   bind_optim(m);
   bind_capstone(m);
+  bind_models(m);
 }
