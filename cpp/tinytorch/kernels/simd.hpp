@@ -100,7 +100,45 @@ inline F32 as_float(I32 v) {
 }
 
 inline F32 select(Mask condition, F32 yes, F32 no) { return xsimd::select(condition, yes, no); }
-inline Mask is_nan(F32 v) { return v != v; }
+// Not v != v: xsimd 8.1 compares ordered there, and NaN would not differ from itself.
+inline Mask is_nan(F32 v) { return xsimd::isnan(v); }
+
+// Each half of the lanes as doubles, and back (rounded to nearest).
+inline F64 widen_low(F32 v) {
+#if defined(__AVX512F__)
+  return F64(_mm512_cvtps_pd(_mm512_castps512_ps256(v)));
+#elif defined(__AVX2__)
+  return F64(_mm256_cvtps_pd(_mm256_castps256_ps128(v)));
+#elif defined(__aarch64__)
+  return F64(vcvt_f64_f32(vget_low_f32(v)));
+#else
+  return F64(_mm_cvtps_pd(v));
+#endif
+}
+inline F64 widen_high(F32 v) {
+#if defined(__AVX512F__)
+  return F64(_mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1)));
+#elif defined(__AVX2__)
+  return F64(_mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)));
+#elif defined(__aarch64__)
+  return F64(vcvt_high_f64_f32(v));
+#else
+  return F64(_mm_cvtps_pd(_mm_movehl_ps(v, v)));
+#endif
+}
+inline F32 narrow(F64 low, F64 high) {
+#if defined(__AVX512F__)
+  return F32(_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)),
+                                _mm512_cvtpd_ps(high), 1));
+#elif defined(__AVX2__)
+  return F32(_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low)),
+                                  _mm256_cvtpd_ps(high), 1));
+#elif defined(__aarch64__)
+  return F32(vcvt_high_f32_f64(vcvt_f32_f64(low), high));
+#else
+  return F32(_mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high)));
+#endif
+}
 
 // Lanes joined in a fixed tree, so that the result does not depend on the xsimd version.
 template <class Join>

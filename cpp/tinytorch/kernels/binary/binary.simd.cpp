@@ -1,8 +1,8 @@
 #include "tinytorch/kernels/binary/binary.hpp"
 
-#include <math.h>
-
-#include "tinytorch/kernels/vector_math.hpp"
+#include "tinytorch/kernels/binary/flags.simd.hpp"
+#include "tinytorch/kernels/binary/pow.simd.hpp"
+#include "tinytorch/kernels/simd.hpp"
 
 namespace tt::kernels::TT_ISA {
 namespace {
@@ -31,19 +31,13 @@ struct minimum {
   }
 };
 struct pow {
-  static F32 of(F32 a, F32 b) {
-    alignas(64) float x[W], y[W];
-    a.store_aligned(x);
-    b.store_aligned(y);
-    for (std::size_t i = 0; i < W; ++i) x[i] = ::powf(x[i], y[i]);
-    return F32::load_aligned(x);
-  }
+  static F32 of(F32 a, F32 b) { return math::pow(a, b); }
 };
 struct eq {
   static Mask of(F32 a, F32 b) { return a == b; }
 };
 struct ne {
-  static Mask of(F32 a, F32 b) { return a != b; }
+  static Mask of(F32 a, F32 b) { return !(a == b); }  // true for NaN
 };
 struct lt {
   static Mask of(F32 a, F32 b) { return a < b; }
@@ -82,25 +76,25 @@ void arithmetic(const float* a, std::size_t sa, const float* b, std::size_t sb, 
   }
 }
 
-inline void store_flags(std::uint8_t* y, std::size_t n, Mask m) {
-  alignas(64) float flag[W];
-  select(m, F32(1.0f), F32(0.0f)).store_aligned(flag);
-  for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<std::uint8_t>(flag[i]);
-}
-
 template <class F>
 void compare(const float* a, std::size_t sa, const float* b, std::size_t sb, std::uint8_t* y,
              std::size_t n) {
   if (n == 0) return;
   const F32 a0(*a), b0(*b);
   std::size_t i = 0;
-  for (; i + W <= n; i += W) {
-    store_flags(y + i, W, F::of(sa != 0 ? load(a + i) : a0, sb != 0 ? load(b + i) : b0));
+  if (sa != 0 && sb != 0) {
+    for (; i + W <= n; i += W) store_flags(y + i, F::of(load(a + i), load(b + i)));
+  } else {
+    for (; i + W <= n; i += W) {
+      store_flags(y + i, F::of(sa != 0 ? load(a + i) : a0, sb != 0 ? load(b + i) : b0));
+    }
   }
   if (i < n) {
     const F32 ta = sa != 0 ? load_n(a + i, n - i) : a0;
     const F32 tb = sb != 0 ? load_n(b + i, n - i) : b0;
-    store_flags(y + i, n - i, F::of(ta, tb));
+    std::uint8_t flag[W];
+    store_flags(flag, F::of(ta, tb));
+    for (std::size_t j = 0; i + j < n; ++j) y[i + j] = flag[j];
   }
 }
 

@@ -53,7 +53,7 @@ struct sqrt {
 };
 struct rsqrt {
   template <class T> static T forward(T x, T) { return 1 / std::sqrt(x); }
-  template <class T> static T backward(T dy, T y, T) { return dy * (T(-0.5) * (y * y * y)); }
+  template <class T> static T backward(T dy, T y, T) { return dy * (T(-0.5) * y * (y * y)); }
 };
 struct reciprocal {
   template <class T> static T forward(T x, T) { return 1 / x; }
@@ -77,7 +77,7 @@ struct cos {
 };
 struct tanh {
   template <class T> static T forward(T x, T) { return std::tanh(x); }
-  template <class T> static T backward(T dy, T y, T) { return dy * (1 - y * y); }
+  template <class T> static T backward(T dy, T y, T) { return dy * ((1 - y) * (1 + y)); }
 };
 struct erf {
   template <class T> static T forward(T x, T) { return std::erf(x); }

@@ -29,17 +29,14 @@ inline F32 cosine(F32 x) {
 
 // x where x > 0, 0 where x <= 0, NaN where x is NaN.
 inline F32 positive_part(F32 x) { return select(x <= zero(), zero(), x); }
-// x * s(x) with s a sigmoid-like factor: 0 at -inf, where the product would be NaN.
-inline F32 gated(F32 x, F32 s) { return select(x == F32(-__builtin_inff()), zero(), x * s); }
-
 struct neg {
-  static F32 forward(F32 x, F32) { return x ^ F32(-0.0f); }
-  static F32 backward(F32 dy, F32, F32) { return dy ^ F32(-0.0f); }
+  static F32 forward(F32 x, F32) { return math::negate(x); }
+  static F32 backward(F32 dy, F32, F32) { return math::negate(dy); }
 };
 struct abs {
   static F32 forward(F32 x, F32) { return xsimd::abs(x); }
   static F32 backward(F32 dy, F32 x, F32) {
-    return select(x > zero(), dy, select(x < zero(), dy ^ F32(-0.0f), x + x));
+    return select(x > zero(), dy, select(x < zero(), math::negate(dy), x + x));
   }
 };
 struct sign {
@@ -58,11 +55,11 @@ struct sqrt {
 };
 struct rsqrt {
   static F32 forward(F32 x, F32) { return one() / xsimd::sqrt(x); }
-  static F32 backward(F32 dy, F32 y, F32) { return dy * (F32(-0.5f) * (y * y * y)); }
+  static F32 backward(F32 dy, F32 y, F32) { return dy * (F32(-0.5f) * y * (y * y)); }
 };
 struct reciprocal {
   static F32 forward(F32 x, F32) { return one() / x; }
-  static F32 backward(F32 dy, F32 y, F32) { return (dy ^ F32(-0.0f)) * (y * y); }
+  static F32 backward(F32 dy, F32 y, F32) { return math::negate(dy) * (y * y); }
 };
 struct exp {
   static F32 forward(F32 x, F32) { return math::exp(x); }
@@ -78,16 +75,16 @@ struct sin {
 };
 struct cos {
   static F32 forward(F32 x, F32) { return cosine(x); }
-  static F32 backward(F32 dy, F32 x, F32) { return (dy ^ F32(-0.0f)) * sine(x); }
+  static F32 backward(F32 dy, F32 x, F32) { return math::negate(dy) * sine(x); }
 };
 struct tanh {
   static F32 forward(F32 x, F32) { return math::tanh(x); }
-  static F32 backward(F32 dy, F32 y, F32) { return dy * (one() - y * y); }
+  static F32 backward(F32 dy, F32 y, F32) { return dy * ((one() - y) * (one() + y)); }
 };
 struct erf {
   static F32 forward(F32 x, F32) { return math::erf(x); }
   static F32 backward(F32 dy, F32 x, F32) {
-    return dy * (F32(1.12837916709551257f) * math::exp(x * x ^ F32(-0.0f)));
+    return dy * (F32(1.12837916709551257f) * math::exp(math::negate(x * x)));
   }
 };
 struct sigmoid {
@@ -114,51 +111,49 @@ struct gelu {
   // max(x, 0) - |x| Phi(-|x|): every digit of the lower tail is kept.
   static F32 forward(F32 x, F32) {
     const F32 t = math::clamp(xsimd::abs(x), 0.0f, 15.0f);
-    return positive_part(x) - t * math::normal_tail(t).tail;
+    const math::NormalTail n = math::normal_tail(t);
+    return positive_part(x) - math::scale(t * n.gauss.mantissa * n.top / n.bottom, n.gauss.n);
   }
   static F32 backward(F32 dy, F32 x, F32) {
     const F32 t = math::clamp(xsimd::abs(x), 0.0f, 15.0f);
     const math::NormalTail n = math::normal_tail(t);
-    const F32 phi = select(x < zero(), n.tail, one() - n.tail);
-    const F32 signed_t = t | math::sign_bit(x);
-    return dy * fma(signed_t, F32(0.398942280401432678f) * n.gauss, phi);
+    const F32 gauss = math::scale(n.gauss.mantissa, n.gauss.n);
+    const F32 tail = gauss * n.top / n.bottom;
+    const F32 phi = select(x < zero(), tail, one() - tail);
+    return dy * fma(math::copy_sign(t, x), F32(0.398942280401432678f) * gauss, phi);
   }
 };
+// s(u) + s'(u) x du/dx for the gradient of x s(u): the second term is 0 in both tails, where
+// x du/dx may overflow.
+inline F32 gate_slope(const math::Logistic& s, F32 x_slope) {
+  return select(s.slope == zero(), s.value, fma(s.slope, x_slope, s.value));
+}
 struct gelu_tanh {
+  // 0.5 (1 + tanh u) = sigmoid(2 u), and 2 u = x (scale + cubic x^2).
   static constexpr float kScale = 1.59576912160573071f;  // 2 sqrt(2 / pi)
-  static constexpr float kCubic = 0.044715f;
-  static F32 forward(F32 x, F32) {
-    const F32 u = F32(kScale) * (x * fma(F32(kCubic), x * x, one()));
-    return gated(x, math::sigmoid(u));
-  }
+  static constexpr float kCubic = 1.59576912160573071f * 0.044715f;
+  static F32 twice_inner(F32 x, F32 x2) { return x * fma(F32(kCubic), x2, F32(kScale)); }
+  static F32 forward(F32 x, F32) { return math::times_sigmoid(x, twice_inner(x, x * x)); }
   static F32 backward(F32 dy, F32 x, F32) {
     const F32 x2 = x * x;
-    const F32 s = math::sigmoid(F32(kScale) * (x * fma(F32(kCubic), x2, one())));
-    const F32 slope = F32(kScale) * fma(F32(3 * kCubic), x2, one());
-    const F32 curve = s * (one() - s);
-    return dy * select(curve == zero(), s, fma(curve, x * slope, s));
+    const F32 x_slope = x * fma(F32(3 * kCubic), x2, F32(kScale));
+    return dy * gate_slope(math::logistic(twice_inner(x, x2)), x_slope);
   }
 };
 struct gelu_sigmoid {
-  static F32 forward(F32 x, F32) { return gated(x, math::sigmoid(F32(1.702f) * x)); }
+  static F32 forward(F32 x, F32) { return math::times_sigmoid(x, F32(1.702f) * x); }
   static F32 backward(F32 dy, F32 x, F32) {
     const F32 u = F32(1.702f) * x;
-    const F32 s = math::sigmoid(u);
-    const F32 curve = s * (one() - s);
-    return dy * select(curve == zero(), s, fma(curve, u, s));
+    return dy * gate_slope(math::logistic(u), u);
   }
 };
 struct silu {
-  static F32 forward(F32 x, F32) { return gated(x, math::sigmoid(x)); }
-  static F32 backward(F32 dy, F32 x, F32) {
-    const F32 s = math::sigmoid(x);
-    const F32 curve = s * (one() - s);
-    return dy * select(curve == zero(), s, fma(curve, x, s));
-  }
+  static F32 forward(F32 x, F32) { return math::times_sigmoid(x, x); }
+  static F32 backward(F32 dy, F32 x, F32) { return dy * gate_slope(math::logistic(x), x); }
 };
 struct softplus {
   static F32 forward(F32 x, F32) {
-    const F32 z = math::exp(xsimd::abs(x) ^ F32(-0.0f));
+    const F32 z = math::exp(math::negate(xsimd::abs(x)));
     return positive_part(x) + math::log1p_unit(z);
   }
   static F32 backward(F32 dy, F32 x, F32) { return dy * math::sigmoid(x); }
