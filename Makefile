@@ -33,7 +33,7 @@ test: build  ## C++ and Python tests
 
 .PHONY: test-all
 test-all: test  ## test, the slow Python tests, and the C++ tests under ASan+UBSan and TSan
-	@TINYTORCH_TEST_PROFILE=slow $(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+	@TINYTORCH_TEST_PROFILE=slow $(BIN)/python -m pytest -m "slow or packaging" $(ARGS)
 	@tools/test_preset.sh asan
 	@tools/test_preset.sh tsan
 

@@ -30,14 +30,28 @@ def import_times_ms(runs: int, python: str = sys.executable) -> list[float]:
     times = []
     for _ in range(runs + 1):
         done = subprocess.run(
-            [python, "-c", TIMER], check=True, capture_output=True, text=True, cwd=tempfile.gettempdir()
+            [python, "-c", TIMER],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=tempfile.gettempdir(),
         )
         times.append(float(done.stdout))
     return times[1:]
 
 
 def build_wheel(folder: str) -> Path:
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "-w",
+        folder,
+        str(ROOT),
+    ]
     subprocess.run(command, check=True)
     return next(Path(folder).glob("tinytorch-*.whl"))
 

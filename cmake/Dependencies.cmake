@@ -101,9 +101,10 @@ if(TT_MISSING)
   list(JOIN TT_MISSING ", " missing)
   list(JOIN TT_DEPENDENCY_PACKAGES " " packages)
   message(FATAL_ERROR
-    "Header libraries missing: ${missing}. There is no usable system package, and the download failed.\n"
-    "Either install the packages:      sudo apt-get install ${packages}\n"
-    "or let the build download them:   configure again where https://github.com can be reached.")
+    "  Header libraries missing: ${missing}.\n"
+    "  There is no system package that serves, and the download failed.\n"
+    "  Either install the packages:     sudo apt-get install ${packages}\n"
+    "  or let the build download them:  configure again where https://github.com can be reached.")
 endif()
 
 target_link_libraries(tt_xtensor INTERFACE tt_xtl)

@@ -1,10 +1,6 @@
 # tt_embed_text(TARGET FILE NAME): compiles FILE into TARGET as `extern const char tt::embedded::NAME[]`.
 function(tt_embed_text target file name)
   set(source "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
-  if(NOT EXISTS "${source}")
-    message(WARNING "${file} is not written yet")
-    return()
-  endif()
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
   file(READ "${source}" text)
   set(output "${CMAKE_CURRENT_BINARY_DIR}/generated/${name}.cpp")

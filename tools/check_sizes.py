@@ -23,7 +23,9 @@ def sources() -> list[Path]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    return [p for line in listing.splitlines() if (p := ROOT / line).suffix in SUFFIXES and p.is_file()]
+    return [
+        p for line in listing.splitlines() if (p := ROOT / line).suffix in SUFFIXES and p.is_file()
+    ]
 
 
 def long_functions(path: Path, text: str) -> list[tuple[str, int]]:
@@ -34,7 +36,9 @@ def long_functions(path: Path, text: str) -> list[tuple[str, int]]:
         for node in ast.walk(ast.parse(text))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     )
-    sized = ((f"{f.name}, line {f.lineno}", (f.end_lineno or f.lineno) - f.lineno + 1) for f in functions)
+    sized = (
+        (f"{f.name}, line {f.lineno}", (f.end_lineno or f.lineno) - f.lineno + 1) for f in functions
+    )
     return [(name, lines) for name, lines in sized if lines > FUNCTION_WARN]
 
 

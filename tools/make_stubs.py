@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write python/tinytorch/_core.pyi from the built extension; --check compares instead of writing."""
+"""Write python/tinytorch/_core.pyi from the built extension; --check only compares."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ def generate() -> str:
         made = Path(folder, "tinytorch", "_core.pyi")
         body = made.read_text()
         made.write_text(HEADER + body)
-        run("ruff", "check", "--quiet", "--fix", "--exit-zero", "--config", "pyproject.toml", str(made))
+        run(
+            "ruff",
+            "check",
+            "--quiet",
+            "--fix",
+            "--exit-zero",
+            "--config",
+            "pyproject.toml",
+            str(made),
+        )
         run("ruff", "format", "--quiet", "--config", "pyproject.toml", str(made))
         return made.read_text()
 
@@ -39,7 +48,9 @@ def main() -> int:
     if committed == text:
         return 0
     sys.stderr.writelines(
-        difflib.unified_diff(committed.splitlines(True), text.splitlines(True), "committed", "built")
+        difflib.unified_diff(
+            committed.splitlines(True), text.splitlines(True), "committed", "built"
+        )
     )
     print("stubs: _core.pyi does not match the extension; run `make stubs`", file=sys.stderr)
     return 1

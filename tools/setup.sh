@@ -135,7 +135,7 @@ install_python_packages() {
   fi
   say "installing Python packages into .venv ($extras)"
   # Python files are used where they lie; CMake builds the extension below, not pip.
-  pip --config-settings=wheel.cmake=false --editable ".[$extras]" ||
+  pip --config-settings=wheel.cmake=false --config-settings=editable.mode=inplace --editable ".[$extras]" ||
     die "pip could not install the packages; see above"
 }
 pip() { $venv_python -m pip --disable-pip-version-check install --quiet "$@"; }
