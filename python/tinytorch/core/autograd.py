@@ -198,6 +198,9 @@ class ReLUBackward(_EngineFunction):
 
     _arity = 1
 
+    def __init__(self, input_tensor: Any) -> None:
+        super().__init__(input_tensor)
+
     def _operation(self, tensor: Any) -> Tensor:
         return _F.relu(tensor)
 
@@ -206,6 +209,9 @@ class GELUBackward(_EngineFunction):
     """The derivative of x sigmoid(1.702 x)."""
 
     _arity = 1
+
+    def __init__(self, input_tensor: Any) -> None:
+        super().__init__(input_tensor)
 
     def _operation(self, tensor: Any) -> Tensor:
         return _F.gelu_sigmoid(tensor)

@@ -53,7 +53,7 @@ def softplus(x: Any) -> Tensor:
 
 
 def gelu(x: Any, approximate: str = "sigmoid") -> Tensor:
-    """x Phi(x): "sigmoid" (x sigmoid(1.702 x), as the layer), "tanh", or "none" for the erf form."""
+    """x Phi(x): "none" is the erf form, "tanh" the usual approximation, "sigmoid" the layer's."""
     forms = {"sigmoid": _ops.gelu_sigmoid, "tanh": _ops.gelu_tanh, "none": _ops.gelu}
     if approximate not in forms:
         raise ValueError(f"approximate must be one of {sorted(forms)}, got {approximate!r}")

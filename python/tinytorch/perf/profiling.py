@@ -15,6 +15,7 @@ import numpy as np
 from ..core.layers import Linear
 from ..core.spatial import Conv2d
 from ..core.tensor import Tensor
+from ._inputs import first_accepted, sample_inputs
 from ._memory import peak_bytes
 from ._timing import median_ms
 from ._weights import analyze_weight_distribution, parameters_of
@@ -72,7 +73,9 @@ class Profiler:
         """
         parameters = self.count_parameters(model) * BYTES_PER_FLOAT32
         activations = 2 * math.prod(int(n) for n in input_shape) * BYTES_PER_FLOAT32
-        measured = peak_bytes(lambda x: model.forward(x), _inputs(input_shape))
+        _, measured = first_accepted(
+            lambda x: peak_bytes(lambda: model.forward(x)), sample_inputs(input_shape)
+        )
         useful = parameters + activations
         peak = max(parameters + measured, useful)
         result = {
@@ -96,7 +99,8 @@ class Profiler:
         """Type, parameters, FLOPs, latency, GFLOP/s and memory of one layer on random input."""
         flops = self.count_flops(layer, input_shape)
         memory = self.measure_memory(layer, input_shape)
-        latency = self.measure_latency(layer, Tensor(np.random.randn(*input_shape)), 3, 10)
+        x, _ = first_accepted(layer.forward, sample_inputs(input_shape))
+        latency = self.measure_latency(layer, x, 3, 10)
         return {
             "layer_type": type(layer).__name__,
             "parameters": self.count_parameters(layer),
@@ -171,11 +175,6 @@ def _conv_flops(conv: Any, shape: tuple[int, ...]) -> int:
 
 def _gflops_per_second(flops: int, latency_ms: float) -> float:
     return flops / (latency_ms / 1000) / 1e9
-
-
-def _inputs(shape: Sequence[int]) -> list[Tensor]:
-    """Random input; zeros behind it, for models that take ids and refuse random numbers."""
-    return [Tensor(np.random.randn(*shape)), Tensor(np.zeros(tuple(shape)))]
 
 
 def quick_profile(

@@ -1,0 +1,1 @@
+"""Empty; kept for code that imports it."""

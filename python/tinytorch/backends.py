@@ -1,0 +1,1 @@
+"""Empty; the engine is `tinytorch._core`."""

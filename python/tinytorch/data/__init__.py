@@ -1,0 +1,1 @@
+"""Older paths of the data loaders."""

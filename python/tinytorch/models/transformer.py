@@ -1,0 +1,15 @@
+"""Older path of `tinytorch.core.transformer`."""
+
+from ..core.transformer import (
+    GPT,
+    MLP,
+    LayerNorm,
+    TransformerBlock,
+)
+
+__all__ = [
+    "GPT",
+    "MLP",
+    "LayerNorm",
+    "TransformerBlock",
+]

@@ -1,0 +1,1 @@
+"""Small helpers under older paths."""
