@@ -5,7 +5,8 @@ this package meets (CIFAR-10's "python" layout, checkpoints from elsewhere) need
 plain containers and NumPy arrays, so everything else is refused:
 
 1. a scan of the opcodes refuses those that reach outside (persistent ids, extension codes, old-style
-   instances) and memo slots beyond the file's own length, which would exhaust memory;
+   instances), memo slots beyond the file's own length, which would exhaust memory, and tuples by
+   the ten thousand, which could nest until hashing one overflows the stack;
 2. names resolve only through the table below, whose entries are functions of this module that check
    their arguments; no NumPy or builtin callable is handed to the file;
 3. array states are checked (plain dtype, sizes that agree with the bytes) before NumPy sees them.
@@ -25,11 +26,13 @@ import numpy as np
 
 MAX_DEPTH = 100
 MAX_NDIM = 32
+MAX_TUPLES = 20_000  # an array takes about five
 
 _REFUSED_OPCODES = frozenset(
     {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEXT_BUFFER", "READONLY_BUFFER"}
 )
 _PUT_OPCODES = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+_TUPLE_OPCODES = frozenset({"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"})
 
 
 class UnsafePickleError(ValueError):
@@ -62,10 +65,13 @@ def loads(data: bytes, *, encoding: str = "ASCII") -> Any:
 def _scan(data: bytes) -> None:
     import pickletools
 
-    count = 0
+    count = tuples = 0
     try:
         for opcode, arg, position in pickletools.genops(data):
             count += 1
+            tuples += opcode.name in _TUPLE_OPCODES
+            if tuples > MAX_TUPLES:
+                raise UnsafePickleError(f"more than {MAX_TUPLES} tuples")
             if opcode.name in _REFUSED_OPCODES:
                 raise UnsafePickleError(
                     f"pickle opcode {opcode.name} at byte {position} is refused"

@@ -89,6 +89,8 @@ def test_everything_else_is_refused(make, protocol):
         b"(S'echo'\nios\nsystem\n.",  # old-style instance
         b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.",  # bytes longer than the file
         b"]" * 300 + b"a" * 299 + b".",  # deep nesting
+        b"\x80\x02}()" + b"\x85" * 1_000_000 + b"K\x01u.",  # a key whose hash overflows the stack
+        b"\x80\x04\x8f()" + b"\x85" * 1_000_000 + b"\x90.",  # the same as a set member
     ],
 )
 def test_hostile_bytes_are_refused(data):

@@ -1,0 +1,92 @@
+"""Plain text: one file, split by position, and windows of tokens for language models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ..core.dataloader import Dataset
+from ._folder import PathLike, find
+
+_SHAKESPEARE = (
+    "tinyshakespeare/input.txt, from "
+    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+)
+
+
+class TextFile:
+    """A UTF-8 text: its first `train_share` for training, the rest for validation.
+
+    Attributes: `text` (all of it, with line ends as in the file), `vocabulary` (its characters in
+    order).
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, train_share: float = 0.9) -> None:
+        if not 0.0 <= train_share <= 1.0:
+            raise ValueError(f"train_share must be between 0 and 1, got {train_share}")
+        self.path = Path(path)
+        try:
+            self.text = self.path.read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{self.path} is not UTF-8 text: {error}") from error
+        self.vocabulary = sorted(set(self.text))
+        self._border = int(len(self.text) * train_share)
+
+    def get_train_data(self) -> str:
+        """The first part of the text."""
+        return self.text[: self._border]
+
+    def get_test_data(self) -> str:
+        """The rest, which training does not see."""
+        return self.text[self._border :]
+
+
+class TinyShakespeare(TextFile):
+    """The 1.1 million characters of "Tiny Shakespeare", 90 % for training, by position."""
+
+    def __init__(self, root: PathLike | None = None) -> None:
+        folder = find(
+            "Tiny Shakespeare", root, ("tinyshakespeare", "."), ["input.txt"], _SHAKESPEARE
+        )
+        super().__init__(folder / "input.txt")
+
+
+class TokenWindows(Dataset):
+    """Windows of `length` tokens with the tokens that follow each: item i is
+
+        (ids[i * step : i * step + length], ids[i * step + 1 : i * step + length + 1])
+
+    Both int64, shape (length,). `step` defaults to `length`: windows side by side.
+    """
+
+    def __init__(
+        self, ids: np.ndarray | list[int], length: int, *, step: int | None = None
+    ) -> None:
+        self.ids = np.asarray(ids)
+        self.length = length
+        self.step = length if step is None else step
+        if self.ids.ndim != 1 or not np.issubdtype(self.ids.dtype, np.integer):
+            raise ValueError(
+                f"ids must be integers in one axis, got {self.ids.dtype} of shape {self.ids.shape}"
+            )
+        if self.length < 1 or self.step < 1:
+            raise ValueError(f"length and step must be at least 1, got {length} and {step}")
+        if len(self.ids) <= self.length:
+            raise ValueError(f"{len(self.ids)} tokens hold no window of {length} and one more")
+
+    def __len__(self) -> int:
+        return (len(self.ids) - 1 - self.length) // self.step + 1
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"window {index} is out of range for {len(self)} windows")
+        inputs, targets = self.__getbatch__(np.array([index]))
+        return inputs[0], targets[0]
+
+    def __getbatch__(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The windows at `indices`: two arrays of shape (len(indices), length)."""
+        places = (indices * self.step)[:, None] + np.arange(self.length + 1)
+        window = self.ids[places].astype(np.int64)
+        return window[:, :-1], window[:, 1:]
