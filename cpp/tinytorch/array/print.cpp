@@ -1,7 +1,6 @@
 #include "tinytorch/array/print.hpp"
 
 #include <ostream>
-#include <xtensor/xio.hpp>
 
 #include "tinytorch/array/xt_bridge.hpp"
 

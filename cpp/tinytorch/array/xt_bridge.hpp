@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 #include <xtensor/xadapt.hpp>
+#include <xtensor/xio.hpp>
 #include <xtensor/xstrided_view.hpp>
 
 #include "tinytorch/array/array.hpp"
