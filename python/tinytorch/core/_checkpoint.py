@@ -53,8 +53,11 @@ def _is_safetensors(path: Any) -> bool:
 
 def _encode(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, np.ndarray):
-        arrays[path or "value"] = value
-        return {"$array": path or "value"}
+        name = path or "value"
+        while name in arrays:  # {"a.b": x, "a": {"b": y}}
+            name += "'"
+        arrays[name] = value
+        return {"$array": name}
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
