@@ -1,25 +1,12 @@
 #include "tinytorch/quant/conv2d_int8.hpp"
 
-#include <utility>
-
+#include "tinytorch/ops/conv.hpp"
 #include "tinytorch/quant/images_s8.hpp"
 #include "tinytorch/quant/linear_int8.hpp"
 #include "tinytorch/quant/per_channel.hpp"
 
 namespace tt::quant {
 namespace {
-
-void check_geometry(const ConvGeometry& g, const Shape& weight) {
-  for (const int axis : {0, 1}) {
-    if (g.stride[axis] < 1 || g.dilation[axis] < 1 || g.padding[axis] < 0) {
-      fail<ValueError>("Conv2dInt8: stride and dilation must be at least 1 and padding at least 0; got ",
-                       g.stride[axis], ", ", g.dilation[axis], ", ", g.padding[axis]);
-    }
-  }
-  if (g.groups < 1 || weight[0] % g.groups != 0) {
-    fail<ValueError>("Conv2dInt8: groups must divide out_channels=", weight[0], ", got ", g.groups);
-  }
-}
 
 // Calls fn(index in (out, in, kh, kw), index in (out, kh, kw, in)): the images hold their channels
 // innermost, so the packed kernels do too.
@@ -38,11 +25,13 @@ void for_each_weight(const Shape& s, Fn&& fn) {
 }  // namespace
 
 Conv2dInt8::Conv2dInt8(const Array& weight, const Array& scales, const Array& bias,
-                       const ConvGeometry& geometry, float input_scale)
-    : geometry_(geometry), input_scale_(input_scale) {
+                       const kernels::Window2d& window, index_t groups, float input_scale)
+    : window_(window), input_scale_(input_scale) {
   check_per_channel("Conv2dInt8", weight, scales, bias, 4);
   check_input_scale("Conv2dInt8", input_scale);
-  check_geometry(geometry, weight.shape());
+  if (groups < 1 || weight.shape(0) % groups != 0) {
+    fail<ValueError>("Conv2dInt8: groups must divide out_channels=", weight.shape(0), ", got ", groups);
+  }
   weight_shape_ = weight.shape();
   const Array plain = weight.contiguous();
   const Array reordered = Array::empty(weight_shape_, DType::i8);
@@ -50,9 +39,9 @@ Conv2dInt8::Conv2dInt8(const Array& weight, const Array& scales, const Array& bi
   for_each_weight(weight_shape_, [&](index_t from, index_t at) {
     to[at] = plain.data<std::int8_t>()[from];
   });
-  const index_t rows = weight_shape_[0] / geometry.groups;
+  const index_t rows = weight_shape_[0] / groups;
   const index_t depth = weight_shape_[1] * weight_shape_[2] * weight_shape_[3];
-  for (index_t g = 0; g < geometry.groups; ++g) {
+  for (index_t g = 0; g < groups; ++g) {
     groups_.push_back(kernels::pack_s8(to + g * rows * depth, rows, depth));
   }
   scales_ = scales.copy();
@@ -60,24 +49,24 @@ Conv2dInt8::Conv2dInt8(const Array& weight, const Array& scales, const Array& bi
 }
 
 Conv2dInt8 Conv2dInt8::from_float(const Array& weight, const Array& bias,
-                                  const ConvGeometry& geometry, float input_scale) {
+                                  const kernels::Window2d& window, index_t groups,
+                                  float input_scale) {
   if (weight.ndim() != 4) {
     fail<ShapeError>("Conv2dInt8 quantizes a weight of shape (out, in / groups, kh, kw), got ",
                      to_string(weight.shape()));
   }
   const PerChannel quantized = quantize_per_channel(weight);
   return Conv2dInt8(quantized.q, quantized.scales,
-                    bias.defined() ? bias.astype(DType::f32) : bias, geometry, input_scale);
+                    bias.defined() ? bias.astype(DType::f32) : bias, window, groups, input_scale);
 }
 
 Array Conv2dInt8::forward(const Array& x) const {
-  if (x.ndim() != 4) fail<ShapeError>("Expected 4D input (N, C, H, W), got ", to_string(x.shape()));
-  if (x.shape(1) != in_channels()) {
-    fail<ShapeError>("Conv2dInt8 expects ", in_channels(), " input channels, got shape ",
-                     to_string(x.shape()));
-  }
-  const ImagesS8 images(x.astype(DType::f32).contiguous(), geometry_, weight_shape_, input_scale_);
-  const Array y = Array::empty({x.shape(0), weight_shape_[0], images.out_h(), images.out_w()});
+  // The shape of the weight is all that conv_shape reads of it.
+  const Array like_weight = Array::zeros({}, DType::i8).expand(weight_shape_);
+  const ops::ConvShape shape = ops::conv_shape(x, like_weight, bias_, window_, groups());
+  const ImagesS8 images(x.astype(DType::f32).contiguous(), shape, input_scale_);
+  const Array y = Array::empty({shape.batch, shape.out_channels, shape.window.out_height(),
+                                shape.window.out_width()});
   images.convolve(groups_, scales_.data<float>(), bias_.defined() ? bias_.data<float>() : nullptr,
                   y.data<float>());
   return y;

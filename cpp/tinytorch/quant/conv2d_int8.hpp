@@ -5,32 +5,29 @@
 // image's result does not depend on the batch. Sums are exact integers: bit-equal on every
 // instruction set and for any number of threads.
 #pragma once
-#include <array>
 #include <cstddef>
 #include <vector>
 
 #include "tinytorch/array/array.hpp"
+#include "tinytorch/kernels/conv/window.hpp"
 #include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
 
 namespace tt::quant {
 
-struct ConvGeometry {
-  std::array<index_t, 2> stride{1, 1}, padding{0, 0}, dilation{1, 1};
-  index_t groups = 1;
-};
-
 class Conv2dInt8 {
  public:
+  // `window` brings stride, padding and dilation; its sizes are not read.
   Conv2dInt8(const Array& weight, const Array& scales, const Array& bias,
-             const ConvGeometry& geometry, float input_scale = 0.0f);
-  static Conv2dInt8 from_float(const Array& weight, const Array& bias, const ConvGeometry& geometry,
+             const kernels::Window2d& window, index_t groups = 1, float input_scale = 0.0f);
+  static Conv2dInt8 from_float(const Array& weight, const Array& bias,
+                               const kernels::Window2d& window, index_t groups = 1,
                                float input_scale = 0.0f);
 
   Array forward(const Array& x) const;  // (n, in, h, w) -> (n, out, oh, ow), float32
 
   const Shape& weight_shape() const { return weight_shape_; }
-  index_t in_channels() const { return weight_shape_[1] * geometry_.groups; }
-  const ConvGeometry& geometry() const { return geometry_; }
+  const kernels::Window2d& window() const { return window_; }
+  index_t groups() const { return static_cast<index_t>(groups_.size()); }
   float input_scale() const { return input_scale_; }
   Array weight() const;  // int8, unpacked
   const Array& scales() const { return scales_; }
@@ -38,7 +35,7 @@ class Conv2dInt8 {
   std::size_t stored_bytes() const;
 
  private:
-  ConvGeometry geometry_;
+  kernels::Window2d window_;
   Shape weight_shape_;
   std::vector<kernels::PackedS8> groups_;  // each (out / groups, kh * kw * in / groups)
   Array scales_, bias_;

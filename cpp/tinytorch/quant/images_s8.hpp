@@ -7,19 +7,16 @@
 
 #include "tinytorch/array/array.hpp"
 #include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
-#include "tinytorch/quant/conv2d_int8.hpp"
+#include "tinytorch/ops/conv.hpp"
 
 namespace tt::quant {
 
 class ImagesS8 {
  public:
   // x float32 (n, c, h, w) contiguous. input_scale 0: each image by its own maximum.
-  ImagesS8(const Array& x, const ConvGeometry& geometry, const Shape& weight, float input_scale);
+  ImagesS8(const Array& x, const ops::ConvShape& shape, float input_scale);
 
-  index_t out_h() const { return out_[0]; }
-  index_t out_w() const { return out_[1]; }
-
-  // y (n, groups * rows of a group, out_h, out_w); one packed matrix per group.
+  // y (n, out channels, out height, out width); one packed matrix per group.
   void convolve(const std::vector<kernels::PackedS8>& groups, const float* scales,
                 const float* bias, float* y) const;
 
@@ -31,10 +28,10 @@ class ImagesS8 {
               std::byte* rows) const;
 
   const kernels::GemmS8Table& table_;
-  ConvGeometry geometry_;
-  index_t count_, channels_, group_channels_;
-  index_t kernel_[2], size_[2], padded_[2], out_[2];  // by height, width
-  std::vector<float> scale_, inverse_;                // per image
+  ops::ConvShape shape_;
+  kernels::Window2d window_;
+  index_t padded_h_, padded_w_;
+  std::vector<float> scale_, inverse_;  // per image
   std::unique_ptr<std::byte[]> codes_;
 };
 

@@ -52,12 +52,12 @@ Array linear_int8(const Array& x, const Array& weight, const Array& scales, cons
 }
 
 Array conv2d_int8(const Array& x, const Array& weight, const Array& scales, const Array& bias,
-                  const ConvGeometry& g, float input_scale) {
+                  const kernels::Window2d& g, index_t groups, float input_scale) {
   const index_t c = x.shape(1), h = x.shape(2), w = x.shape(3);
   const index_t out = weight.shape(0), depth = weight.shape(1);
   const index_t kh = weight.shape(2), kw = weight.shape(3);
-  const index_t oh = (h + 2 * g.padding[0] - g.dilation[0] * (kh - 1) - 1) / g.stride[0] + 1;
-  const index_t ow = (w + 2 * g.padding[1] - g.dilation[1] * (kw - 1) - 1) / g.stride[1] + 1;
+  const index_t oh = (h + 2 * g.pad_h - g.dilation_h * (kh - 1) - 1) / g.stride_h + 1;
+  const index_t ow = (w + 2 * g.pad_w - g.dilation_w * (kw - 1) - 1) / g.stride_w + 1;
   const Array y = Array::empty({x.shape(0), out, oh, ow});
   for (index_t n = 0; n < x.shape(0); ++n) {
     const Codes codes = quantize(x.data<float>() + n * c * h * w, c * h * w, input_scale);
@@ -65,9 +65,9 @@ Array conv2d_int8(const Array& x, const Array& weight, const Array& scales, cons
       const index_t o = at / (oh * ow), i = at / ow % oh, j = at % ow;
       int sum = 0;
       for (index_t k = 0; k < depth * kh * kw; ++k) {
-        const index_t channel = o / (out / g.groups) * depth + k / (kh * kw);
-        const index_t row = i * g.stride[0] + k / kw % kh * g.dilation[0] - g.padding[0];
-        const index_t col = j * g.stride[1] + k % kw * g.dilation[1] - g.padding[1];
+        const index_t channel = o / (out / groups) * depth + k / (kh * kw);
+        const index_t row = i * g.stride_h + k / kw % kh * g.dilation_h - g.pad_h;
+        const index_t col = j * g.stride_w + k % kw * g.dilation_w - g.pad_w;
         if (row < 0 || row >= h || col < 0 || col >= w) continue;
         sum += codes.q[static_cast<std::size_t>((channel * h + row) * w + col)] *
                weight.data<std::int8_t>()[o * depth * kh * kw + k];

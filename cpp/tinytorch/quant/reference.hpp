@@ -2,7 +2,7 @@
 // them bit for bit.
 #pragma once
 #include "tinytorch/array/array.hpp"
-#include "tinytorch/quant/conv2d_int8.hpp"
+#include "tinytorch/kernels/conv/window.hpp"
 
 namespace tt::quant::reference {
 
@@ -12,6 +12,6 @@ Array linear_int8(const Array& x, const Array& weight, const Array& scales, cons
 
 // x (n, c, h, w), weight int8 (out, c / groups, kh, kw). input_scale 0: per image.
 Array conv2d_int8(const Array& x, const Array& weight, const Array& scales, const Array& bias,
-                  const ConvGeometry& geometry, float input_scale);
+                  const kernels::Window2d& window, index_t groups, float input_scale);
 
 }  // namespace tt::quant::reference
