@@ -4,7 +4,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-export PYTHON CXX
+export PYTHON
+ifneq ($(origin CXX),default)  # make's own default says nothing about this machine
+export CXX
+else
+unexport CXX
+endif
 
 .PHONY: help
 help:  ## this list

@@ -36,23 +36,18 @@ may_install() {
   [ -z "${TINYTORCH_NO_APT:-}" ] && command -v apt-get >/dev/null &&
     { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }
 }
-apt_updated=
 apt_install() {
-  local root=()
+  local root=() log
   [ "$(id -u)" = 0 ] || root=(sudo -n)
-  if [ -z "$apt_updated" ]; then
-    "${root[@]}" apt-get update -qq || say "apt-get update reported errors; going on"
-    apt_updated=1
+  log=$(mktemp)
+  say "installing system packages: $*"
+  "${root[@]}" apt-get update -qq >/dev/null 2>&1 || say "apt-get update reported errors; going on"
+  if ! "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    rm -f "$log"
+    return 1
   fi
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
-# need WHY PACKAGE...: installs packages without which nothing works, or says what to type.
-need() {
-  local why=$1
-  shift
-  may_install || die "$why" "install it:   sudo apt-get install $*"
-  say "installing $* (system packages)"
-  apt_install "$@" || die "$why" "apt-get could not install: $*"
+  rm -f "$log"
 }
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; }
@@ -84,40 +79,47 @@ find_compiler() {
   return 1
 }
 has_header() {
-  printf '#if !__has_include(<%s>)\n#error missing\n#endif\n' "$1" | "$compiler" -x c++ -fsyntax-only - 2>/dev/null
+  if [ -n "$compiler" ]; then
+    printf '#if !__has_include(<%s>)\n#error missing\n#endif\n' "$1" |
+      "$compiler" -x c++ -fsyntax-only - 2>/dev/null
+  else
+    [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ]
+  fi
 }
 
 install_system_packages() {
   python=$(find_python) || die "tinytorch needs Python 3.10 or newer; found none${PYTHON:+ at PYTHON=$PYTHON}" \
     "install one (sudo apt-get install python3), or name one: make PYTHON=/path/to/python3.12 ..."
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-  "$python" -c 'import ensurepip, venv' 2>/dev/null || need "Python's venv module is missing" "python$version-venv"
+  local needed=() headers=()
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || needed+=("python$version-venv")
   [ -f "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] ||
-    need "Python's headers are missing" "python$version-dev"
+    needed+=("python$version-dev")
   if ! compiler=$(find_compiler); then
-    [ -z "${CXX:-}" ] || die "CXX=$CXX is not a C++20 compiler that serves: GCC >= 11 or Clang >= 14"
-    need "a C++20 compiler (GCC >= 11 or Clang >= 14) is missing" g++
-    compiler=$(find_compiler) || die "this system's g++ is too old: GCC >= 11 or Clang >= 14 is needed" \
-      "install one and name it: make CXX=g++-12 ..."
-  fi
-
-  missing=()
-  has_header xtensor/xarray.hpp || missing+=(libxtensor-dev)
-  has_header xsimd/xsimd.hpp || missing+=(libxsimd-dev)
-  has_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
-  has_header catch2/catch.hpp || has_header catch2/catch_all.hpp || missing+=(catch2)
-  if [ ${#missing[@]} -gt 0 ]; then
-    if may_install; then
-      say "installing ${missing[*]} (system packages)"
-      apt_install "${missing[@]}" || say "apt-get could not install them; the build will download pinned copies"
-    else
-      say "not installed, and may not install: ${missing[*]}; the build will download pinned copies"
-    fi
+    [ -z "${CXX:-}" ] || die "CXX=$CXX does not serve: a C++20 compiler is needed, GCC >= 11 or Clang >= 14"
+    needed+=(g++)
   fi
   if [ "$level" = arm64 ]; then
-    command -v aarch64-linux-gnu-g++ >/dev/null || need "the AArch64 cross compiler is missing" g++-aarch64-linux-gnu
-    command -v qemu-aarch64 >/dev/null || need "qemu-user is missing" qemu-user
+    command -v aarch64-linux-gnu-g++ >/dev/null || needed+=(g++-aarch64-linux-gnu)
+    command -v qemu-aarch64 >/dev/null || needed+=(qemu-user)
   fi
+  has_header xtensor/xarray.hpp || headers+=(libxtensor-dev)
+  has_header xsimd/xsimd.hpp || headers+=(libxsimd-dev)
+  has_header nlohmann/json.hpp || headers+=(nlohmann-json3-dev)
+  has_header catch2/catch.hpp || has_header catch2/catch_all.hpp || headers+=(catch2)
+
+  if ! may_install; then
+    [ ${#needed[@]} = 0 ] || die "system packages are missing, and I may not install them" \
+      "type:   sudo apt-get install ${needed[*]} ${headers[*]}"
+    [ ${#headers[@]} = 0 ] || say "not installed: ${headers[*]}; the build will download pinned copies"
+  elif [ ${#needed[@]} -gt 0 ] || [ ${#headers[@]} -gt 0 ]; then
+    if ! apt_install "${needed[@]}" "${headers[@]}"; then
+      [ ${#headers[@]} = 0 ] || say "trying without ${headers[*]}; the build will download pinned copies"
+      [ ${#needed[@]} = 0 ] || apt_install "${needed[@]}" || die "apt-get could not install: ${needed[*]}"
+    fi
+  fi
+  compiler=$(find_compiler) || die "this system's g++ is too old: GCC >= 11 or Clang >= 14 is needed" \
+    "install a newer one and name it: make CXX=g++-12 ..."
 }
 
 venv_serves() {
