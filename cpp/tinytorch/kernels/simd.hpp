@@ -81,6 +81,23 @@ inline void store_n(float* p, std::size_t n, F32 v) {
 #endif
 }
 
+// Correctly rounded on every instruction set: for ARM, xsimd 8.1's operator / and sqrt are
+// approximations by Newton steps. Do not use those.
+inline F32 divide(F32 a, F32 b) {
+#if defined(__aarch64__)
+  return F32(vdivq_f32(a, b));
+#else
+  return a / b;
+#endif
+}
+inline F32 square_root(F32 a) {
+#if defined(__aarch64__)
+  return F32(vsqrtq_f32(a));
+#else
+  return xsimd::sqrt(a);
+#endif
+}
+
 // a * b + c, fused where the instruction set has it.
 inline F32 fma(F32 a, F32 b, F32 c) { return xsimd::fma(a, b, c); }
 

@@ -120,7 +120,7 @@ inline F32 log(F32 x) {
 
 // log(1 + z) for z in [0, 1]: 2 atanh(s), s = z / (2 + z), where 2 s = z - s z.
 inline F32 log1p_unit(F32 z) {
-  const F32 s = z / (z + F32(2.0f));
+  const F32 s = divide(z, z + F32(2.0f));
   const F32 s2 = s * s;
   const F32 p = polynomial(s2, 0.666666746f, 0.39998877f, 0.286168724f, 0.214277849f,
                            0.243005067f);
@@ -134,14 +134,14 @@ inline F32 tanh(F32 x) {
                            -0.00628247019f);
   const F32 near = fma(t * z, p, t);
   const ExpParts e = exp_parts(clamp(t + t, 0.0f, 40.0f));
-  const F32 far = F32(1.0f) - F32(2.0f) / (scale(e.mantissa, e.n) + F32(1.0f));
+  const F32 far = F32(1.0f) - divide(F32(2.0f), scale(e.mantissa, e.n) + F32(1.0f));
   return copy_sign(select(t < F32(0.55f), near, far), x);
 }
 
 // 1 / (1 + exp(-x)), with all digits for negative x.
 inline F32 sigmoid(F32 x) {
   const F32 z = exp(negate(xsimd::abs(x)));
-  return select(x < F32(0.0f), z, F32(1.0f)) / (F32(1.0f) + z);
+  return divide(select(x < F32(0.0f), z, F32(1.0f)), F32(1.0f) + z);
 }
 
 // sigmoid(u) and its slope sigmoid(u) (1 - sigmoid(u)), without cancellation.
@@ -150,7 +150,7 @@ struct Logistic {
 };
 inline Logistic logistic(F32 u) {
   const F32 z = exp(negate(xsimd::abs(u)));
-  const F32 r = F32(1.0f) / (F32(1.0f) + z);
+  const F32 r = divide(F32(1.0f), F32(1.0f) + z);
   const F32 rest = z * r;
   return {select(u < F32(0.0f), rest, r), rest * r};
 }
@@ -162,7 +162,7 @@ inline F32 times_sigmoid(F32 x, F32 u) {
   const Mask negative = x < F32(0.0f);
   const F32 z = scale(e.mantissa, e.n);
   const F32 top = clamp(x, -160.0f, kInfinity) * select(negative, e.mantissa, F32(1.0f));
-  return scale(top / (F32(1.0f) + z), select(negative, e.n, F32(0.0f)));
+  return scale(divide(top, F32(1.0f) + z), select(negative, e.n, F32(0.0f)));
 }
 
 inline F32 erf(F32 x) {

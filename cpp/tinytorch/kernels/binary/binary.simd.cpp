@@ -18,7 +18,7 @@ struct mul {
   static F32 of(F32 a, F32 b) { return a * b; }
 };
 struct div {
-  static F32 of(F32 a, F32 b) { return a / b; }
+  static F32 of(F32 a, F32 b) { return divide(a, b); }
 };
 struct maximum {
   static F32 of(F32 a, F32 b) {

@@ -52,7 +52,8 @@ void adam(float* w, const float* g, float* m, float* v, std::size_t n, const Ada
     const F32 second = b2 * part.read(v) + c2 * (d * d);
     part.write(m, first);
     part.write(v, second);
-    const F32 step = lr * (first / bias1) / (xsimd::sqrt(second / bias2) + eps);
+    const F32 root = square_root(divide(second, bias2));
+    const F32 step = divide(lr * divide(first, bias1), root + eps);
     part.write(w, weight * keep - step);
   });
 }

@@ -50,15 +50,15 @@ struct square {
   static F32 backward(F32 dy, F32 x, F32) { return dy * (x + x); }
 };
 struct sqrt {
-  static F32 forward(F32 x, F32) { return xsimd::sqrt(x); }
-  static F32 backward(F32 dy, F32 y, F32) { return dy / (y + y); }
+  static F32 forward(F32 x, F32) { return square_root(x); }
+  static F32 backward(F32 dy, F32 y, F32) { return divide(dy, y + y); }
 };
 struct rsqrt {
-  static F32 forward(F32 x, F32) { return one() / xsimd::sqrt(x); }
+  static F32 forward(F32 x, F32) { return divide(one(), square_root(x)); }
   static F32 backward(F32 dy, F32 y, F32) { return dy * (F32(-0.5f) * y * (y * y)); }
 };
 struct reciprocal {
-  static F32 forward(F32 x, F32) { return one() / x; }
+  static F32 forward(F32 x, F32) { return divide(one(), x); }
   static F32 backward(F32 dy, F32 y, F32) { return math::negate(dy) * (y * y); }
 };
 struct exp {
@@ -67,7 +67,7 @@ struct exp {
 };
 struct log {
   static F32 forward(F32 x, F32) { return math::log(x); }
-  static F32 backward(F32 dy, F32 x, F32) { return dy / x; }
+  static F32 backward(F32 dy, F32 x, F32) { return divide(dy, x); }
 };
 struct sin {
   static F32 forward(F32 x, F32) { return sine(x); }
@@ -112,13 +112,13 @@ struct gelu {
   static F32 forward(F32 x, F32) {
     const F32 t = math::clamp(xsimd::abs(x), 0.0f, 15.0f);
     const math::NormalTail n = math::normal_tail(t);
-    return positive_part(x) - math::scale(t * n.gauss.mantissa * n.top / n.bottom, n.gauss.n);
+    return positive_part(x) - math::scale(divide(t * n.gauss.mantissa * n.top, n.bottom), n.gauss.n);
   }
   static F32 backward(F32 dy, F32 x, F32) {
     const F32 t = math::clamp(xsimd::abs(x), 0.0f, 15.0f);
     const math::NormalTail n = math::normal_tail(t);
     const F32 gauss = math::scale(n.gauss.mantissa, n.gauss.n);
-    const F32 tail = gauss * n.top / n.bottom;
+    const F32 tail = divide(gauss * n.top, n.bottom);
     const F32 phi = select(x < zero(), tail, one() - tail);
     return dy * fma(math::copy_sign(t, x), F32(0.398942280401432678f) * gauss, phi);
   }
