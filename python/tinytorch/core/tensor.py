@@ -1,8 +1,8 @@
 """The course's Tensor: float32 values with an autograd identity, over the C++ engine.
 
-``Tensor`` derives from the engine's ``TensorBase``, which brings the attributes (``data``, ``grad``,
-``requires_grad``, ``shape``, ``size``, ``dtype``, ``_grad_fn``) and the operators ``+ - * / **``,
-indexing and iteration. Every method here is a thin call into the engine.
+``Tensor`` derives from the engine's ``TensorBase``, which brings the attributes (``data``,
+``grad``, ``requires_grad``, ``shape``, ``size``, ``dtype``, ``_grad_fn``) and the operators
+``+ - * / **``, indexing and iteration. Every method here is a thin call into the engine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Gradient(np.ndarray):
 
 
 def _as_float32(data: Any) -> np.ndarray:
-    """A fresh C-contiguous float32 array of ``data``; NumPy's errors, or ours where it is silent."""
+    """A fresh C-order float32 array of ``data``; NumPy's errors, or ours where it is silent."""
     if isinstance(data, _core.TensorBase):
         return np.array(data.data, dtype=np.float32, order="C")
     if type(data) is np.ndarray and data.dtype == np.float32:
@@ -109,7 +109,7 @@ class Tensor(_core.TensorBase):
     def item(self) -> float:
         """The only element as a Python number. ValueError if there is not exactly one."""
         if self.size != 1:
-            raise ValueError(f"item() needs a tensor of one element, this one has shape {self.shape}")
+            raise ValueError(f"item() needs a tensor of one element, got shape {self.shape}")
         return self.data.item()
 
     def __float__(self) -> float:
@@ -133,7 +133,7 @@ class Tensor(_core.TensorBase):
             ValueError: inner dimensions differ, or batch dimensions do not broadcast.
         """
         if not isinstance(other, _core.TensorBase):
-            raise TypeError(f"Expected Tensor for matrix multiplication, got {type(other).__name__}")
+            raise TypeError(f"Expected Tensor to multiply with, got {type(other).__name__}")
         if self.ndim == 0 or other.ndim == 0:
             return _F.mul(self, other)
         return _F.matmul(self, other)
@@ -155,7 +155,7 @@ class Tensor(_core.TensorBase):
         return _F.transpose(self, dim0, dim1)
 
     @property
-    def T(self) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:
         return self.transpose()
 
     def flatten(self, start_dim: int = 0) -> Tensor:
@@ -231,7 +231,7 @@ def _rebuild(cls: type, data: np.ndarray, requires_grad: bool, grad: Any, state:
     return tensor
 
 
-def Parameter(data: Any, requires_grad: bool = True) -> Tensor:  # noqa: N802
+def Parameter(data: Any, requires_grad: bool = True) -> Tensor:
     """A Tensor with ``requires_grad`` set; an existing Tensor is flagged and returned."""
     if isinstance(data, Tensor):
         data.requires_grad = requires_grad
