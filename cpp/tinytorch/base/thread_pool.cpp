@@ -6,8 +6,12 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
+#include <exception>
 #include <fstream>
+#include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -70,16 +74,34 @@ struct Job {
   std::atomic<std::int64_t> next{0};
   std::atomic<bool> stop{false};
   std::atomic<int> active{0};  // workers inside the job
+  std::atomic<bool> failed{false};
+  std::exception_ptr error{};  // of the first chunk that failed
 
-  void run_chunk(std::int64_t c) { fn(context, c * grain, std::min(n, (c + 1) * grain)); }
+  void call(std::int64_t c) { fn(context, c * grain, std::min(n, (c + 1) * grain)); }
+  void run_chunk(std::int64_t c) noexcept {
+    try {
+      call(c);
+    } catch (...) {
+      if (!failed.exchange(true)) error = std::current_exception();
+      stop = true;
+    }
+  }
 };
 
 thread_local bool t_inside = false;
+struct Inside {
+  Inside() { t_inside = true; }
+  ~Inside() { t_inside = false; }
+};
 
 class Pool {
  public:
   explicit Pool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    try {
+      for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // The system gives no more threads: those that started do the work.
+    }
   }
   ~Pool() {
     {
@@ -90,12 +112,6 @@ class Pool {
     wake_.notify_all();
     for (auto& worker : workers_) worker.join();
   }
-  // In a forked child the threads do not exist: forget them without joining.
-  void abandon() {
-    for (auto& worker : workers_) worker.detach();
-    workers_.clear();
-  }
-
   // False where another thread's job holds the pool; the caller then works alone.
   bool run(Job& job) {
     std::unique_lock owner(owner_, std::try_to_lock);
@@ -111,17 +127,18 @@ class Pool {
       std::lock_guard lock(mutex_);
       job_ = nullptr;  // no worker can enter from here on
     }
-    while (job.active.load(std::memory_order_acquire) != 0) pause_cpu();
+    // Soon over, unless a worker was put aside for other work of the machine.
+    for (int i = 0; job.active.load(std::memory_order_acquire) != 0; ++i) {
+      if (i < kSpins) pause_cpu();
+      else std::this_thread::yield();
+    }
     return true;
   }
 
   static void caller(Job& job) {
-    for (std::int64_t c; (c = job.next.fetch_add(1)) < job.chunks;) {
+    for (std::int64_t c; !job.stop && (c = job.next.fetch_add(1)) < job.chunks;) {
       job.run_chunk(c);
-      if (interrupt_pending()) {
-        job.stop = true;
-        return;
-      }
+      if (interrupt_pending()) job.stop = true;
     }
   }
 
@@ -163,10 +180,14 @@ class Pool {
   std::vector<std::thread> workers_;
 };
 
+// A pool lives as long as State or a running job refers to it: set_num_threads() may replace it at
+// any time, and the last one to let go waits for the workers.
+using PoolPtr = std::shared_ptr<Pool>;
+
 struct State {
-  std::mutex mutex;
+  std::mutex mutex;  // guards pool
   std::atomic<int> threads{0};
-  std::atomic<Pool*> pool{nullptr};
+  PoolPtr pool;
 };
 
 // Leaked on purpose: work may run until the very end of the process.
@@ -176,28 +197,30 @@ State& state() {
     pthread_atfork([] { state().mutex.lock(); }, [] { state().mutex.unlock(); },
                    [] {
                      State& child = state();
-                     // The parent's workers did not come along; their Pool is left behind.
-                     child.pool.store(nullptr);
+                     // The parent's workers did not come along, nor does anyone hold its pool:
+                     // leave it behind, never joined.
+                     new PoolPtr(std::move(child.pool));
                      child.mutex.unlock();
                      t_inside = false;
                    });
     std::atexit([] {
       State& last = state();
-      std::lock_guard lock(last.mutex);
-      delete last.pool.exchange(nullptr);
       last.threads = 1;
+      PoolPtr pool;
+      std::lock_guard lock(last.mutex);
+      pool.swap(last.pool);
     });
     return s;
   }();
   return *instance;
 }
 
-Pool* pool() {
+PoolPtr pool() {
   State& s = state();
-  if (Pool* ready = s.pool.load(std::memory_order_acquire)) return ready;
   std::lock_guard lock(s.mutex);
-  if (s.pool.load() == nullptr && num_threads() > 1) s.pool.store(new Pool(num_threads()));
-  return s.pool.load();
+  const int threads = num_threads();
+  if (!s.pool && threads > 1) s.pool = std::make_shared<Pool>(threads);
+  return s.pool;
 }
 
 }  // namespace
@@ -217,27 +240,24 @@ void set_num_threads(int count) {
     fail<ValueError>("number of threads must be between 1 and ", kMaxThreads, ", got ", count);
   }
   State& s = state();
+  PoolPtr old;  // let go after the lock: its workers may be busy
   std::lock_guard lock(s.mutex);
   s.threads.store(count);
-  delete s.pool.exchange(nullptr);
+  old.swap(s.pool);
 }
 
 void detail::parallel_for(std::int64_t n, std::int64_t grain, ChunkFn fn, void* context) {
   if (n <= 0) return;
   grain = std::max<std::int64_t>(grain, 1);
   Job job{fn, context, n, grain, (n + grain - 1) / grain};
-  if (job.chunks == 1) {
-    job.run_chunk(0);
+  if (job.chunks == 1 || t_inside) {  // nested: the outermost caller watches for interrupts
+    for (std::int64_t c = 0; c < job.chunks; ++c) job.call(c);
     return;
   }
-  if (t_inside) {  // nested: the outermost caller watches for interrupts
-    for (std::int64_t c = 0; c < job.chunks; ++c) job.run_chunk(c);
-    return;
-  }
-  t_inside = true;
-  Pool* threads = num_threads() > 1 ? pool() : nullptr;
-  if (threads == nullptr || !threads->run(job)) Pool::caller(job);
-  t_inside = false;
+  const Inside guard;
+  const PoolPtr threads = num_threads() > 1 ? pool() : nullptr;
+  if (!threads || !threads->run(job)) Pool::caller(job);
+  if (job.error) std::rethrow_exception(job.error);
   if (job.stop) throw Interrupted();
 }
 
