@@ -73,9 +73,9 @@ Array starting_gradient(const Tensor& root, const Array& seed) {
       fail<ValueError>("backward() on a non-scalar tensor of shape ", to_string(shape),
                        " needs a gradient of that shape; or reduce it first, as in t.sum().backward()");
     }
-    return Array::full(shape, 1.0, root.dtype());
+    return Array::full(shape, 1.0, gradient_type(root.dtype()));
   }
-  const Array g = seed.astype(root.dtype());
+  const Array g = seed.astype(gradient_type(root.dtype()));
   if (g.shape() == shape) return g;
   if (g.size() == root.array().size()) return g.reshape(shape);
   return g.expand(shape).contiguous();
@@ -91,30 +91,35 @@ void add_to(Array& total, Array g) {
   }
 }
 
-// The one place where broadcasting is undone.
+// The one place where broadcasting is undone. Nodes defined in Python may also give the right
+// number of values in another shape.
 Array fit(Array g, const GradMeta& meta) {
   if (!(g.shape() == meta.shape)) {
     g = g.size() == numel(meta.shape) ? g.reshape(meta.shape) : ops::reduce_to_shape(g, meta.shape);
   }
-  return g.dtype() == meta.dtype ? g : g.astype(meta.dtype);
+  return g.astype(gradient_type(meta.dtype));
 }
 
 Array run_hooks(const GradMeta& meta, Array g) {
-  const auto hooks = meta.hooks;  // a hook may remove itself
-  for (const auto& [id, hook] : hooks) {
+  for (const auto& [id, hook] : meta.hooks()) {  // a copy: a hook may remove itself
     const Array replaced = hook(g);
     if (replaced.defined()) g = fit(replaced, meta);
   }
   return g;
 }
 
+// A node may have been moved to a tensor with an extra dimension of size 1.
+Array as_made(const Array& dy, const Shape& made) {
+  if (dy.shape() == made) return dy;
+  if (dy.size() == numel(made)) return dy.reshape(made);
+  fail<ShapeError>("a gradient of shape ", to_string(dy.shape()), " reached an operation whose result had shape ",
+                   to_string(made), "; was its _grad_fn put on another tensor, or its data replaced?");
+}
+
 void propagate(const Graph& graph, std::vector<Array>& pending, Node& node, const Array& dy) {
   const Edges& edges = node.edges();
   Grads grads(edges);
-  // A node may have been moved to a tensor with an extra dimension of size 1.
-  const Shape& made = node.output_shape();
-  const bool reshape = node.fixed_shape() && !(dy.shape() == made) && dy.size() == numel(made);
-  node.backward(reshape ? dy.reshape(made) : dy, grads);
+  node.backward(node.fixed_shape() ? as_made(dy, node.output_shape()) : dy, grads);
   for (std::size_t i = 0; i < edges.size(); ++i) {
     if (!grads.want(i) || !grads[i].defined()) continue;
     const auto at = graph.position.find(edges[i].get());
@@ -136,7 +141,7 @@ void backward(const Tensor& root, Array seed, BackwardOptions options) {
     GradMeta& meta = *graph.order[i];
     Array g = std::move(pending[i]);
     if (!g.defined()) continue;
-    if (!meta.hooks.empty()) g = run_hooks(meta, std::move(g));
+    g = run_hooks(meta, std::move(g));
     const std::shared_ptr<Node> node = meta.grad_fn;
     if (node) propagate(graph, pending, *node, g);
     if (meta.observed || !node) meta.accumulate(std::move(g));

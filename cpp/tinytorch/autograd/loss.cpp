@@ -42,9 +42,7 @@ Tensor binary_cross_entropy(const Tensor& p, const Tensor& target, double eps) {
   if (!tracked(p)) return out;
   return attach(out, "BCEBackward", {&p}, [q, t, one](const Array& dy, Grads& g) {
     const Array spread = ops::mul(q, ops::sub(one, q));
-    const double n = static_cast<double>(broadcast_shapes(q.shape(), t.shape()) == q.shape()
-                                             ? q.size()
-                                             : numel(broadcast_shapes(q.shape(), t.shape())));
+    const double n = static_cast<double>(numel(broadcast_shapes(q.shape(), t.shape())));
     g.set(0, ops::mul(ops::div(ops::sub(q, t), spread), ops::mul(dy, 1.0 / n)));
   });
 }
@@ -63,7 +61,10 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target) {
                   if (g.want(0)) {
                     g.set(0, ops::mul(ops::sub(ops::unary(Unary::sigmoid, in), t), scale));
                   }
-                  if (g.want(1)) g.set(1, ops::mul(ops::unary(Unary::neg, in), scale));
+                  if (g.want(1)) {
+                    const Array slope = ops::mul(ops::unary(Unary::neg, in), scale);
+                    g.set(1, slope.expand(broadcast_shapes(in.shape(), t.shape())));
+                  }
                 });
 }
 
@@ -77,8 +78,10 @@ Tensor kl_div(const Tensor& log_q, const Tensor& p) {
   const Tensor out(ops::mean(each));
   if (!tracked(log_q)) return out;
   return attach(out, "KLDivBackward", {&log_q},
-                [t, n = static_cast<double>(each.size())](const Array& dy, Grads& g) {
-                  g.set(0, ops::mul(ops::unary(Unary::neg, t), ops::mul(dy, 1.0 / n)));
+                [t, shape = each.shape()](const Array& dy, Grads& g) {
+                  const double n = static_cast<double>(numel(shape));
+                  const Array slope = ops::mul(ops::unary(Unary::neg, t), ops::mul(dy, 1.0 / n));
+                  g.set(0, slope.expand(shape));
                 });
 }
 

@@ -100,7 +100,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   double momentum, double eps) {
   const Array w = array_or_none(gamma), b = array_or_none(beta);
   check_channels(x, {&w, &b, &running_mean, &running_var});
-  if (!training && !running_mean.defined()) {
+  if (!training && !(running_mean.defined() && running_var.defined())) {
     fail<ValueError>("batch norm outside training needs running_mean and running_var");
   }
   const ops::BatchStats stats =

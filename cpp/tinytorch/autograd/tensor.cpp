@@ -1,5 +1,14 @@
 #include "tinytorch/autograd/tensor.hpp"
 
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <iterator>
+#include <mutex>
+#include <new>
+
 #include "tinytorch/autograd/node.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 
@@ -28,23 +37,112 @@ void destroy_iteratively(std::shared_ptr<Node> node) {
 
 thread_local bool t_grad_enabled = true;
 
+// Locks of all GradMetas, shared by address. Two kinds:
+//   slot  around reading or replacing a gradient: short, never held while Python is called
+//   sum   around adding to one: held while the sum is computed, which may wait for the interpreter
+//         lock, so it must never be waited for by a thread that holds that
+class Locks {
+ public:
+  std::mutex& slot(const GradMeta* meta) { return slots_[at(meta)]; }
+  // Recursive: a signal handler or a user's gradient object may run backward in the middle.
+  std::recursive_mutex& sum(const GradMeta* meta) { return sums_[at(meta)]; }
+
+  // Around fork(): the child has consistent slots, and sums that nobody holds.
+  void before_fork() {
+    for (auto& m : slots_) m.lock();
+  }
+  void after_fork() {
+    for (auto& m : slots_) m.unlock();
+  }
+  void forget_sums() { new (&sums_) std::array<std::recursive_mutex, kCount>; }
+
+ private:
+  static constexpr std::size_t kCount = 64;
+  static std::size_t at(const GradMeta* meta) {
+    return (reinterpret_cast<std::uintptr_t>(meta) >> 6) % kCount;
+  }
+  std::array<std::mutex, kCount> slots_;
+  std::array<std::recursive_mutex, kCount> sums_;
+};
+
+Locks& locks() {
+  static Locks* instance = [] {
+    auto* made = new Locks;  // leaked: tensors may be freed until the end of the process
+    pthread_atfork([] { locks().before_fork(); }, [] { locks().after_fork(); },
+                   [] {
+                     locks().after_fork();
+                     locks().forget_sums();
+                   });
+    return made;
+  }();
+  return *instance;
+}
+
 }  // namespace
 
 GradMeta::~GradMeta() {
   if (grad_fn && grad_fn.use_count() == 1) destroy_iteratively(std::move(grad_fn));
 }
 
+Array GradMeta::grad() const {
+  std::lock_guard lock(locks().slot(this));
+  return grad_;
+}
+
+std::shared_ptr<GradSource> GradMeta::user_grad() const {
+  std::lock_guard lock(locks().slot(this));
+  return user_grad_;
+}
+
+Array GradMeta::current_grad() const {
+  const auto user = user_grad();
+  return user ? user->read() : grad();
+}
+
+void GradMeta::set_grad(Array g, std::shared_ptr<GradSource> user) {
+  // What was there is destroyed after the lock is let go: it may be a Python object.
+  std::lock_guard lock(locks().slot(this));
+  std::swap(grad_, g);
+  user_grad_.swap(user);
+}
+
 void GradMeta::accumulate(Array g) {
-  if (g.dtype() != dtype) g = g.astype(dtype);
-  const Array before = current_grad();
+  g = g.astype(gradient_type(dtype));
+  std::lock_guard adding(locks().sum(this));
+  const auto user = user_grad();
+  const Array before = user ? user->read() : grad();
   if (!before.defined()) {
-    grad = g.unique() && g.is_contiguous() ? std::move(g) : g.copy();
-  } else if (!user_grad && grad.storage()->use_count() == 2 && !grad.storage()->foreign()) {
-    ops::add_in_place(grad, g);  // `before` and `grad` are the only holders
+    set_grad(g.unique() && g.is_contiguous() ? std::move(g) : g.copy());
+  } else if (!user && before.storage()->use_count() == 2 && !before.storage()->foreign()) {
+    ops::add_in_place(before, g);  // `before` and grad_ are the only holders
   } else {
-    grad = ops::add(before, g).astype(dtype);
+    const Array sum = ops::add(before, g).astype(g.dtype());
+    if (!(sum.shape() == shape)) {
+      fail<ShapeError>(".grad holds an array of shape ", to_string(before.shape()),
+                       ", which cannot be added to the gradient of a tensor of shape ",
+                       to_string(shape), "; clear it with zero_grad()");
+    }
+    set_grad(sum);
   }
-  user_grad.reset();
+}
+
+std::vector<std::pair<int, Hook>> GradMeta::hooks() const {
+  std::lock_guard lock(locks().slot(this));
+  return hooks_;
+}
+
+void GradMeta::add_hook(int id, Hook hook) {
+  std::lock_guard lock(locks().slot(this));
+  hooks_.emplace_back(id, std::move(hook));
+}
+
+void GradMeta::remove_hook(int id) {
+  std::vector<std::pair<int, Hook>> removed;  // destroyed after the lock is let go
+  std::lock_guard lock(locks().slot(this));
+  const auto first = std::stable_partition(hooks_.begin(), hooks_.end(),
+                                           [id](const auto& entry) { return entry.first != id; });
+  removed.assign(std::move_iterator(first), std::move_iterator(hooks_.end()));
+  hooks_.erase(first, hooks_.end());
 }
 
 void Tensor::set_array(Array array) {
@@ -53,6 +151,13 @@ void Tensor::set_array(Array array) {
     impl_->meta->shape = impl_->array.shape();
     impl_->meta->dtype = impl_->array.dtype();
   }
+}
+
+Tensor Tensor::snapshot() const {
+  auto copy = std::make_shared<TensorImpl>(impl_->array);
+  copy->meta = impl_->meta;
+  copy->snapshot = true;
+  return Tensor(std::move(copy));
 }
 
 const std::shared_ptr<GradMeta>& Tensor::meta() const {
@@ -74,8 +179,7 @@ void Tensor::set_requires_grad(bool flag) {
 
 void Tensor::zero_grad() const {
   if (!impl_->meta) return;
-  impl_->meta->grad = Array();
-  impl_->meta->user_grad.reset();
+  impl_->meta->set_grad(Array());
 }
 
 bool grad_enabled() { return t_grad_enabled; }

@@ -97,8 +97,7 @@ double clip_grad_norm(const std::vector<autograd::Tensor>& parameters, double ma
   for (const auto& p : parameters) {
     const Array g = p.grad();
     if (!g.defined()) continue;
-    p.zero_grad();
-    p.meta()->grad = ops::mul(g, max_norm / norm);
+    p.meta()->set_grad(ops::mul(g, max_norm / norm));
   }
   return norm;
 }

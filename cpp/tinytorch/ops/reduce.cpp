@@ -280,9 +280,18 @@ Array cumsum(const Array& x, index_t axis, bool reverse) {
 Array reduce_to_shape(const Array& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int extra = x.ndim() - shape.size();
+  bool ok = extra >= 0;
   Dims axes;
-  for (int d = 0; d < x.ndim(); ++d) {
-    if (d < extra || (shape[d - extra] == 1 && x.shape(d) != 1)) axes.push_back(d);
+  for (int d = 0; ok && d < x.ndim(); ++d) {
+    if (d < extra || (shape[d - extra] == 1 && x.shape(d) != 1)) {
+      axes.push_back(d);
+    } else {
+      ok = x.shape(d) == shape[d - extra];
+    }
+  }
+  if (!ok) {
+    fail<ShapeError>("a gradient of shape ", to_string(x.shape()), " does not fit a tensor of shape ",
+                     to_string(shape), ": it must have that shape, or be broadcast from it");
   }
   const Array out = axes.empty() ? x : sum(x, axes, true);
   return out.contiguous().reshape_view(shape);

@@ -23,7 +23,8 @@ Array argmax(const Array& x, std::optional<index_t> axis, bool keepdims);  // in
 Array argmin(const Array& x, std::optional<index_t> axis, bool keepdims);
 Array cumsum(const Array& x, index_t axis, bool reverse = false);
 
-// Undoes broadcasting: sums away leading dimensions and those where `shape` has size 1.
+// Undoes broadcasting: sums away leading dimensions and those where `shape` has size 1. ShapeError
+// where `shape` cannot have been broadcast to x's.
 Array reduce_to_shape(const Array& x, const Shape& shape);
 
 // The result shape with reduced axes as size 1, or dropped; and the number of elements per result.
