@@ -1,5 +1,7 @@
 #include "tinytorch/ops/elementwise.hpp"
 
+#include <cmath>
+
 #include "tinytorch/array/iterate.hpp"
 #include "tinytorch/kernels/binary/reference.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
@@ -98,7 +100,50 @@ Array to_compute(const Array& x) {
   return x.dtype() == DType::f64 ? x : x.astype(DType::f32);
 }
 
+namespace {
+
+// The functions under which integers are closed.
+bool exact_for_integers(Unary f) {
+  return f == Unary::neg || f == Unary::abs || f == Unary::sign || f == Unary::square ||
+         f == Unary::relu;
+}
+
+std::int64_t integer_value(Unary f, std::int64_t x) {
+  const auto u = static_cast<std::uint64_t>(x);
+  switch (f) {
+    case Unary::neg: return static_cast<std::int64_t>(0 - u);
+    case Unary::abs: return x < 0 ? static_cast<std::int64_t>(0 - u) : x;
+    case Unary::sign: return (x > 0) - (x < 0);
+    case Unary::square: return static_cast<std::int64_t>(u * u);
+    default: return x > 0 ? x : 0;  // relu
+  }
+}
+
+Array integer_unary(Unary f, const Array& x) {
+  const Array in = x.astype(DType::i64).contiguous();
+  const Array out = Array::empty(in.shape(), DType::i64);
+  const std::int64_t* px = in.data<std::int64_t>();
+  std::int64_t* py = out.data<std::int64_t>();
+  parallel_for(in.size(), kUnaryGrain, [=](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) py[i] = integer_value(f, px[i]);
+  });
+  return x.dtype() == DType::boolean ? out : out.astype(x.dtype());
+}
+
+bool is_integer(double v) { return std::abs(v) < 0x1p62 && v == std::floor(v); }
+
+// Whether integers limited to whole-number bounds stay integers of their own type.
+bool keeps_integers(const Array& x, std::optional<double> low, std::optional<double> high) {
+  const auto fits = [&](std::optional<double> bound) {
+    return !bound || (is_integer(*bound) && Array::scalar(*bound, x.dtype()).item() == *bound);
+  };
+  return !is_float(x.dtype()) && fits(low) && fits(high);
+}
+
+}  // namespace
+
 Array unary(Unary f, const Array& x, double a) {
+  if (!is_float(x.dtype()) && exact_for_integers(f)) return integer_unary(f, x);
   const Array in = to_compute(x).contiguous();
   const Array out = Array::empty(in.shape(), in.dtype());
   if (in.dtype() == DType::f64) {
@@ -197,10 +242,10 @@ Array where(const Array& condition, const Array& a, const Array& b) {
 }
 
 Array clip(const Array& x, std::optional<double> low, std::optional<double> high) {
-  Array out = to_compute(x);
+  Array out = keeps_integers(x, low, high) ? x : to_compute(x);
   if (low) out = binary(Binary::maximum, out, Array::scalar(*low, out.dtype()));
   if (high) out = binary(Binary::minimum, out, Array::scalar(*high, out.dtype()));
-  return out;
+  return is_half(x.dtype()) ? out.astype(x.dtype()) : out;
 }
 
 void add_in_place(const Array& target, const Array& other) {

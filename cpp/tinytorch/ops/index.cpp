@@ -366,17 +366,22 @@ Array scatter_add(const Array& x, index_t axis, const Array& index, const Array&
     fail<ShapeError>("scatter_add needs a source at least as large as the index, got ",
                      to_string(source.shape()), " and ", to_string(index.shape()));
   }
-  const Array out = to_compute(x).copy();
+  const Array out = (is_float(x.dtype()) ? to_compute(x) : x.astype(DType::i64)).copy();
   Array used = source.astype(out.dtype());
   for (int k = 0; k < index.ndim(); ++k) used = used.slice(k, 0, index.shape(k));
   used = used.contiguous();
-  visit_float(out.dtype(), "scatter_add", [&](auto tag) {
+  const auto add = [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* po = out.data<T>();
     const T* ps = used.data<T>();
     each_gathered(out, d, at, [=](index_t to, index_t from) { po[to] += ps[from]; });
-  });
-  return out;
+  };
+  if (is_float(out.dtype())) {
+    visit_float(out.dtype(), "scatter_add", add);
+  } else {
+    add(type_tag<std::uint64_t>{});  // int64, with overflow that wraps around
+  }
+  return out.astype(x.dtype());
 }
 
 Array take_rows(const Array& table, const Array& indices) {

@@ -9,6 +9,8 @@
 namespace tt::ops {
 namespace {
 
+constexpr index_t kGemmGrain = index_t{1} << 20;  // multiplications, of the float64 path
+
 // c (contiguous m x n) = a b (+ bias), a and b 2-D of any strides, all of element type T.
 template <class T>
 kernels::GemmOf<T> describe(const Array& a, const Array& b, std::byte* c, const Array& bias) {
@@ -23,7 +25,14 @@ kernels::GemmOf<T> describe(const Array& a, const Array& b, std::byte* c, const 
 
 void gemm2d(const Array& a, const Array& b, std::byte* c, const Array& bias) {
   if (a.dtype() == DType::f64) {
-    kernels::reference::gemm(describe<double>(a, b, c, bias));
+    // Rows are independent; some milliseconds of work each chunk.
+    const auto g = describe<double>(a, b, c, bias);
+    const index_t products = std::max<index_t>(1, g.n * g.k);
+    parallel_for(g.m, std::max<index_t>(1, kGemmGrain / products), [&](index_t begin, index_t end) {
+      auto rows = g;
+      rows.m = end - begin, rows.a += begin * g.a_row, rows.c += begin * g.c_row;
+      kernels::reference::gemm(rows);
+    });
   } else {
     kernels::gemm(describe<float>(a, b, c, bias));
   }

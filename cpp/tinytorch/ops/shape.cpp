@@ -10,6 +10,8 @@ DType common_type(const std::vector<Array>& arrays, const char* what) {
   return type;
 }
 
+constexpr index_t kMaxPad = index_t{1} << 56;
+
 }  // namespace
 
 Array concat(const std::vector<Array>& arrays, index_t axis) {
@@ -62,6 +64,9 @@ Array pad(const Array& x, const std::vector<PadWidth>& widths, double value) {
   Array source = x;
   for (int d = 0; d < x.ndim(); ++d) {
     const PadWidth& w = widths[static_cast<std::size_t>(d)];
+    for (index_t width : {w.before, w.after}) {
+      if (width > kMaxPad || width < -kMaxPad) fail<ShapeError>("pad width ", width, " is too large");
+    }
     shape[d] += w.before + w.after;
     if (shape[d] < 0) {
       fail<ShapeError>("pad widths ", w.before, " and ", w.after, " cut away more than axis ", d,
