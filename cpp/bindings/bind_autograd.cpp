@@ -20,8 +20,9 @@ void run_backward(const Tensor& root, py::handle gradient, bool free_graph) {
   if (!root.requires_grad()) return;
   Array seed;
   if (!gradient.is_none()) seed = operand(gradient, &root).array();
+  const Tensor now = root.snapshot();
   py::gil_scoped_release release;
-  autograd::backward(root, seed, {free_graph});
+  autograd::backward(now, seed, {free_graph});
 }
 
 // The hook sees the gradient as an ndarray and may return another.
@@ -29,7 +30,7 @@ int add_hook(const Tensor& t, py::object callable) {
   static int next = 0;
   auto kept = std::make_shared<PyRef>(std::move(callable));
   const int id = next++;
-  t.meta()->hooks.emplace_back(id, [kept](const Array& g) -> Array {
+  t.meta()->add_hook(id, [kept](const Array& g) -> Array {
     py::gil_scoped_acquire gil;
     const py::object result = kept->get()(to_numpy(g.copy()));
     return result.is_none() ? Array() : operand(result).array();
@@ -38,17 +39,19 @@ int add_hook(const Tensor& t, py::object callable) {
 }
 
 void remove_hook(const Tensor& t, int id) {
-  auto& hooks = t.meta()->hooks;
-  std::erase_if(hooks, [id](const auto& entry) { return entry.first == id; });
+  t.meta()->remove_hook(id);
 }
 
 // In-place changes are seen by the graph: a leaf that requires grad may not be changed while
-// recording, and saved data that changed makes backward() an error.
-const Array& writable(const Tensor& t) {
+// recording, and saved data that changed makes backward() an error. They are not seen by results
+// made from the tensor, which behave as copies: memory that one of them views is left to it.
+const Array& writable(Tensor t) {
   if (t.requires_grad() && autograd::grad_enabled()) {
     fail<StateError>("a tensor that requires grad cannot be changed in place while operations are "
                      "recorded; do it inside no_grad()");
   }
+  const StoragePtr& storage = t.array().storage();
+  if (storage->viewed() && storage->use_count() > 1) t.set_array(t.array().copy());
   return t.array();
 }
 

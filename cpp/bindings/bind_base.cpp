@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "numpy_bridge.hpp"
+#include "ops_module.hpp"
 #include "tensor_type.hpp"
 #include "tinytorch/array/allocator.hpp"
 #include "tinytorch/base/cpu.hpp"
@@ -21,16 +22,6 @@ bool check_signals() {
   return PyErr_CheckSignals() != 0;
 }
 
-Shape shape_from(py::handle ints) {
-  Shape shape;
-  if (PyIndex_Check(ints.ptr())) {
-    shape.push_back(py::cast<index_t>(ints));
-    return shape;
-  }
-  for (py::handle n : ints) shape.push_back(py::cast<index_t>(n));
-  return shape;
-}
-
 void bind_generator(py::module_& m) {
   py::class_<Generator>(m, "Generator",
                         "Counter-based random numbers (Philox4x32-10): the same stream for a seed on "
@@ -41,12 +32,12 @@ void bind_generator(py::module_& m) {
       .def_property("position", &Generator::position, &Generator::set_position,
                     "Blocks of four values drawn so far; assignable, to resume a stream.")
       .def("uniform", [](Generator& g, py::handle shape, float low, float high) {
-        const Array out = Array::empty(shape_from(shape));
+        const Array out = Array::empty(dims_from(shape));
         g.uniform(out.data<float>(), out.size(), low, high);
         return autograd::Tensor(out);
       }, py::arg("shape"), py::arg("low") = 0.0f, py::arg("high") = 1.0f, "Uniform in [low, high).")
       .def("normal", [](Generator& g, py::handle shape, float mean, float stddev) {
-        const Array out = Array::empty(shape_from(shape));
+        const Array out = Array::empty(dims_from(shape));
         g.normal(out.data<float>(), out.size(), mean, stddev);
         return autograd::Tensor(out);
       }, py::arg("shape"), py::arg("mean") = 0.0f, py::arg("std") = 1.0f, "Normal (Box-Muller).")

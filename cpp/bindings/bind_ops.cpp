@@ -53,13 +53,19 @@ std::string op_doc(const char* name) {
   return found->second.doc + ".";
 }
 
-Dims dims_from(py::handle ints) {
-  Dims out;
-  if (PyIndex_Check(ints.ptr())) {
-    out.push_back(py::cast<index_t>(ints));
-    return out;
+index_t index_from(py::handle number) {
+  if (!PyIndex_Check(number.ptr())) {
+    fail<TypeError>("sizes and axes must be integers, got ", Py_TYPE(number.ptr())->tp_name);
   }
-  for (py::handle item : ints) out.push_back(py::cast<index_t>(py::int_(py::reinterpret_borrow<py::object>(item))));
+  const Py_ssize_t value = PyNumber_AsSsize_t(number.ptr(), PyExc_OverflowError);
+  if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
+  return value;
+}
+
+Dims dims_from(py::handle ints) {
+  if (PyIndex_Check(ints.ptr())) return {index_from(ints)};
+  Dims out;
+  for (py::handle item : ints) out.push_back(index_from(item));
   return out;
 }
 

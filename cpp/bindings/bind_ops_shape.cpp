@@ -23,7 +23,7 @@ std::vector<index_t> part_sizes(py::handle given, index_t total) {
     const Dims dims = dims_from(given);
     return {dims.begin(), dims.end()};
   }
-  const auto size = py::cast<index_t>(given);
+  const index_t size = index_from(given);
   if (size < 1) fail<ValueError>("split needs a size of at least 1, got ", size);
   std::vector<index_t> sizes;
   for (index_t at = 0; at < total; at += size) sizes.push_back(std::min(size, total - at));
@@ -90,15 +90,18 @@ void bind_ops_shape(py::module_& m) {
   bind_op(m, "pad", [](const Tensor& x, py::handle widths, double value) {
     return autograd::pad(x, pad_widths(widths), value);
   }, py::arg("x").none(false), py::arg("widths"), py::arg("value") = 0.0);
-  bind_op(m, "gather", [](const Tensor& x, index_t axis, const Tensor& index) {
-    return without_gil([&] { return autograd::gather(x, axis, index); }, x, index);
+  bind_op(m, "gather", [](Tensor x, index_t axis, Tensor index) {
+    const WithoutGil released(x, index);
+    return autograd::gather(x, axis, index);
   }, py::arg("x").none(false), py::arg("axis"), py::arg("index").none(false));
-  bind_op(m, "scatter_add", [](const Tensor& x, index_t axis, const Tensor& index, const Tensor& source) {
-    return without_gil([&] { return autograd::scatter_add(x, axis, index, source); }, x, source);
+  bind_op(m, "scatter_add", [](Tensor x, index_t axis, Tensor index, Tensor source) {
+    const WithoutGil released(x, index, source);
+    return autograd::scatter_add(x, axis, index, source);
   }, py::arg("x").none(false), py::arg("axis"), py::arg("index").none(false),
           py::arg("source").none(false));
-  bind_op(m, "embedding", [](const Tensor& weight, const Tensor& indices) {
-    return without_gil([&] { return autograd::embedding(weight, indices); }, indices);
+  bind_op(m, "embedding", [](Tensor weight, Tensor indices) {
+    const WithoutGil released(weight, indices);
+    return autograd::embedding(weight, indices);
   }, py::arg("weight").none(false), py::arg("indices").none(false));
 }
 

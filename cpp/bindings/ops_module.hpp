@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "gil.hpp"
 #include "tensor_type.hpp"
 #include "tinytorch/autograd/functions.hpp"
 
@@ -21,20 +20,9 @@ void bind_op(pybind11::module_& m, const char* name, Fn&& fn, const Extra&... ex
 
 // Python's axis argument: None, an int, or a tuple or list of ints.
 autograd::Axes axes_from(pybind11::handle axis);
+index_t index_from(pybind11::handle number);            // TypeError unless an integer
 Dims dims_from(pybind11::handle ints);                  // an int, or a sequence of ints
 autograd::Pair pair_from(pybind11::handle value, const char* what);  // an int, or two
-
-template <class... Tensors>
-bool worth_releasing(const Tensors&... tensors) {
-  return ((tensors.defined() ? tensors.array().size() : 0) + ... + 0) > kReleaseAbove;
-}
-
-// Runs fn without the GIL if the operands are large.
-template <class Fn, class... Tensors>
-auto without_gil(Fn&& fn, const Tensors&... tensors) {
-  ReleaseGil release(worth_releasing(tensors...));
-  return fn();
-}
 
 // An operator whose result may share memory with x: a Tensor (shared safely) or anything array-like.
 template <class Fn>

@@ -17,7 +17,7 @@ class PythonNode final : public Node {
  public:
   explicit PythonNode(py::object function) : function_(std::move(function)) {}
 
-  py::object function() const { return py::reinterpret_borrow<py::object>(function_.get()); }
+  py::handle function() const { return function_.get(); }
 
   std::string name() const override {
     py::gil_scoped_acquire gil;
@@ -26,14 +26,16 @@ class PythonNode final : public Node {
 
   bool fixed_shape() const override { return false; }
 
-  // saved_tensors may have been edited since the node was made: look again at each pass.
+  // saved_tensors may have been edited since the node was made: look again at each pass. Edges that
+  // did not change stay where they are, since another thread may be walking them.
   const Edges& edges() override {
     py::gil_scoped_acquire gil;
-    edges_.clear();
+    Edges now;
     for (py::handle item : py::tuple(function_.get().attr("saved_tensors"))) {
       const bool wanted = is_tensor(item) && tensor_of(item).requires_grad();
-      edges_.push_back(wanted ? tensor_of(item).meta() : nullptr);
+      now.push_back(wanted ? tensor_of(item).meta() : nullptr);
     }
+    if (now != edges_) edges_.swap(now);
     return edges_;
   }
 
@@ -81,8 +83,13 @@ py::tuple apply_node(const std::shared_ptr<Node>& node, const py::object& gradie
 
 }  // namespace
 
+PyObject* python_function(const Node& node) {
+  const auto* python = dynamic_cast<const PythonNode*>(&node);
+  return python != nullptr ? python->function().ptr() : nullptr;
+}
+
 py::object node_object(const std::shared_ptr<Node>& node) {
-  if (const auto* python = dynamic_cast<const PythonNode*>(node.get())) return python->function();
+  if (PyObject* function = python_function(*node)) return py::reinterpret_borrow<py::object>(function);
   const py::object wrapped = py::cast(node);
   return factory() ? factory()(wrapped) : wrapped;
 }

@@ -36,18 +36,34 @@ PyObject* tensor_new(PyTypeObject* type, PyObject*, PyObject*) {
   return o;
 }
 
+// The Python object behind the tensor's node, if only this tensor keeps it alive. The garbage
+// collector must see it: a node defined in Python often refers to the result that it belongs to.
+PyObject* owned_function(PyObject* o) {
+  const Tensor& t = self_of(o)->tensor;
+  if (!t.defined() || t.impl().use_count() != 1) return nullptr;
+  const auto& meta = t.meta_or_null();
+  if (!meta || meta.use_count() != 1 || meta->grad_fn.use_count() != 1) return nullptr;
+  return python_function(*meta->grad_fn);
+}
+
 int tensor_traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(self_of(o)->data);
   Py_VISIT(self_of(o)->grad);
   Py_VISIT(self_of(o)->grad_fn);
+  Py_VISIT(owned_function(o));
   Py_VISIT(Py_TYPE(o));
   return 0;
 }
 
-int tensor_clear(PyObject* o) {
+void drop_python_side(PyObject* o) {
   Py_CLEAR(self_of(o)->data);
   Py_CLEAR(self_of(o)->grad);
   Py_CLEAR(self_of(o)->grad_fn);
+}
+
+int tensor_clear(PyObject* o) {
+  drop_python_side(o);
+  if (owned_function(o) != nullptr) self_of(o)->tensor.meta()->grad_fn.reset();
   return 0;
 }
 
@@ -55,7 +71,7 @@ void tensor_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   PyObject_GC_UnTrack(o);
   if (self_of(o)->tensor.defined()) self_of(o)->tensor.impl()->python = nullptr;
-  tensor_clear(o);
+  drop_python_side(o);
   self_of(o)->tensor.~Tensor();
   type->tp_free(o);
   Py_DECREF(type);
@@ -70,7 +86,7 @@ PyObject* tensor_set(PyObject* o, PyObject* args) {
     PyTensor* self = self_of(o);
     const auto values = py::cast<py::array>(py::handle(array));
     if (self->tensor.defined()) self->tensor.impl()->python = nullptr;  // __init__ called again
-    tensor_clear(o);
+    drop_python_side(o);
     self->tensor = Tensor(from_numpy(values), requires_grad != 0);
     self->tensor.impl()->python = o;
     if (self->tensor.array().raw() == values.data()) {
@@ -127,7 +143,7 @@ int set_data(PyObject* o, PyObject* value, void*) {
 
 class UserGrad final : public autograd::GradSource {
  public:
-  UserGrad(py::object value, DType dtype) : value_(std::move(value)), dtype_(dtype) {}
+  UserGrad(py::object value, DType dtype) : value_(std::move(value)), dtype_(autograd::gradient_type(dtype)) {}
   Array read() const override {
     py::gil_scoped_acquire gil;
     if (is_tensor(value_.get())) return tensor_of(value_.get()).array().astype(dtype_);
@@ -145,16 +161,18 @@ PyObject* get_grad(PyObject* o, void*) {
     PyTensor* self = self_of(o);
     const auto& meta = t.meta_or_null();
     if (!meta) Py_RETURN_NONE;
-    if (meta->user_grad && self->grad != nullptr) return Py_NewRef(self->grad);
-    if (meta->user_grad) return to_numpy(meta->user_grad->read()).release().ptr();
-    if (!meta->grad.defined()) {
+    const auto user = meta->user_grad();
+    if (user && self->grad != nullptr) return Py_NewRef(self->grad);
+    const Array grad = user ? user->read() : meta->grad();
+    if (user) return to_numpy(grad).release().ptr();
+    if (!grad.defined()) {
       Py_CLEAR(self->grad);
       Py_RETURN_NONE;
     }
-    if (self->grad == nullptr || self->grad_storage != meta->grad.storage().get()) {
-      py::object array = to_numpy(meta->grad);
+    if (self->grad == nullptr || self->grad_storage != grad.storage().get()) {
+      py::object array = to_numpy(grad);
       if (g_grad_class != nullptr) array = array.attr("view")(py::handle(g_grad_class));
-      self->grad_storage = meta->grad.storage().get();
+      self->grad_storage = grad.storage().get();
       Py_XSETREF(self->grad, array.release().ptr());
     }
     return Py_NewRef(self->grad);
@@ -170,9 +188,8 @@ int set_grad(PyObject* o, PyObject* value, void*) {
       Py_CLEAR(self->grad);
       return;
     }
-    t.zero_grad();
-    t.meta()->user_grad =
-        std::make_unique<UserGrad>(py::reinterpret_borrow<py::object>(value), t.dtype());
+    t.meta()->set_grad(
+        Array(), std::make_shared<UserGrad>(py::reinterpret_borrow<py::object>(value), t.dtype()));
     Py_XSETREF(self->grad, Py_NewRef(value));
     self->grad_storage = nullptr;
   });
@@ -266,18 +283,18 @@ std::optional<Tensor> operator_operand(PyObject* o, PyObject* other) {
   if (is_tensor(o)) return checked(o);
   const bool number = PyFloat_Check(o) || PyLong_Check(o) || PyNumber_Check(o);
   if (!number && !PyList_Check(o) && !PyTuple_Check(o)) return std::nullopt;
-  const Tensor* like = is_tensor(other) ? &self_of(other)->tensor : nullptr;
+  const Tensor* like = is_tensor(other) ? &checked(other) : nullptr;
   return operand(o, like);
 }
 
 template <class Fn>
 PyObject* binary_slot(PyObject* a, PyObject* b, Fn fn) {
   return guarded([&]() -> PyObject* {
-    const auto x = operator_operand(a, b), y = operator_operand(b, a);
+    auto x = operator_operand(a, b), y = operator_operand(b, a);
     if (!x || !y) Py_RETURN_NOTIMPLEMENTED;
     Tensor out;
     {
-      ReleaseGil release(x->array().size() + y->array().size() > kReleaseAbove);
+      const WithoutGil released(*x, *y);
       out = fn(*x, *y);
     }
     return wrap(out);
@@ -354,8 +371,11 @@ Tensor operand(py::handle object, const Tensor* like) {
 
 Tensor unshared_view(Tensor view, py::handle source) {
   const bool shared = view.array().storage().get() == tensor_of(source).array().storage().get();
-  if (shared && (raw(source)->data != nullptr || tensor_of(source).array().storage()->foreign())) {
+  if (!shared) return view;
+  if (raw(source)->data != nullptr || view.array().storage()->foreign()) {
     view.set_array(view.array().copy());
+  } else {
+    view.array().storage()->mark_viewed();
   }
   return view;
 }

@@ -12,6 +12,9 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include <optional>
+
+#include "gil.hpp"
 #include "tinytorch/autograd/tensor.hpp"
 
 namespace tt::bindings {
@@ -40,6 +43,24 @@ autograd::Tensor operand(pybind11::handle object, const autograd::Tensor* like =
 
 // A result that shares memory with `source`, made safe to hand out (see above).
 autograd::Tensor unshared_view(autograd::Tensor view, pybind11::handle source);
+
+// Releases the GIL for the rest of the block if the operands are large. Give it every tensor that
+// the block reads: another thread may meanwhile assign to their `data`, so each is replaced by a
+// snapshot of what it holds now.
+class WithoutGil {
+ public:
+  template <class... Tensors>
+  explicit WithoutGil(Tensors&... tensors) {
+    if (((tensors.defined() ? tensors.array().size() : 0) + ... + 0) <= kReleaseAbove) return;
+    ((tensors = tensors.defined() ? tensors.snapshot() : tensors), ...);
+    release_.emplace();
+  }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  std::optional<pybind11::gil_scoped_release> release_;
+};
 
 void bind_tensor_type(pybind11::module_& m);
 

@@ -25,6 +25,11 @@ class Storage {
   std::uint32_t version() const { return version_.load(std::memory_order_relaxed); }
   void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
 
+  // Whether a result that must behave as a copy views this memory: then whoever writes in place
+  // first makes a copy of its own.
+  bool viewed() const { return viewed_.load(std::memory_order_relaxed); }
+  void mark_viewed() { viewed_.store(true, std::memory_order_relaxed); }
+
   void retain() { count_.fetch_add(1, std::memory_order_relaxed); }
   void release() {
     if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
@@ -38,6 +43,7 @@ class Storage {
 
   std::atomic<int> count_{1};
   std::atomic<std::uint32_t> version_{0};
+  std::atomic<bool> viewed_{false};
   std::byte* data_ = nullptr;
   std::size_t bytes_ = 0;
   void* owner_ = nullptr;
