@@ -1,4 +1,4 @@
-"""Any object with `forward` as the capstone measures it: its rows, classes, parameters and bytes."""
+"""Any object with `forward`, as the capstone measures it: rows, classes, parameters, bytes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class MeasuredModel:
     def inference_mode(self) -> Iterator[None]:
         """Dropout and batch statistics off, where the model has PyTorch's train() and eval()."""
         model = self.model
-        switches = callable(getattr(model, "eval", None)) and callable(getattr(model, "train", None))
+        switches = all(callable(getattr(model, name, None)) for name in ("eval", "train"))
         if not (switches and getattr(model, "training", None) is True):
             yield
             return
@@ -113,7 +113,7 @@ def class_labels(y: Any) -> np.ndarray:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise ValueError(f"y_test must hold one class index per row, shape (N,), got {labels.shape}")
+        raise ValueError(f"y_test must hold one class index per row, (N,), got {labels.shape}")
     if labels.dtype.kind not in "biuf":
         raise TypeError(f"y_test must hold class indices, got dtype {labels.dtype}")
     whole = np.ascontiguousarray(labels.astype(np.int64))
@@ -155,8 +155,10 @@ def _dense_bytes(parameter: Any) -> int:
 
 
 def _stored_bytes(part: Any) -> int | None:
-    stored_bytes = getattr(part, "stored_bytes", None)
-    return operator.index(stored_bytes()) if callable(stored_bytes) else None
+    stored = getattr(part, "stored_bytes", None)
+    if stored is None:
+        return None
+    return operator.index(stored() if callable(stored) else stored)
 
 
 def _outermost_stored_parts(model: Any) -> Iterator[Any]:
@@ -172,7 +174,7 @@ def _outermost_stored_parts(model: Any) -> Iterator[Any]:
             stack.extend(value)
         elif isinstance(value, dict):
             stack.extend(value.values())
-        elif callable(getattr(value, "stored_bytes", None)):
+        elif getattr(value, "stored_bytes", None) is not None:
             yield value
         elif callable(getattr(value, "parameters", None)):
             stack.extend(_values(value))

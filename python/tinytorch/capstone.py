@@ -114,7 +114,7 @@ class BenchmarkReport:
         (N, ...). y_test: N class indices. num_runs: timed samples, after a warm-up.
 
         Returns `metrics`, a new dict also kept as the attribute. Runs without gradients and in
-        evaluation mode. What the model raises passes through; ValueError for shapes that do not fit.
+        evaluation mode. What the model raises passes through; ValueError for unfit shapes.
         """
         measured = MeasuredModel(model, X_test)
         labels = class_labels(y_test)

@@ -18,8 +18,6 @@ struct JsonSchema::Compiled {
 
 namespace {
 
-constexpr int kMaxPatternLength = 1000;  // std::regex recurses once per character
-
 bool is_scalar(const Json& value) { return !value.is_structured(); }
 bool is_name(const Json& value) { return value.is_string(); }
 bool is_list_of(const Json& value, bool (*fits)(const Json&)) {

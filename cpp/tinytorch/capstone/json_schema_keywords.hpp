@@ -1,6 +1,7 @@
 // How json_schema.cpp applies a schema to a document; not for other files.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <regex>
@@ -11,6 +12,11 @@
 #include "tinytorch/capstone/json_schema.hpp"
 
 namespace tt::capstone::schema {
+
+// std::regex recurses once per byte. A pattern stands beside a maxLength small enough that longer
+// texts, which are not matched, are refused by it.
+inline constexpr std::int64_t kMaxPatternLength = 250;  // characters
+inline constexpr std::size_t kMaxMatchedBytes = 4 * kMaxPatternLength;
 
 using Patterns = std::map<std::string, std::regex, std::less<>>;
 

@@ -42,9 +42,10 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
-    const std::string_view text =
-        error.what();  // "[json.exception.parse_error.101] parse error at ..."
-    fail<FormatError>("not JSON: ", text.substr(std::min(text.find("] ") + 2, text.size())));
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: ...; last read: 'bytes'"
+    std::string_view text = error.what();
+    text.remove_prefix(std::min(text.find("] ") + 2, text.size()));
+    fail<FormatError>("not JSON: ", text.substr(0, text.find("; last read")));
   }
 
  private:

@@ -133,7 +133,8 @@ Json load_submission(const std::string& path) {
   try {
     submission = parse_json(read_bounded(path));
   } catch (const FormatError& error) {
-    fail<FormatError>("'", path, "': ", error.what());
+    const std::string shown = Json(path).dump(-1, ' ', false, Json::error_handler_t::replace);
+    fail<FormatError>(shown, ": ", error.what());
   }
   validate_submission(submission);
   return submission;
