@@ -79,10 +79,12 @@ Array from_numpy(const py::array& array, bool allow_readonly) {
   const auto dtype = engine_dtype(array.dtype());
   const int flags = array.flags();
   const bool aligned = (flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
-  const char order = py::cast<std::string>(array.dtype().attr("byteorder"))[0];
-  const bool native = order == '=' || order == '|';
+  if (array.ndim() > kMaxDims) {
+    fail<ShapeError>("at most ", kMaxDims, " dimensions are supported, got ", array.ndim());
+  }
+  const bool native = py::cast<bool>(array.dtype().attr("isnative"));
   const bool usable = dtype && aligned && native && (array.writeable() || allow_readonly) &&
-                      steps_whole(array) && array.ndim() <= kMaxDims;
+                      steps_whole(array);
   if (!usable) {
     const char* name = !dtype && array.dtype().kind() != 'O' && array.dtype().kind() != 'f' ? "int64" : "float32";
     const std::string wanted = dtype ? std::string(name_of(*dtype)) : name;
