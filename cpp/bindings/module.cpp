@@ -12,6 +12,8 @@ void bind_dlpack(pybind11::module_& m);
 void bind_ops(pybind11::module_& m);
 void bind_io(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
+void bind_quant(pybind11::module_& m);
+void bind_sparse(pybind11::module_& m);
 void bind_capstone(pybind11::module_& m);
 void bind_models(pybind11::module_& m);
 }  // namespace tt::bindings
@@ -29,6 +31,8 @@ PYBIND11_MODULE(_core, m) {
   bind_ops(m);
   bind_io(m);
   bind_optim(m);
+  bind_quant(m);
+  bind_sparse(m);
   bind_capstone(m);
   bind_models(m);
 }
