@@ -56,7 +56,7 @@ class MeasuredModel:
             )
         if scores.dtype.kind not in "biuf":
             raise TypeError(f"forward must return numbers, got dtype {scores.dtype}")
-        classes = scores.argmax(axis=1).astype(np.int64)
+        classes: np.ndarray = scores.argmax(axis=1).astype(np.int64)
         if scores.dtype.kind == "f":
             classes[np.isnan(scores).any(axis=1)] = -1
         return classes
@@ -80,7 +80,8 @@ class MeasuredModel:
         own = _stored_bytes(self.model)
         if own is not None:
             return own, "stored_bytes"
-        total, covered, found = 0, {}, False
+        total, found = 0, False
+        covered: dict[int, Any] = {}  # by identity; holds them, so that no id is used again
         for part in _outermost_stored_parts(self.model):
             total += _stored_bytes(part) or 0
             covered.update((id(p), p) for p in _parameters(part))
@@ -123,18 +124,19 @@ def class_labels(y: Any) -> np.ndarray:
 
 
 def _forward_of(model: Any) -> Callable[[Any], Any]:
-    forward = getattr(model, "forward", None)
+    forward: Callable[[Any], Any] | None = getattr(model, "forward", None)
     if callable(forward):
         return forward
     if callable(model):
-        return model
+        called: Callable[[Any], Any] = model
+        return called
     raise TypeError(f"{type(model).__name__} is no model: it has no forward(x)")
 
 
 def _as_array(value: Any) -> np.ndarray:
     if isinstance(value, Tensor):
-        return value.data
-    if not isinstance(value, np.ndarray) and callable(getattr(value, "detach", None)):
+        value = value.data
+    elif not isinstance(value, np.ndarray) and callable(getattr(value, "detach", None)):
         value = value.detach()  # a torch tensor that requires gradients
     return np.asarray(value)
 

@@ -57,7 +57,8 @@ class SimpleMLP(Layer):
             layer.weight.data = np.random.randn(*layer.weight.shape) * 0.01
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2.forward(self.relu.forward(self.fc1.forward(x)))
+        out: Tensor = self.fc2.forward(self.relu.forward(self.fc1.forward(x)))
+        return out
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.forward(x)
@@ -156,9 +157,10 @@ def generate_submission(
     for name in techniques:
         if not isinstance(name, str):
             raise TypeError(f"techniques_applied must hold str, got {name!r}")
-    return _core.capstone.generate_submission(
+    submission: dict[str, Any] = _core.capstone.generate_submission(
         baseline_report, optimized_report, student_name or "", techniques
     )
+    return submission
 
 
 def validate_submission_schema(submission: Any) -> bool:
@@ -185,4 +187,5 @@ def save_submission(
 
 def load_submission(filepath: str | os.PathLike[str] = "submission.json") -> dict[str, Any]:
     """Read a file and validate it. ValueError if it is not strict JSON (duplicate keys, NaN)."""
-    return _core.capstone.load_submission(os.fsencode(filepath))
+    submission: dict[str, Any] = _core.capstone.load_submission(os.fsencode(filepath))
+    return submission

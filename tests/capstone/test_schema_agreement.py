@@ -62,6 +62,14 @@ def is_finite(value: Any) -> bool:
     return all(map(is_finite, value)) if isinstance(value, list) else True
 
 
+def fits_64_bits(value: Any) -> bool:
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**64
+    if isinstance(value, dict):
+        return all(map(fits_64_bits, value.values()))
+    return all(map(fits_64_bits, value)) if isinstance(value, list) else True
+
+
 def close(given: float, expected: float, tolerance: float) -> bool:
     return abs(given - expected) <= tolerance
 
@@ -106,6 +114,9 @@ def violations(document: Any) -> set[tuple[str, str]]:
 def compare(document: Any) -> str:
     """Which kind of verdict both gave; fails where they differ."""
     ours = violations(document)
+    if not fits_64_bits(document):
+        assert {rule for _, rule in ours} == {"json"}, document
+        return "not JSON"
     if not is_finite(document):
         assert {rule for _, rule in ours} == {"finite"}, document
         return "not finite"
