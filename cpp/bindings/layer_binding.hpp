@@ -127,8 +127,9 @@ void def_layer(Class& c) {
       .def("__copy__", [](py::object self) { return self; })
       .def("__deepcopy__", [](py::object self, py::handle) { return self; }, py::arg("memo"))
       .def("__reduce__", [](py::object self) {
-        return py::make_tuple(py::type::of(self).attr("from_state"),
-                              py::make_tuple(self.attr("state")()));
+        const auto rebuild = py::module_::import("operator").attr("methodcaller");
+        return py::make_tuple(rebuild("from_state", self.attr("state")()),
+                              py::make_tuple(py::type::of(self)));
       });
 }
 
