@@ -69,14 +69,9 @@ void adam_step(const py::array& w, const py::array& g, const py::array& m, const
   check_size(v, w, "v");
   if (step < 1) tt::fail<tt::ValueError>("step counts from 1, got ", step);
   const double t = static_cast<double>(step);
-  const tt::kernels::AdamArgs args{static_cast<float>(lr),
-                                   static_cast<float>(beta1),
-                                   static_cast<float>(beta2),
-                                   static_cast<float>(eps),
-                                   static_cast<float>(weight_decay),
-                                   static_cast<float>(1.0 - std::pow(beta1, t)),
-                                   static_cast<float>(1.0 - std::pow(beta2, t)),
-                                   decoupled};
+  const tt::kernels::AdamArgs args{
+      lr, beta1, beta2, eps, weight_decay, 1.0 - std::pow(beta1, t), 1.0 - std::pow(beta2, t),
+      decoupled};
   const auto update = tt::kernels::active().optim.adam;
   const std::int64_t n = w.size();
   py::gil_scoped_release unlocked;

@@ -58,7 +58,7 @@ TEST_CASE("SimpleMLP separates three clouds, with each optimizer") {
     nn::Sgd optimizer(model.parameters(), {0.1f, 0.9f, 0.0f, true});
     losses = fit(model, optimizer, Tensor(x), y, 60);
   } else {
-    nn::Adam optimizer(model.parameters(), {0.02f, 0.9f, 0.999f, 1e-8f, 0.01f, which == 2});
+    nn::Adam optimizer(model.parameters(), {0.02, 0.9, 0.999, 1e-8, 0.01, which == 2});
     losses = fit(model, optimizer, Tensor(x), y, 60);
   }
   CHECK(losses.second < 0.1 * losses.first);
@@ -73,7 +73,7 @@ TEST_CASE("DigitsCNN learns which corner is bright") {
     const index_t row = (i % 4) / 2 * 6, column = i % 2 * 6;
     x.data<float>()[i * 64 + row * 8 + column] += 3.0f;
   }
-  nn::Adam optimizer(model.parameters(), {0.02f});
+  nn::Adam optimizer(model.parameters(), {0.02});
   const auto [first, last] = fit(model, optimizer, Tensor(x), labels(32, 4), 40);
   CHECK(last < 0.2 * first);
 }
@@ -91,8 +91,8 @@ TEST_CASE("a state with a wrong name or shape changes nothing") {
 }
 
 TEST_CASE("the warm-up rises linearly and the cosine ends at the low rate") {
-  CHECK(nn::warmup_cosine(0, 100, 10, 1.0f, 0.1f) == Approx(0.1f));
-  CHECK(nn::warmup_cosine(9, 100, 10, 1.0f, 0.1f) == Approx(1.0f));
-  CHECK(nn::warmup_cosine(55, 100, 10, 1.0f, 0.1f) == Approx(0.55f));
-  CHECK(nn::warmup_cosine(100, 100, 10, 1.0f, 0.1f) == Approx(0.1f));
+  CHECK(nn::warmup_cosine(0, 100, 10, 1.0, 0.1) == Approx(0.1));
+  CHECK(nn::warmup_cosine(9, 100, 10, 1.0, 0.1) == Approx(1.0));
+  CHECK(nn::warmup_cosine(55, 100, 10, 1.0, 0.1) == Approx(0.55));
+  CHECK(nn::warmup_cosine(100, 100, 10, 1.0, 0.1) == Approx(0.1));
 }

@@ -36,7 +36,7 @@ Sgd::Sgd(std::vector<autograd::Tensor> parameters, const SgdOptions& options)
 }
 
 void Sgd::step() {
-  const kernels::SgdArgs args{lr, options_.momentum, options_.weight_decay, options_.nesterov};
+  const kernels::SgdArgs args{static_cast<float>(lr), options_.momentum, options_.weight_decay, options_.nesterov};
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Array g = parameters_[i].grad().contiguous();
     if (!g.defined()) continue;
@@ -63,8 +63,8 @@ void Adam::step() {
                                options_.beta2,
                                options_.eps,
                                options_.weight_decay,
-                               static_cast<float>(1.0 - std::pow(double{options_.beta1}, t)),
-                               static_cast<float>(1.0 - std::pow(double{options_.beta2}, t)),
+                               1.0 - std::pow(options_.beta1, t),
+                               1.0 - std::pow(options_.beta2, t),
                                options_.decoupled};
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Array g = parameters_[i].grad().contiguous();
@@ -78,12 +78,13 @@ void Adam::step() {
   }
 }
 
-float warmup_cosine(std::int64_t step, std::int64_t total, std::int64_t warmup, float high, float low) {
-  if (step < warmup) return high * static_cast<float>(step + 1) / static_cast<float>(warmup);
+double warmup_cosine(std::int64_t step, std::int64_t total, std::int64_t warmup, double high,
+                     double low) {
+  if (step < warmup) return high * static_cast<double>(step + 1) / static_cast<double>(warmup);
   if (step >= total) return low;
   const double progress = static_cast<double>(step - warmup) / static_cast<double>(total - warmup);
   const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
-  return static_cast<float>(low + (high - low) * cosine);
+  return low + (high - low) * cosine;
 }
 
 double clip_grad_norm(const std::vector<autograd::Tensor>& parameters, double max_norm) {

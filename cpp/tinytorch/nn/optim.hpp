@@ -12,7 +12,7 @@ class Optimizer {
   virtual ~Optimizer() = default;
   virtual void step() = 0;  // parameters without a gradient are left alone
   void zero_grad();
-  float lr = 0.0f;  // read at each step; schedules set it
+  double lr = 0.0;  // read at each step; schedules set it
 
  protected:
   std::vector<autograd::Tensor> parameters_;
@@ -33,7 +33,7 @@ class Sgd final : public Optimizer {
 };
 
 struct AdamOptions {
-  float lr = 0.001f, beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0.0f;
+  double lr = 0.001, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;
   bool decoupled = false;  // true: AdamW
 };
 class Adam final : public Optimizer {
@@ -49,7 +49,8 @@ class Adam final : public Optimizer {
 
 // Learning rate at `step` of `total`: linear from 0 over `warmup` steps, then a half cosine from
 // `high` to `low` (Loshchilov & Hutter 2017, without restarts).
-float warmup_cosine(std::int64_t step, std::int64_t total, std::int64_t warmup, float high, float low);
+double warmup_cosine(std::int64_t step, std::int64_t total, std::int64_t warmup, double high,
+                     double low);
 
 // Scales all gradients so that their joint L2 norm is at most max_norm; returns the norm before.
 double clip_grad_norm(const std::vector<autograd::Tensor>& parameters, double max_norm);

@@ -14,8 +14,9 @@ struct SgdArgs {
   float lr, momentum, weight_decay;
   bool nesterov;
 };
+// In double: 1 - beta2 rounded from a float beta2 would be off by one part in 20,000.
 struct AdamArgs {
-  float lr, beta1, beta2, eps, weight_decay, bias1, bias2;
+  double lr, beta1, beta2, eps, weight_decay, bias1, bias2;
   bool decoupled;
 };
 

@@ -41,10 +41,12 @@ void sgd(float* w, const float* g, float* v, std::size_t n, const SgdArgs& args)
 }
 
 void adam(float* w, const float* g, float* m, float* v, std::size_t n, const AdamArgs& args) {
-  const F32 lr(args.lr), b1(args.beta1), b2(args.beta2), c1(1 - args.beta1), c2(1 - args.beta2);
-  const F32 eps(args.eps), bias1(args.bias1), bias2(args.bias2);
-  const F32 coupled(args.decoupled ? 0.0f : args.weight_decay);
-  const F32 keep(args.decoupled ? 1 - args.lr * args.weight_decay : 1.0f);
+  const auto vector = [](double value) { return F32(static_cast<float>(value)); };
+  const F32 lr = vector(args.lr), b1 = vector(args.beta1), b2 = vector(args.beta2);
+  const F32 c1 = vector(1 - args.beta1), c2 = vector(1 - args.beta2), eps = vector(args.eps);
+  const F32 bias1 = vector(args.bias1), bias2 = vector(args.bias2);
+  const F32 coupled = vector(args.decoupled ? 0.0 : args.weight_decay);
+  const F32 keep = vector(args.decoupled ? 1 - args.lr * args.weight_decay : 1.0);
   sweep(n, [=](Part part) {
     const F32 weight = part.read(w);
     const F32 d = part.read(g) + coupled * weight;
@@ -54,7 +56,7 @@ void adam(float* w, const float* g, float* m, float* v, std::size_t n, const Ada
     part.write(v, second);
     const F32 root = square_root(divide(second, bias2));
     const F32 step = divide(lr * divide(first, bias1), root + eps);
-    part.write(w, weight * keep - step);
+    part.write(w, (weight - step) * keep);
   });
 }
 

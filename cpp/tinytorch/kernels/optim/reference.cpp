@@ -20,14 +20,15 @@ void sgd(T* w, const T* g, T* v, std::size_t n, const SgdArgs& args) {
 
 template <class T>
 void adam(T* w, const T* g, T* m, T* v, std::size_t n, const AdamArgs& args) {
-  const T lr = args.lr, b1 = args.beta1, b2 = args.beta2, eps = args.eps;
-  const T decay = args.weight_decay, bias1 = args.bias1, bias2 = args.bias2;
+  const T lr = T(args.lr), b1 = T(args.beta1), b2 = T(args.beta2), eps = T(args.eps);
+  const T c1 = T(1 - args.beta1), c2 = T(1 - args.beta2), bias1 = T(args.bias1), bias2 = T(args.bias2);
+  const T decay = T(args.weight_decay), keep = T(1 - args.lr * args.weight_decay);
   for (std::size_t i = 0; i < n; ++i) {
     const T d = args.decoupled ? g[i] : g[i] + decay * w[i];
-    m[i] = b1 * m[i] + (1 - b1) * d;
-    v[i] = b2 * v[i] + (1 - b2) * (d * d);
-    if (args.decoupled) w[i] *= 1 - lr * decay;
+    m[i] = b1 * m[i] + c1 * d;
+    v[i] = b2 * v[i] + c2 * (d * d);
     w[i] -= lr * (m[i] / bias1) / (std::sqrt(v[i] / bias2) + eps);
+    if (args.decoupled) w[i] *= keep;
   }
 }
 
