@@ -4,6 +4,5 @@
 #include <catch2/catch_all.hpp>
 using Catch::Approx;
 #else
-#define CATCH_CONFIG_ENABLE_BENCHMARKING
 #include <catch2/catch.hpp>
 #endif
