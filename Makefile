@@ -81,8 +81,8 @@ wheel:  ## dist/*.tar.gz and, built from it, dist/*.whl
 	@$(BIN)/python -m build --outdir dist .
 
 .PHONY: docs
-docs: extension  ## HTML pages in build/docs; a warning is an error
-	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -c pyproject.toml ".[docs]"
+docs:  ## HTML pages in build/docs; a warning is an error
+	@tools/setup.sh docs
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs && echo "build/docs/index.html"
 
 .PHONY: clean

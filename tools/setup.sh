@@ -3,8 +3,9 @@
 #   tools/setup.sh demo    compiler, headers, .venv with what `make demo` needs
 #   tools/setup.sh test    the above and what `make test` needs (never PyTorch)
 #   tools/setup.sh dev     the above and the linters
-#   tools/setup.sh torch   the above "test", and torch==2.13.0, the oracle of the tests
-#   tools/setup.sh arm64   the above "test", and a cross compiler with qemu-user
+#   tools/setup.sh docs    "demo" and Sphinx
+#   tools/setup.sh torch   "test" and torch==2.13.0, the oracle of the tests
+#   tools/setup.sh arm64   "test" and a cross compiler with qemu-user
 # PYTHON names the interpreter (>= 3.10), CXX the compiler (GCC >= 11 or Clang >= 14).
 # TINYTORCH_NO_APT=1 forbids installing system packages.
 set -euo pipefail
@@ -19,9 +20,10 @@ case $level in
   demo) covers="demo" extras=build,cli ;;
   test) covers="demo test" extras=build,cli,test ;;
   dev) covers="demo test dev" extras=build,cli,test,dev ;;
+  docs) covers="demo docs" extras=build,cli,docs ;;
   torch) covers="demo test torch" extras=build,cli,test ;;
   arm64) covers="demo test arm64" extras=build,cli,test ;;
-  *) die "unknown level '$level'; choose demo, test, dev, torch or arm64" ;;
+  *) die "unknown level '$level'; choose demo, test, dev, docs, torch or arm64" ;;
 esac
 
 # .venv/.setup-LEVEL holds the fingerprint of what the set-up was made from.
@@ -29,7 +31,7 @@ fingerprint() { cat pyproject.toml tools/setup.sh CMakePresets.json | cksum; ech
 installed() { [ -x $venv_python ] && [ "$(cat ".venv/.setup-$level" 2>/dev/null)" = "$(fingerprint)" ]; }
 configured() {
   [ -f build/dev/build.ninja ] &&
-    { [ "$level" = demo ] || grep -q '^TINYTORCH_BUILD_TESTS:BOOL=ON' build/dev/CMakeCache.txt; }
+    { [ "$level" = demo ] || [ "$level" = docs ] || grep -q '^TINYTORCH_BUILD_TESTS:BOOL=ON' build/dev/CMakeCache.txt; }
 }
 
 may_install() {
@@ -144,7 +146,7 @@ pip() { $venv_python -m pip --disable-pip-version-check install --quiet "$@"; }
 
 configure() {
   local tests=ON
-  [ "$level" != demo ] || tests=OFF
+  case $level in demo | docs) tests=OFF ;; esac
   say "configuring build/dev with $compiler"
   mkdir -p build
   if ! CXX=$compiler .venv/bin/cmake --fresh --preset dev -DTINYTORCH_BUILD_TESTS=$tests >build/configure.log 2>&1; then
