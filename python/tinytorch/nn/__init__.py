@@ -1,5 +1,8 @@
 """Layers under PyTorch's names; `nn.functional` (also `nn.F`) has the functions, `nn.init` the
-initialisers."""
+initialisers, `nn.quantized`, `nn.sparse` and `nn.prune` make models smaller."""
+
+import importlib
+from typing import Any
 
 from ..core._batch_norm import BatchNorm1d, BatchNorm2d
 from ..core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh
@@ -14,6 +17,15 @@ from . import functional, init
 
 F = functional
 Module = Layer
+
+_ON_FIRST_USE = ("prune", "quantized", "sparse", "utils")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_FIRST_USE:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "GELU",
