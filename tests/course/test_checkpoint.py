@@ -1,5 +1,6 @@
 """Trainer checkpoints: round trip, resume, damage, foreign pickles (contract 9.3)."""
 
+import contextlib
 import pickle
 
 import numpy as np
@@ -47,7 +48,7 @@ def test_resuming_is_never_having_stopped(tmp_path, optimizer):
 def test_no_pickle_is_written(tmp_path):
     path = tmp_path / "state.pkl"
     make(0).save_checkpoint(path)
-    with pytest.raises(Exception, match="."):
+    with pytest.raises(pickle.UnpicklingError):
         pickle.loads(path.read_bytes())
     assert [p.name for p in tmp_path.iterdir()] == ["state.pkl"]
 
@@ -94,7 +95,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path):
 def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "file"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"pickle|safetensors|checkpoint"):
         make(0).load_checkpoint(path)
 
 
@@ -108,10 +109,8 @@ def test_damage_never_changes_the_model_half_way(tmp_path):
         damaged = bytearray(data)
         damaged[rng.integers(len(data))] = rng.integers(256)
         path.write_bytes(damaged[: rng.integers(1, len(data) + 1)])
-        try:
+        with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError):
             t.load_checkpoint(path)
-        except (ValueError, KeyError, TypeError, OverflowError):
-            pass
         assert t.model.weight.shape == (2, 1)
 
 

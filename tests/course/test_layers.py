@@ -62,7 +62,7 @@ def test_linear_is_a_product_and_a_sum(shape, bias):
 
 @pytest.mark.parametrize("shape", [(4,), (2, 4), (2, 3, 4)])
 def test_a_wrong_width_is_a_value_error(shape):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"shape|size|dimension|broadcast|empty"):
         Linear(3, 2)(Tensor(np.ones(shape)))
     with pytest.raises(ValueError, match="Inner dimensions must match: 4 ≠ 3"):
         Linear(3, 2)(Tensor(np.ones((2, 4))))

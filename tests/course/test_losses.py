@@ -98,7 +98,7 @@ def test_mse():
 def test_shapes_broadcast_or_fail(cls):
     value = cls()(Tensor(np.full((3, 1), 0.5)), Tensor(np.ones((3, 4))))
     assert np.isfinite(value.data)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"shape|size|dimension|broadcast|empty"):
         cls()(Tensor(np.full((3, 2), 0.5)), Tensor(np.ones((3, 4))))
 
 

@@ -183,7 +183,7 @@ def test_what_is_refused():
         Optimizer(make_params()).step()
     p = Tensor([1.0, 2.0], requires_grad=True)
     p.grad = np.ones(3)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"shape|size|dimension|broadcast|empty"):
         SGD([p]).step()
 
 

@@ -54,7 +54,7 @@ def test_tensors_never_share_memory():
 
 @pytest.mark.parametrize("data", [[[1, 2], [3]], "text", ["a", "b"]])
 def test_ragged_lists_and_text_are_value_errors(data):
-    with pytest.raises(ValueError, match="ragged|numbers"):
+    with pytest.raises(ValueError, match=r"ragged|numbers"):
         Tensor(data)
 
 

@@ -54,5 +54,5 @@ def test_inner_sizes_differ():
     ("a", "b"), [((2, 3), (4,)), ((3,), (4,)), ((3,), (4, 2)), ((2, 3, 4), (3, 4, 5))]
 )
 def test_other_mismatches(a, b):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"shape|size|dimension|broadcast|empty"):
         Tensor(np.ones(a)).matmul(Tensor(np.ones(b)))

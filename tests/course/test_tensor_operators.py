@@ -130,7 +130,7 @@ def test_reductions(name, axis, keepdims):
 
 def test_empty_reductions():
     assert float(Tensor([]).sum().data) == 0.0
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"shape|size|dimension|broadcast|empty"):
         Tensor([]).max()
 
 

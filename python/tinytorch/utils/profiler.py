@@ -65,7 +65,7 @@ class SimpleProfiler:
 
     def _get_array_info(self, result: Any) -> dict[str, Any]:
         """Shape, dtype and MB of an array or Tensor; empty for anything else."""
-        array = getattr(result, "data", result)
+        array = result if isinstance(result, np.ndarray) else getattr(result, "data", None)
         if not isinstance(array, np.ndarray):
             return {}
         return {
