@@ -199,7 +199,7 @@ def _numbers(folder: Path) -> set[int]:
 def _is_complete(path: Path) -> bool:
     """As far as can be told without reading the tensors."""
     try:
-        expected = _document(path)["tensors"]["bytes"]
+        expected: int = _document(path)["tensors"]["bytes"]
         return path.with_suffix(".safetensors").stat().st_size == expected
     except (ValueError, OSError):
         return False

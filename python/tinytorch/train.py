@@ -58,7 +58,7 @@ class EarlyStop:
     def value(self, row: dict[str, Any]) -> float:
         """What is watched, negated where higher is better."""
         part = "val" if "val_loss" in row else "train"
-        value = row[f"{part}_{self.monitor}"]
+        value: float | None = row[f"{part}_{self.monitor}"]
         if value is None:
             raise ValueError("early stop watches the accuracy, but these targets have none")
         return -value if self.monitor == "accuracy" else value

@@ -138,7 +138,7 @@ def test_any_flipped_bit_is_noticed(tmp_path):
     rng = random.Random(0)
     for file in (path, path.with_suffix(".safetensors")):
         good = file.read_bytes()
-        for _ in range(150):
+        for _ in range(80):
             bad = bytearray(good)
             bad[rng.randrange(len(bad))] ^= 1 << rng.randrange(8)
             file.write_bytes(bad)
@@ -261,7 +261,7 @@ def test_killed_at_any_file_operation(faults, tmp_path, mode):
         assert len(left) == 4  # two whole checkpoints, and no leftovers
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("mode", [0, 3], ids=["failing call", "half a write, then failure"])
 def test_any_failing_file_operation(faults, tmp_path, code, mode):
     results = strike_everywhere(faults, tmp_path / "c", mode, code)
@@ -315,7 +315,7 @@ def test_killed_at_random_moments(tmp_path):
     """Every kill leaves the last checkpoint that was reported saved, or a newer one."""
     rng = random.Random(7)
     reported = 0
-    for _ in range(15):
+    for _ in range(12):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, text=True
         )
@@ -342,12 +342,12 @@ def test_two_writers_take_turns(tmp_path):
     code = """
 import sys, numpy as np
 from tinytorch.checkpoint import save_checkpoint
-for i in range(40):
+for i in range(25):
     save_checkpoint(sys.argv[1], {"w": np.full(1000, float(i))}, {"value": i})
 """
     writers = [subprocess.Popen([sys.executable, "-c", code, tmp_path]) for _ in range(2)]
     assert [writer.wait() for writer in writers] == [0, 0]
     found = load_latest(tmp_path)
-    assert found.number == 80
+    assert found.number == 50
     assert (found.tensors["w"] == found.state["value"]).all()
     assert len(names(tmp_path)) == 4

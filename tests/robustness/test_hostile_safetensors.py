@@ -114,7 +114,7 @@ def test_mutated_files_load_or_are_refused(tmp_path):
     valid = valid_file(path)
     rng = random.Random(11)
     accepted = refused = 0
-    for round_ in range(5000):
+    for round_ in range(3000):
         path.write_bytes(mutated(valid, rng))
         try:
             loaded = load_safetensors(path, copy=round_ % 2 == 0)
@@ -124,8 +124,8 @@ def test_mutated_files_load_or_are_refused(tmp_path):
         accepted += 1
         for array in loaded.values():
             array.tobytes()  # reads every element: a wild pointer would crash here
-    assert refused > 2000
-    assert accepted > 200
+    assert refused > 1200
+    assert accepted > 120
 
 
 def test_we_accept_no_mutation_that_the_reference_package_refuses(tmp_path):

@@ -74,7 +74,7 @@ def test_killed_many_times_and_resumed(tmp_path, options):
 
     rng = random.Random(options)
     kills, result = 0, None
-    deadline = time.monotonic() + 12
+    deadline = time.monotonic() + 8
     while result is None:
         process = started(tmp_path, options)
         if time.monotonic() < deadline:

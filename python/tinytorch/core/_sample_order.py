@@ -36,7 +36,8 @@ def seeded(seed: int, epoch: int) -> Source:
 
 def permutation(source: Source, count: int) -> list[int]:
     if isinstance(source, _core.Generator):
-        return source.permutation(count).tolist()
+        drawn: list[int] = source.permutation(count).tolist()
+        return drawn
     indices = list(range(count))
     source.shuffle(indices)
     return indices
@@ -45,8 +46,8 @@ def permutation(source: Source, count: int) -> list[int]:
 def draw_seed(source: Source) -> int:
     """A number for the random draws of an epoch's samples."""
     if isinstance(source, _core.Generator):
-        return source.below(1 << 62)
-    return source.getrandbits(62)
+        return int(source.below(1 << 62))
+    return int(source.getrandbits(62))
 
 
 def capture(source: Source) -> dict[str, Any]:

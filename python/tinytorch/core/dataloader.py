@@ -217,11 +217,12 @@ class DataLoader:
         state of the global generators is not part of it.
         """
         current = self._current
-        running = current is not None and not current.finished
+        if current is None or current.finished:
+            current = _Pass(self._epoch)  # the next one, not begun
         state: dict[str, Any] = {
-            "epoch": current.epoch if running else self._epoch,
-            "batch": current.batch if running else 0,
-            "order": current.order if running else None,
+            "epoch": current.epoch,
+            "batch": current.batch,
+            "order": current.order,
             "samples": len(self.dataset),
             "batch_size": self.batch_size,
         }
