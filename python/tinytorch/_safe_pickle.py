@@ -4,8 +4,8 @@ A pickle is a program: reading one with `pickle.load` lets its author call any f
 this package meets (CIFAR-10's "python" layout, checkpoints from elsewhere) need only numbers, text,
 plain containers and NumPy arrays, so everything else is refused:
 
-1. a scan of the opcodes refuses those that reach outside (persistent ids, extension codes, old-style
-   instances), memo slots beyond the file's own length, which would exhaust memory, and tuples by
+1. a scan of the opcodes refuses those that reach outside (persistent ids, extension codes,
+   old-style instances), memo slots beyond the file's own length, which would exhaust memory, and tuples by
    the ten thousand, which could nest until hashing one overflows the stack;
 2. names resolve only through the table below, whose entries are functions of this module that check
    their arguments; no NumPy or builtin callable is handed to the file;
@@ -20,6 +20,7 @@ import io
 import math
 import pickle
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,15 +42,14 @@ class UnsafePickleError(ValueError):
 
 def load(path: Any, *, encoding: str = "ASCII") -> Any:
     """Read the pickle file at `path`; see `loads`."""
-    with open(path, "rb") as file:
-        return loads(file.read(), encoding=encoding)
+    return loads(Path(path).read_bytes(), encoding=encoding)
 
 
 def loads(data: bytes, *, encoding: str = "ASCII") -> Any:
-    """The object in `data`, made only of numbers, text, bytes, lists, tuples, dicts, sets and arrays.
+    """The object in `data`, made only of numbers, text, bytes, plain containers and arrays.
 
     `encoding` decodes the 8-bit strings of Python 2 files ("bytes" leaves them as bytes, which
-    CIFAR-10 needs). Raises UnsafePickleError (a ValueError) for anything else, and for damaged data.
+    CIFAR-10 needs). Anything else, or damaged data, is an UnsafePickleError (a ValueError).
     """
     _scan(data)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Benchmark:
         results = {}
         for name, model in self._named_models():
             x, _ = first_accepted(model.forward, sample_inputs(input_shape))
-            values = samples_ms(lambda m=model, v=x: m.forward(v), self.warmup_runs, self._runs())
+            values = samples_ms(partial(model.forward, x), self.warmup_runs, self._runs())
             metadata = {
                 "input_shape": tuple(input_shape),
                 "warmup_runs": self.warmup_runs,

@@ -34,7 +34,7 @@ class SubmissionHarness:
             self.baseline_report, self.optimized_report, self.student_name, self.techniques
         )
 
-    def save(self, filepath: str = "submission.json") -> str:
+    def save(self, filepath: Any = "submission.json") -> Any:
         from ..capstone import save_submission
 
         return save_submission(self.submission(), filepath)

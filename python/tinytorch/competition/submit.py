@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -144,7 +145,7 @@ def generate_submission(
     """Measure both models and set them side by side."""
     _check_division(division)
     baseline, optimized = measure(baseline_model, data=data), measure(optimized_model, data=data)
-    scores = calculate_normalized_scores(_scored(baseline), _scored(optimized))
+    scores: dict[str, Any] = calculate_normalized_scores(_scored(baseline), _scored(optimized))
     if data is None:
         scores["accuracy_delta"] = scores["efficiency_score"] = None
     return {
@@ -180,14 +181,18 @@ def validate_submission(submission: dict[str, Any]) -> dict[str, Any]:
         result = submission.get(side)
         for key in ("latency_ms", "memory_mb", "parameters"):
             value = result.get(key) if isinstance(result, dict) else None
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            checks[f"{side}.{key} is positive"] = bool(number and np.isfinite(value) and value > 0)
+            checks[f"{side}.{key} is positive"] = _is_positive(value)
         if isinstance(result, dict) and result.get("accuracy") is None:
             warnings.append(f"{side} has no accuracy: give evaluation data")
     if not submission.get("github_repo"):
         warnings.append("github_repo is empty")
     errors += [f"failed: {name}" for name, passed in checks.items() if not passed]
     return {"valid": not errors, "checks": checks, "warnings": warnings, "errors": errors}
+
+
+def _is_positive(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0
 
 
 def _event(name: str) -> OlympicEvent:

@@ -51,7 +51,7 @@ class Layer:
         A tensor that a subclass's own `parameters()` returns without holding it in an attribute is
         named "param_<index>".
         """
-        names = {}
+        names: dict[int, str] = {}
         for path, module in named_modules_of(self):
             for name, value in _attributes(module):
                 if isinstance(value, Tensor):

@@ -13,7 +13,13 @@ import numpy as np
 from .. import _core
 from .tensor import Tensor
 
-_ops = _core.ops
+# Looked up once: an activation of a small tensor costs little more than its look-ups.
+_gelu_sigmoid = _core.ops.gelu_sigmoid
+_relu = _core.ops.relu
+_sigmoid = _core.ops.sigmoid
+_softmax = _core.ops.softmax
+_tanh = _core.ops.tanh
+_ndarray = np.ndarray
 
 TOLERANCE = 1e-10
 
@@ -43,39 +49,37 @@ class Sigmoid(_Activation):
     """1 / (1 + exp(-x)), without overflow for any x."""
 
     def forward(self, x: Any) -> Any:
-        return _on_array(_ops.sigmoid, x) if isinstance(x, np.ndarray) else _ops.sigmoid(x)
+        return _on_array(_sigmoid, x) if isinstance(x, _ndarray) else _sigmoid(x)
 
 
 class ReLU(_Activation):
     """max(0, x); the gradient at 0 is 0, NaN stays NaN."""
 
     def forward(self, x: Any) -> Any:
-        return _on_array(_ops.relu, x) if isinstance(x, np.ndarray) else _ops.relu(x)
+        return _on_array(_relu, x) if isinstance(x, _ndarray) else _relu(x)
 
 
 class Tanh(_Activation):
     """Hyperbolic tangent."""
 
     def forward(self, x: Any) -> Any:
-        return _on_array(_ops.tanh, x) if isinstance(x, np.ndarray) else _ops.tanh(x)
+        return _on_array(_tanh, x) if isinstance(x, _ndarray) else _tanh(x)
 
 
 class GELU(_Activation):
     """x sigmoid(1.702 x), the sigmoid approximation of GELU (Hendrycks & Gimpel 2016)."""
 
     def forward(self, x: Any) -> Any:
-        return (
-            _on_array(_ops.gelu_sigmoid, x) if isinstance(x, np.ndarray) else _ops.gelu_sigmoid(x)
-        )
+        return _on_array(_gelu_sigmoid, x) if isinstance(x, _ndarray) else _gelu_sigmoid(x)
 
 
 class Softmax(_Activation):
     """exp(x - max) / sum exp(x - max) along `dim`."""
 
     def forward(self, x: Any, dim: int = -1) -> Any:
-        if isinstance(x, np.ndarray):
-            return _on_array(_ops.softmax, x, dim)
-        return _ops.softmax(x, dim)
+        if isinstance(x, _ndarray):
+            return _on_array(_softmax, x, dim)
+        return _softmax(x, dim)
 
     def __call__(self, x: Any, dim: int = -1) -> Any:
         return self.forward(x, dim)

@@ -139,7 +139,7 @@ class EmbeddingLayer(Layer):
         if single:
             x = _ops.unsqueeze(x, 0)
         if self.scale_embeddings:
-            x = x * math.sqrt(self.embed_dim)
+            x = _ops.mul(x, math.sqrt(self.embed_dim))
         if isinstance(self.pos_encoding, Tensor):
             x = self._add_table(x, self.pos_encoding)
         elif self.pos_encoding is not None:

@@ -104,7 +104,7 @@ class BPETokenizer(Tokenizer):
             self._ranks_of = list(self.merges)
             self._ranks = {}
             for rank, pair in enumerate(self.merges):
-                self._ranks.setdefault(tuple(pair), []).append(rank)
+                self._ranks.setdefault((pair[0], pair[1]), []).append(rank)
         return self._ranks
 
     @staticmethod

@@ -107,6 +107,8 @@ class GPT(Layer):
     at the cache's position and see the ones before them.
     """
 
+    _kv_cache: Any  # set by enable_kv_cache
+
     def __init__(
         self,
         vocab_size: int,

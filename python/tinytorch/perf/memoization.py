@@ -102,17 +102,18 @@ def create_kv_cache(
     return KVCache(batch_size, max_seq_len, num_layers, num_heads, head_dim)
 
 
-def enable_kv_cache(*args: Any, **kwargs: Any) -> KVCache:
+def enable_kv_cache(model: Any = None, *sizes: int, **named_sizes: int) -> KVCache:
     """`enable_kv_cache(model)`: give `model` a batch-1 cache and return it (see the module's text).
 
     The model needs embed_dim, num_layers, num_heads, max_seq_len and blocks with an `attention`
     each. With numbers (batch_size, max_seq_len, num_layers, num_heads, head_dim) it only makes a
     cache.
     """
-    counts = args and isinstance(args[0], (int, np.integer))
-    if counts or "batch_size" in kwargs:
-        return create_kv_cache(*args, **kwargs)
-    return _enable(*args, **kwargs)
+    if isinstance(model, (int, np.integer)):
+        return create_kv_cache(int(model), *sizes, **named_sizes)
+    if named_sizes:
+        return create_kv_cache(**named_sizes)
+    return _enable(model)
 
 
 def _enable(model: Any) -> KVCache:
