@@ -5,8 +5,8 @@ this package meets (CIFAR-10's "python" layout, checkpoints from elsewhere) need
 plain containers and NumPy arrays, so everything else is refused:
 
 1. a scan of the opcodes refuses those that reach outside (persistent ids, extension codes,
-   old-style instances), memo slots beyond the file's own length, which would exhaust memory, and tuples by
-   the ten thousand, which could nest until hashing one overflows the stack;
+   old-style instances), memo slots beyond the file's own length, which would exhaust memory, and
+   tuples by the ten thousand, which could nest until hashing one overflows the stack;
 2. names resolve only through the table below, whose entries are functions of this module that check
    their arguments; no NumPy or builtin callable is handed to the file;
 3. array states are checked (plain dtype, sizes that agree with the bytes) before NumPy sees them.
