@@ -5,6 +5,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <xsimd/xsimd.hpp>
 
 #if !defined(TT_ISA)
@@ -98,23 +99,46 @@ inline F32 square_root(F32 a) {
 #endif
 }
 
+// max(x, low) and min(x, high) for ordinary bounds; NaN stays NaN. Of two operands the x86
+// instructions give the second if either is NaN; xsimd's order of operands changed in version 14.
+inline F32 at_least(F32 x, F32 low) {
+#if defined(__AVX512F__)
+  return F32(_mm512_max_ps(low, x));
+#elif defined(__AVX2__)
+  return F32(_mm256_max_ps(low, x));
+#elif defined(__aarch64__)
+  return F32(vmaxq_f32(low, x));
+#else
+  return F32(_mm_max_ps(low, x));
+#endif
+}
+inline F32 at_most(F32 x, F32 high) {
+#if defined(__AVX512F__)
+  return F32(_mm512_min_ps(high, x));
+#elif defined(__AVX2__)
+  return F32(_mm256_min_ps(high, x));
+#elif defined(__aarch64__)
+  return F32(vminq_f32(high, x));
+#else
+  return F32(_mm_min_ps(high, x));
+#endif
+}
+
 // a * b + c, fused where the instruction set has it.
 inline F32 fma(F32 a, F32 b, F32 c) { return xsimd::fma(a, b, c); }
 
-inline I32 as_int(F32 v) {
-#if XSIMD_VERSION_MAJOR >= 9
-  return xsimd::bitwise_cast<std::int32_t>(v);
-#else
-  return xsimd::bitwise_cast<I32>(v);
-#endif
+// The same bits as another type. xsimd 9 changed the template argument from batch to element.
+template <class Batch, class Element, class From>
+inline Batch reinterpret(From v) {
+  using Cast = decltype(xsimd::bitwise_cast<Element>(v));
+  if constexpr (std::is_same_v<Cast, Batch>) {
+    return xsimd::bitwise_cast<Element>(v);
+  } else {
+    return xsimd::bitwise_cast<Batch>(v);
+  }
 }
-inline F32 as_float(I32 v) {
-#if XSIMD_VERSION_MAJOR >= 9
-  return xsimd::bitwise_cast<float>(v);
-#else
-  return xsimd::bitwise_cast<F32>(v);
-#endif
-}
+inline I32 as_int(F32 v) { return reinterpret<I32, std::int32_t>(v); }
+inline F32 as_float(I32 v) { return reinterpret<F32, float>(v); }
 
 inline F32 select(Mask condition, F32 yes, F32 no) { return xsimd::select(condition, yes, no); }
 // Not v != v: xsimd 8.1 compares ordered there, and NaN would not differ from itself.

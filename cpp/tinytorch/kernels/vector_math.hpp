@@ -31,11 +31,8 @@ inline F32 sign_bit(F32 x) { return x & F32(-0.0f); }
 inline F32 negate(F32 x) { return x ^ F32(-0.0f); }
 inline F32 copy_sign(F32 magnitude, F32 sign) { return magnitude | sign_bit(sign); }  // >= 0
 
-// x inside [low, high]. NaN stays NaN: of two operands, min and max give the second if either is
-// NaN (x86), or NaN (ARM).
-inline F32 clamp(F32 x, float low, float high) {
-  return xsimd::min(F32(high), xsimd::max(F32(low), x));
-}
+// x inside [low, high]; NaN stays NaN.
+inline F32 clamp(F32 x, float low, float high) { return at_most(at_least(x, F32(low)), F32(high)); }
 
 // Adding 1.5 * 2^23 rounds to an integer (to nearest even), which then sits in the low bits.
 inline constexpr float kRound = 12582912.0f;

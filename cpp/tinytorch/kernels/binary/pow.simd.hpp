@@ -20,7 +20,8 @@ struct Exp2Parts {
   F64 mantissa, n;
 };
 inline Exp2Parts exp2_parts(F64 t) {
-  const F64 inside = xsimd::min(F64(140.0), xsimd::max(F64(-170.0), t));  // NaN stays, as in clamp
+  const F64 bounded = xsimd::select(t > F64(140.0), F64(140.0), t);  // NaN stays
+  const F64 inside = xsimd::select(bounded < F64(-170.0), F64(-170.0), bounded);
   const F64 n = (inside + F64(kRoundF64)) - F64(kRoundF64);
   const F64 p = polynomial(inside - n, 0.9999999999616102, 0.6931471807287178, 0.24022651198779285,
                            0.055504103528558904, 0.009618027171298638, 0.0013333922821731415,
