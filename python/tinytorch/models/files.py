@@ -1,0 +1,145 @@
+"""Model files: weights as safetensors, and what network they belong to as JSON beside them.
+
+    digits_mlp.safetensors    the arrays; the config is in its metadata too, so it is whole alone
+    digits_mlp.json           the config, to read and to edit by people
+
+The config names the architecture and its sizes, never code:
+
+    {"format": "tinytorch-model", "version": 1, "model": "digits_mlp", "sizes": {...},
+     "layers": {"fc1": "LinearInt8", ...}, "techniques": [...], ...}
+
+Both are written atomically, the weights first. Where a crash between the two left an old JSON file
+beside new weights, the metadata count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.autograd import no_grad
+from ..core.tensor import Tensor
+from ..io import load_json, load_safetensors, parse_json, save_json, save_safetensors
+from .networks import Network
+from .registry import create, spec
+
+FORMAT = "tinytorch-model"
+VERSION = 1
+_KEY = "tinytorch.model"
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass
+class SavedModel:
+    """A network read from a file, and its config."""
+
+    network: Network
+    name: str  # in the registry
+    config: dict[str, Any]
+    path: Path  # of the weights
+
+    @property
+    def techniques(self) -> list[str]:
+        return list(self.config["techniques"])
+
+    @property
+    def data(self) -> str:
+        return str(self.config.get("data") or spec(self.name).data)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a config tells besides the form of the network."""
+
+    techniques: list[str] = field(default_factory=list)
+    data: str | None = None
+    training: dict[str, Any] | None = None
+
+
+def save_model(path: PathLike, network: Network, name: str, origin: Origin | None = None) -> Path:
+    """Write both files; the path of the weights. `name` is that of the registry."""
+    weights = weights_path(path)
+    origin = origin or Origin()
+    config = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": name,
+        "sizes": network.sizes(),
+        "layers": {n: type(layer).__name__ for n, layer in network.named_layers()},
+        "techniques": origin.techniques,
+        "data": origin.data or spec(name).data,
+        "training": origin.training,
+    }
+    metadata = {_KEY: json.dumps(config, allow_nan=False)}
+    save_safetensors(weights, network.state_dict(), metadata)
+    save_json(weights.with_suffix(".json"), config)
+    return weights
+
+
+def load_model(path: PathLike) -> SavedModel:
+    """Read a model by the path of either file, or without suffix.
+
+    Raises FileNotFoundError, or ValueError that says which file is wrong and how. Draws nothing
+    from NumPy's global generator.
+    """
+    weights = weights_path(path)
+    tensors = load_safetensors(weights, copy=True)
+    config = _config(weights, tensors.metadata)
+    try:
+        network = _build(config, tensors)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        said = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise ValueError(f"{weights}: the weights do not fit the config: {said}") from None
+    network.eval()
+    return SavedModel(network, config["model"], config, weights)
+
+
+def weights_path(path: PathLike) -> Path:
+    """NAME.safetensors for NAME, NAME.json or NAME.safetensors."""
+    found = Path(path)
+    if found.suffix == ".safetensors":
+        return found
+    if found.suffix == ".json":
+        return found.with_suffix(".safetensors")
+    return found.with_name(found.name + ".safetensors")
+
+
+def _config(weights: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    if _KEY in metadata:
+        config = parse_json(metadata[_KEY].encode("utf-8"), what=f"the config in {weights}")
+    else:
+        beside = weights.with_suffix(".json")
+        if not beside.exists():
+            raise ValueError(f"{weights} has no config: {beside.name} is not beside it")
+        config = load_json(beside)
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise ValueError(f"{weights}: its config is not one of {FORMAT}")
+    if config.get("version") != VERSION:
+        raise ValueError(f"{weights}: config version {config.get('version')!r}, this is {VERSION}")
+    for key, kind in (("model", str), ("sizes", dict), ("techniques", list)):
+        if not isinstance(config.get(key), kind):
+            raise ValueError(f"{weights}: the config's {key!r} must be a {kind.__name__}")
+    return config
+
+
+def _build(config: dict[str, Any], tensors: dict[str, np.ndarray]) -> Network:
+    from ..nn.quantized import load_stored
+
+    drawn = np.random.get_state()
+    try:
+        blank = create(config["model"], **config["sizes"])
+    finally:
+        np.random.set_state(drawn)
+    network: Network = load_stored(blank, tensors)
+    network.eval()
+    with no_grad():
+        scores = network.forward(Tensor(np.zeros((1, *network.input_shape), np.float32)))
+    if tuple(scores.shape) != (1, network.classes):
+        raise ValueError(f"a row gives scores of shape {tuple(scores.shape)}")
+    return network

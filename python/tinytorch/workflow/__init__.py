@@ -1,0 +1,1 @@
+"""Train, compress, measure: the steps that the command line, the demo and notebooks share."""
