@@ -1,0 +1,230 @@
+"""The demo's steps in order; each leaves its files before the next begins."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from .. import capstone
+from ..models import Network, Origin, Recipe, create, save_model, spec
+from ..report import figures, write_report
+from ..report.record import Curves, DataInfo, ModelRun, Run
+from ..workflow import measure
+from ..workflow.data import Data, load
+from ..workflow.examples import examples
+from ..workflow.fit import fit, seed_all
+from ..workflow.variants import Form, Interrupted, Plan, forms
+from ._console import console
+from ._demo_notes import notes
+from ._progress import training_bars
+from ._run import FAILED, INTERRUPTED
+from ._tables import layer_table, variant_table
+
+MODELS = ("digits_mlp", "digits_cnn")
+SUBMITTED = "digits_cnn"
+
+
+@dataclass(frozen=True)
+class Settings:
+    target: float  # test accuracy of each trained model
+    epoch_share: float  # of the recipes' epochs
+    plan: Plan
+    runs: int
+
+
+def full() -> Settings:
+    return Settings(0.97, 1.0, Plan(), 200)
+
+
+def quick_settings() -> Settings:
+    return Settings(0.95, 0.3, Plan(epochs=4), 20)
+
+
+@dataclass
+class Trained:
+    name: str
+    forms: list[Form]
+    curves: Curves
+
+    @property
+    def title(self) -> str:
+        return spec(self.name).title
+
+
+class DemoRun:
+    def __init__(self, out: Path, seed: int, settings: Settings, student: str | None) -> None:
+        self.out, self.seed, self.settings, self.student = out, seed, settings, student
+        self.saved: list[str] = []
+        self.started = datetime.now(timezone.utc)
+        self.clock = time.perf_counter()
+        self.data: Data = load("digits")
+
+    def run(self) -> int:
+        """The exit code."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._steps()
+        except (KeyboardInterrupt, Interrupted):
+            kept = ", ".join(self.saved) or "nothing yet"
+            console.print(f"\ninterrupted; in {self.out} there is: {kept}")
+            return INTERRUPTED
+
+    def _steps(self) -> int:
+        count = len(self.data.labels)
+        console.print(
+            f"[bold]tinytorch demo[/]  digits: {self.data.train_count:,} images to train on, "
+            f"{count} to test on (a fixed 80/20 split), seed {self.seed}\n"
+        )
+        console.print("[bold]1  Train and compress[/]")
+        trained = [self._train(name) for name in MODELS]
+        console.print("\n[bold]2  Profile[/]  one image, each layer alone")
+        self._profile(trained)
+        console.print("[bold]3  Measure[/]  every variant on all test images")
+        models, reports = self._measure(trained)
+        console.print(variant_table(models))
+        console.print("[bold]4  Submit and report[/]")
+        self._submit(trained, reports)
+        self._report(models, trained)
+        return self._verdict(models)
+
+    def _train(self, name: str) -> Trained:
+        entry = spec(name)
+        recipe = self._recipe(entry.recipe)
+        entry = dataclasses.replace(entry, recipe=recipe)
+        plan = self.settings.plan
+        with training_bars() as start:
+            seed_all(self.seed)
+            network = create(name)
+            done = fit(
+                network, self.data, recipe, self.seed, on_epoch=start(f"{entry.title}: train", recipe.epochs)
+            )
+            if done.stopped is not None:
+                raise Interrupted
+            bars = {}
+
+            def on_epoch(what: str, row: dict) -> None:
+                if what not in bars:
+                    bars[what] = start(f"{entry.title}: {what}, fine-tune", plan.epochs)
+                bars[what](row)
+
+            made = []
+            for form in forms(network, self.data, entry, self.seed, plan, on_epoch):
+                self._save(name, form)
+                made.append(form)
+        return Trained(name, made, done.curves)
+
+    def _recipe(self, recipe: Recipe) -> Recipe:
+        epochs = max(1, round(recipe.epochs * self.settings.epoch_share))
+        return dataclasses.replace(recipe, epochs=epochs)
+
+    def _save(self, name: str, form: Form) -> None:
+        origin = Origin(form.techniques, self.data.name)
+        path = save_model(self.out / _file(name, form), form.network, name, origin)
+        self.saved.append(path.name)
+
+    def _profile(self, trained: list[Trained]) -> None:
+        row = self.data.images[:1]
+        for model in trained:
+            network: Network = model.forms[0].network
+            costs = measure.layer_costs(network, measure.Tensor(row))
+            console.print(layer_table(f"{model.title}, {network.describe()}", costs))
+
+    def _measure(
+        self, trained: list[Trained]
+    ) -> tuple[list[ModelRun], dict[str, list[capstone.BenchmarkReport]]]:
+        models, reports = [], {}
+        for model in trained:
+            variants = []
+            reports[model.name] = []
+            for form in model.forms:
+                title = f"{model.name} {form.key}"
+                with console.status(f"measuring {title}"):
+                    report = measure.benchmark(form.network, self.data, title, self.settings.runs)
+                    variants.append(
+                        measure.measured_variant(
+                            form.network,
+                            self.data,
+                            report,
+                            key=form.key,
+                            title=form.title,
+                            description=form.description,
+                            techniques=form.techniques,
+                            file=_file(model.name, form),
+                        )
+                    )
+                reports[model.name].append(report)
+            models.append(self._model_run(model, variants))
+        return models, reports
+
+    def _model_run(self, model: Trained, variants: list) -> ModelRun:
+        tuned = next((f.fine_tuning for f in model.forms if f.fine_tuning is not None), None)
+        return ModelRun(
+            key=model.name,
+            title=model.title,
+            architecture=model.forms[0].network.describe(),
+            variants=variants,
+            training=model.curves,
+            fine_tuning=tuned,
+            target_accuracy=self.settings.target,
+        )
+
+    def _submit(
+        self, trained: list[Trained], reports: dict[str, list[capstone.BenchmarkReport]]
+    ) -> None:
+        model = next(m for m in trained if m.name == SUBMITTED)
+        baseline, optimized = reports[SUBMITTED][0], reports[SUBMITTED][-1]
+        submission = capstone.generate_submission(
+            baseline, optimized, self.student, model.forms[-1].techniques
+        )
+        capstone.validate_submission_schema(submission)
+        capstone.save_submission(submission, self.out / "submission.json")
+        self.saved.append("submission.json")
+        gained = submission["improvements"]
+        console.print(
+            f"  {self.out / 'submission.json'}: valid; {model.title} {figures.factor(gained['speedup'])} "
+            f"faster, {figures.factor(gained['compression_ratio'])} smaller, accuracy "
+            f"{figures.points(gained['accuracy_delta'])} points"
+        )
+
+    def _report(self, models: list[ModelRun], trained: list[Trained]) -> None:
+        outputs = {m.name: measure.scores(m.forms[-1].network, self.data.images) for m in trained}
+        run = Run(
+            title="Handwritten digits, trained and made smaller",
+            command=" ".join(["tinytorch", *sys.argv[1:]]),
+            started=self.started.isoformat(timespec="seconds"),
+            seconds=time.perf_counter() - self.clock,
+            system_info=capstone.BenchmarkReport().system_info,
+            models=models,
+            data=DataInfo(
+                self.data.name,
+                self.data.source,
+                self.data.train_count,
+                len(self.data.labels),
+                list(self.data.classes),
+            ),
+            examples=examples(self.data, outputs),
+            notes=notes(models, self.settings.plan),
+        )
+        run.save(self.out / "run.json")
+        write_report(run, self.out / "report.html")
+        self.saved += ["run.json", "report.html"]
+        console.print(f"  {self.out / 'report.html'}: the report")
+
+    def _verdict(self, models: list[ModelRun]) -> int:
+        missed = [m for m in models if m.variants[0].metrics["accuracy"] < self.settings.target]
+        spent = figures.seconds(time.perf_counter() - self.clock)
+        target = figures.percent(self.settings.target, 0)
+        if missed:
+            names = ", ".join(m.title for m in missed)
+            console.print(f"[bold red]missed[/] the target of {target}: {names} ({spent})")
+            return FAILED
+        console.print(f"[bold green]done[/] in {spent}; every baseline reaches {target}")
+        return 0
+
+
+def _file(name: str, form: Form) -> str:
+    return f"{name}.{form.key}.safetensors"

@@ -1,0 +1,43 @@
+"""`tinytorch bench`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._options import Data, Json, Runs
+
+
+def bench(
+    models: Annotated[list[Path], typer.Argument(help="Model files; the first is the baseline.")],
+    data: Data = None,
+    runs: Runs = 100,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the JSON here.")] = None,
+) -> None:
+    """Measure saved models: accuracy, stored bytes, latency, throughput, memory."""
+    from ..io import save_json
+    from ..report.record import ModelRun, Variant
+    from ..workflow.measure import benchmark
+    from ._console import console, print_json
+    from ._models import open_model, test_data
+    from ._tables import variant_table
+
+    saved = [open_model(path) for path in models]
+    reports = [benchmark(m.network, test_data(m, data), m.path.stem, runs) for m in saved]
+    result = {
+        "system_info": reports[0].system_info,
+        "models": [
+            {"file": str(m.path), "model_name": r.model_name, "metrics": r.metrics}
+            for m, r in zip(saved, reports, strict=True)
+        ],
+    }
+    if out is not None:
+        save_json(out, result)
+    if as_json:
+        print_json(result)
+        return
+    variants = [Variant(r.model_name, r.model_name, r.metrics) for r in reports]
+    console.print(variant_table([ModelRun("bench", saved[0].name, "", variants)]))
