@@ -62,12 +62,24 @@ class MeasuredModel:
         return classes
 
     def count_parameters(self) -> int:
+        """The model's own count, else the Profiler's.
+
+        Int8 and sparse layers compute with weights that are no trainable parameters: where the
+        count is that of `parameters()` alone, theirs are added.
+        """
         count = getattr(self.model, "count_parameters", None)
         if callable(count):
-            return operator.index(count())
-        from .perf.profiling import Profiler
+            total = operator.index(count())
+        else:
+            from .perf.profiling import Profiler
 
-        return Profiler().count_parameters(self.model)
+            total = Profiler().count_parameters(self.model)
+        trainable = {id(p): p for p in _parameters(self.model)}
+        if total != sum(map(_size, trainable.values())):
+            return total
+        untrained = [p for p in _outermost_stored_parts(self.model) if not _parameters(p)]
+        counts = (getattr(part, "count_parameters", None) for part in untrained)
+        return total + sum(operator.index(c()) for c in counts if callable(c))
 
     def stored_size(self) -> tuple[int, str]:
         """Bytes of the weights as they are stored, and where the figure comes from.

@@ -68,13 +68,16 @@ class SimpleMLP(Layer):
         return [*self.fc1.parameters(), *self.fc2.parameters()]
 
     def count_parameters(self) -> int:
-        return sum(int(p.size) for p in self.parameters())
+        """Weights and biases, also those of parts that are not trained (int8, sparse)."""
+        return sum(map(_count_parameters, (self.fc1, self.fc2)))
 
     def __repr__(self) -> str:
-        return (
-            f"SimpleMLP(input_size={self.fc1.in_features}, hidden_size={self.fc1.out_features}, "
-            f"output_size={self.fc2.out_features})"
-        )
+        return f"SimpleMLP({self.fc1!r}, {self.fc2!r})"
+
+
+def _count_parameters(part: Any) -> int:
+    count = getattr(part, "count_parameters", None)
+    return int(count()) if callable(count) else sum(int(p.size) for p in part.parameters())
 
 
 class BenchmarkReport:

@@ -21,6 +21,8 @@ from tinytorch.capstone import (
     generate_submission,
     validate_submission_schema,
 )
+from tinytorch.nn.quantized import convert
+from tinytorch.nn.sparse import LinearCsr
 
 SIX = {
     "parameter_count": int,
@@ -391,3 +393,29 @@ def test_the_native_layer_refuses_labels_of_other_types() -> None:
             size_source="",
             num_runs=1,
         )
+
+
+def test_int8_and_sparse_layers_count_and_shrink() -> None:
+    model = SimpleMLP(64, 128, 10)
+    X, y = data(40, 64)
+    dense = measure(model, X, y)
+    for small in (convert(model), convert(model, skip=["fc1"])):
+        metrics = measure(small, X, y)
+        assert metrics["parameter_count"] == dense["parameter_count"] == small.count_parameters()
+        assert metrics["size_source"] == "stored_bytes"
+    assert measure(convert(model), X, y)["model_size_bytes"] < dense["model_size_bytes"] / 3
+    model.fc1.weight.data[np.abs(model.fc1.weight.data) < 0.02] = 0  # 95 % of N(0, 0.01^2)
+    kept = int(np.count_nonzero(model.fc1.weight.data))
+    model.fc1 = LinearCsr(model.fc1)
+    sparse = measure(model, X, y)
+    assert sparse["parameter_count"] == kept + 128 + 128 * 10 + 10
+    assert sparse["model_size_bytes"] < dense["model_size_bytes"] / 2
+
+
+def test_a_model_that_counts_only_what_is_trained_is_completed() -> None:
+    class Counts(SimpleMLP):
+        def count_parameters(self) -> int:
+            return sum(p.size for p in self.parameters())
+
+    assert measure(convert(Counts()))["parameter_count"] == 283
+    assert measure(convert(Counts(), skip=["fc2"]))["parameter_count"] == 283
