@@ -107,6 +107,14 @@ struct Geometry {
 };
 inline Geometry geometry_part(const pybind11::dict& state) {
   const Dims g = ints_part(state, "geometry", 7);
+  // A state may come from a file: enormous padding would ask for enormous results.
+  constexpr index_t kMost = 256;
+  for (int i = 0; i < 6; ++i) {
+    if (g[i] < 0 || g[i] > kMost) {
+      fail<ValueError>("a stored geometry has stride, padding and dilation of at most ", kMost,
+                       ", got ", to_string(g));
+    }
+  }
   kernels::Window2d w;
   w.stride_h = g[0], w.stride_w = g[1];
   w.pad_h = g[2], w.pad_w = g[3];

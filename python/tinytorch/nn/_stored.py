@@ -143,7 +143,7 @@ def replace_layers(model: Any, replacement: Callable[[str, Any], Any]) -> Any:
             swapped = _swapped(value, swaps)
             if swapped is not value:
                 setattr(owner, name, swapped)
-    if callable(getattr(new, "count_parameters", None)) and swaps:
+    if swaps:
         # A model's own count looks at its trainable parameters only.
         new.count_parameters = MethodType(count_parameters, new)
     return new

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..core._module import named_modules_of
 from ..core.autograd import no_grad
 from ..core.layers import Linear
 from ..core.spatial import Conv2d
@@ -146,9 +147,12 @@ def convert(
     without, it is measured for each row or image. skip: paths of layers that stay float32, such as
     "fc2" or "layers.4".
 
-    ValueError for a path that names no such layer, or a calibration that never reached a layer.
+    ValueError for a model without such layers, a path that names none, or a calibration that never
+    reached a layer.
     """
     known = dict(weighted_layers(model))
+    if not known and not any(isinstance(m, StoredLayer) for _, m in named_modules_of(model)):
+        raise ValueError(f"{type(model).__name__} has no Linear or Conv2d layers to convert")
     unknown = sorted(set(skip) - set(known))
     if unknown:
         raise ValueError(f"skip names no Linear or Conv2d: {unknown}; the model has {list(known)}")
@@ -217,12 +221,23 @@ def load_stored(model: Any, state: Mapping[str, Any]) -> Any:
         own = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
         for kind in kinds:
             if kind._marks <= set(own):
-                return kind.from_state(own)
+                return _fitting(path, kind.from_state(own), layer)
         return None
 
     new = replace_layers(model, replacement)
     new.load_state_dict(state)
     return new
+
+
+def _fitting(path: str, stored: Any, layer: Any) -> Any:
+    names = ("in_channels", "out_channels", "kernel_size")
+    if isinstance(layer, Linear):
+        names = ("in_features", "out_features")
+    for name in names:
+        found, wanted = getattr(stored, name), getattr(layer, name)
+        if found != wanted:
+            raise ValueError(f"{path}: the state has {name}={found}, the model {wanted}")
+    return stored
 
 
 __all__ = [
