@@ -53,7 +53,7 @@ TEST_CASE("a very slow model is warmed up for two seconds, not five calls") {
 }
 
 TEST_CASE("a model faster than the clock is repeated until the clock can see it") {
-  const std::int64_t step = GENERATE(1, 100, 10'000, 1'000'000);
+  const std::int64_t step = GENERATE(1, 100, 10'000);
   const std::int64_t cost = GENERATE(1, 3, 50);
   reset_clock(step);
   FakeModel model;

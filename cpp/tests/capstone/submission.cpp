@@ -1,5 +1,7 @@
 #include "tinytorch/capstone/submission.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <filesystem>
 #include <limits>
@@ -158,7 +160,7 @@ TEST_CASE("the error lists what is wrong") {
 
 TEST_CASE("saving validates first and loading gives the same") {
   namespace fs = std::filesystem;
-  const fs::path folder = fs::temp_directory_path() / "tt-submission-test";
+  const fs::path folder = fs::temp_directory_path() / concat("tt-submission-", ::getpid());
   fs::create_directories(folder);
   const std::string path = (folder / "s.json").string();
   save_submission(valid(), path);
