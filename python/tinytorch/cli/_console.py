@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+_PIPE_WIDTH = 140  # of tables that go to a file or another program
+
+
+def _console() -> Console:
+    made = Console(highlight=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _PIPE_WIDTH
+    return made
+
+
+console = _console()
+
+
+def say(*parts: str | tuple[str, str]) -> None:
+    """One line on stdout, however long, of texts and (text, style) pairs; nothing in them is markup."""
+    console.print(Text.assemble(*parts), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -30,10 +46,15 @@ def table(
     """A table whose first `left` columns are text and the others numbers; a rule after the rows
     whose indices are in `sections`."""
     made = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
     for index, name in enumerate(columns):
-        made.add_column(name, justify="left" if index < left else "right", no_wrap=index >= left)
+        made.add_column(name, justify="left" if index < left else "right", no_wrap=True)
     for index, row in enumerate(rows):
         made.add_row(*(str(cell) for cell in row), end_section=index in sections)
     return made

@@ -18,7 +18,7 @@ from ..workflow.data import Data, load
 from ..workflow.examples import examples
 from ..workflow.fit import fit, seed_all
 from ..workflow.variants import Form, Interrupted, Plan, forms
-from ._console import console
+from ._console import console, say
 from ._demo_notes import notes
 from ._progress import training_bars
 from ._run import FAILED, INTERRUPTED
@@ -58,7 +58,6 @@ class Trained:
 class DemoRun:
     def __init__(self, out: Path, seed: int, settings: Settings, student: str | None) -> None:
         self.out, self.seed, self.settings, self.student = out, seed, settings, student
-        self.saved: list[str] = []
         self.started = datetime.now(timezone.utc)
         self.clock = time.perf_counter()
         self.data: Data = load("digits")
@@ -69,9 +68,15 @@ class DemoRun:
         try:
             return self._steps()
         except (KeyboardInterrupt, Interrupted):
-            kept = ", ".join(self.saved) or "nothing yet"
-            console.print(f"\ninterrupted; in {self.out} there is: {kept}")
+            kept = ", ".join(self._kept()) or "nothing yet"
+            say(f"interrupted; in {self.out} there is: {kept}")
             return INTERRUPTED
+
+    def _kept(self) -> list[str]:
+        """Files that this run has finished."""
+        since = self.started.timestamp()
+        found = (path for path in self.out.iterdir() if not path.name.startswith("."))
+        return sorted(path.name for path in found if path.stat().st_mtime >= since)
 
     def _steps(self) -> int:
         count = len(self.data.labels)
@@ -123,8 +128,7 @@ class DemoRun:
 
     def _save(self, name: str, form: Form) -> None:
         origin = Origin(form.techniques, self.data.name)
-        path = save_model(self.out / _file(name, form), form.network, name, origin)
-        self.saved.append(path.name)
+        save_model(self.out / _file(name, form), form.network, name, origin)
 
     def _profile(self, trained: list[Trained]) -> None:
         row = self.data.images[:1]
@@ -182,9 +186,8 @@ class DemoRun:
         )
         capstone.validate_submission_schema(submission)
         capstone.save_submission(submission, self.out / "submission.json")
-        self.saved.append("submission.json")
         gained = submission["improvements"]
-        console.print(
+        say(
             f"  {self.out / 'submission.json'}: valid; {model.title} {figures.factor(gained['speedup'])} "
             f"faster, {figures.factor(gained['compression_ratio'])} smaller, accuracy "
             f"{figures.points(gained['accuracy_delta'])} points"
@@ -211,8 +214,7 @@ class DemoRun:
         )
         run.save(self.out / "run.json")
         write_report(run, self.out / "report.html")
-        self.saved += ["run.json", "report.html"]
-        console.print(f"  {self.out / 'report.html'}: the report")
+        say(f"  {self.out / 'report.html'}: the report")
 
     def _verdict(self, models: list[ModelRun]) -> int:
         missed = [m for m in models if m.variants[0].metrics["accuracy"] < self.settings.target]

@@ -14,7 +14,7 @@ import numpy as np
 from .. import _core
 from ..report import figures
 from ..workflow.data import SETS
-from ._console import console
+from ._console import console, say
 
 _VARIABLES = ("TINYTORCH_ISA", "TINYTORCH_NUM_THREADS", "TINYTORCH_DATA", "TINYTORCH_DEBUG")
 
@@ -96,7 +96,7 @@ def _show_missing(found: dict[str, Any]) -> None:
         return
     console.print("\n[bold]missing, and how to get it[/] (none of it is needed for `tinytorch demo`)")
     for hint in hints:
-        console.print(f"  {hint}", markup=False)
+        say(f"  {hint}")
 
 
 def _memory(memory: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from ..models import Origin, Recipe, create, save_model, spec
 from ..report.figures import seconds
 from ..workflow.data import load
 from ..workflow.fit import Fit, fit, seed_all
-from ._console import console
+from ._console import say
 from ._run import Failure
 
 
@@ -74,7 +74,7 @@ class TrainRun:
             progress=True,
         )
         if done.stopped is not None:
-            console.print(f"go on with: tinytorch train {settings.model} --out {self.folder} --resume")
+            say(f"go on with: tinytorch train {settings.model} --out {self.folder} --resume")
             return done.stopped
         self._save(network, done)
         return None
@@ -105,7 +105,7 @@ class TrainRun:
         training = {**asdict(settings.recipe), "seed": settings.seed, "test_accuracy": accuracy}
         origin = Origin([], spec(settings.model).data, training)
         path = save_model(self.folder / settings.model, network, settings.model, origin)
-        console.print(
+        say(
             f"{path}: test accuracy {100 * accuracy:.2f} % after {done.epochs} epochs "
             f"({seconds(done.curves.seconds)})"
         )

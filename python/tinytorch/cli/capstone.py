@@ -25,7 +25,7 @@ def submit(
     """Measure one or two models and write a validated submission."""
     from ..capstone import generate_submission, save_submission
     from ..workflow.measure import benchmark
-    from ._console import console
+    from ._console import say
     from ._models import open_model, test_data
 
     saved = [open_model(path) for path in (baseline, optimized) if path is not None]
@@ -36,7 +36,7 @@ def submit(
     save_submission(submission, out)
     gained = submission.get("improvements")
     said = "" if gained is None else ": " + ", ".join(f"{k} {v:.3g}" for k, v in gained.items())
-    console.print(f"{out}{said}")
+    say(f"{out}{said}")
 
 
 def validate(
@@ -44,7 +44,7 @@ def validate(
 ) -> None:
     """Check submissions against the schema: a line for each, exit code 1 if any is invalid."""
     from ..capstone import load_submission
-    from ._console import console
+    from ._console import say
 
     failed = 0
     for path in files:
@@ -53,10 +53,8 @@ def validate(
         except (AssertionError, ValueError, OSError) as error:
             failed += 1
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            first = " ".join(said.split())
-            console.print(f"[red]invalid[/] {path}: ", end="")
-            console.print(first, markup=False)
+            say(("invalid", "red"), f" {path}: {' '.join(said.split())}")
         else:
-            console.print(f"[green]valid[/]   {path}")
+            say(("valid", "green"), f" {path}")
     if failed:
         raise typer.Exit(1)

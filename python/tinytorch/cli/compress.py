@@ -121,12 +121,12 @@ def _finish(
     from ..nn.quantized import stored_bytes
     from ..report import figures
     from ..workflow.measure import accuracy
-    from ._console import console
+    from ._console import say
 
     origin = Origin([*saved.techniques, *techniques], saved.data, saved.config.get("training"))
     path = save_model(out, network, saved.name, origin)
     before, after = stored_bytes(saved.network), stored_bytes(network)
-    console.print(
+    say(
         f"{path}: {figures.size(before)} \u2192 {figures.size(after)} "
         f"({figures.factor(before / after)} smaller), accuracy "
         f"{figures.percent(accuracy(saved.network, data))} \u2192 "

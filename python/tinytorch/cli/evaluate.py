@@ -9,7 +9,7 @@ from ._options import Data, Json, Model
 def evaluate(model: Model, data: Data = None, as_json: Json = False) -> None:
     """Accuracy and loss of a saved model on test data, by class."""
     from ..workflow import measure
-    from ._console import console, print_json, table
+    from ._console import console, print_json, say, table
     from ._models import open_model, test_data
 
     saved = open_model(model)
@@ -29,7 +29,7 @@ def evaluate(model: Model, data: Data = None, as_json: Json = False) -> None:
     if as_json:
         print_json(result)
         return
-    console.print(
+    say(
         f"{saved.path.name} on {rows.name}: accuracy {100 * result['accuracy']:.2f} % "
         f"({right} of {len(rows.labels):,}), loss {result['loss']:.4f}"
     )

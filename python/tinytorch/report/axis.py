@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """Maps [low, high] to [start, end], by value or by logarithm."""
+    """Maps [low, high] to [start, end], by value or by logarithm (then 0 and less lie at low)."""
 
     low: float
     high: float
@@ -19,7 +19,8 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         if self.log:
-            share = math.log(value / self.low) / math.log(self.high / self.low)
+            positive = value if value > 0 else self.low
+            share = math.log(positive / self.low) / math.log(self.high / self.low)
         else:
             share = (value - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)

@@ -68,7 +68,7 @@ def forms(
     yield Form(
         "pruned_int8",
         "Pruned + INT8",
-        "both",
+        "pruned, then int8",
         compress.quantized(small, data),
         [*pruning, "int8_quantization"],
     )

@@ -16,8 +16,8 @@ def layers(run: Run) -> Markup | None:
     if not parts:
         return None
     lead = (
-        "Each layer timed alone, on the input it gets in the model, one row at a time. The sum is "
-        "a little less than the latency above, which includes the calls from Python between layers."
+        "Each layer timed alone, on the input it gets in the model, one row at a time. The latency "
+        "above is another measurement: of the whole pass, with the calls between layers."
     )
     return section("layers", "Where the time goes", parts, lead=lead)
 

@@ -11,8 +11,8 @@ from ..tables import section
 
 _METHOD = (
     "Latency: monotonic clock, after a warm-up that is not counted; each sample repeats the forward "
-    "pass often enough that the clock adds less than 1 %. Outliers are dropped by a stated rule and "
-    "their number is kept in the record.",
+    "pass often enough that the clock adds less than 1 %. Mean and deviation leave out outliers "
+    "(more than five scaled median deviations from the median); p50 and p90 are of all runs.",
     "Latency and throughput include the call from Python, as a user has it.",
     "Throughput: the median time of one forward pass over a batch, for doubling batch sizes.",
     "Speed-ups are ratios of mean latencies on this machine; on another one they will differ.",

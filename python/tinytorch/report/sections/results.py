@@ -32,7 +32,7 @@ def _headline(index: int, model: ModelRun) -> Markup:
                 f"{figures.points(delta)} points",
             ),
             ("stored", figures.size(stored_bytes(best.metrics)), f"{figures.factor(smaller)} smaller"),
-            ("one image", figures.time_ms(best.metrics["latency_ms_mean"]), _speed(faster)),
+            ("one row", figures.time_ms(best.metrics["latency_ms_mean"]), _speed(faster)),
         ]
         subtitle = f"{best.title}, against {base.title.lower()}"
     facts = [
@@ -91,10 +91,10 @@ def _model_table(index: int, model: ModelRun, run: Run) -> Markup:
         Column("Accuracy", note="wrong"),
         Column("Stored", note="smaller"),
         Column("Latency", note="mean \u00b1 sd, one row"),
-        Column("p50 / p90"),
+        Column("p50 / p90", note="outliers"),
         Column("Faster"),
         Column("Throughput", note="one row at a time"),
-        Column("Best batch", note="rows"),
+        Column("Best batch", note="its size"),
     ]
     caption = f"{model.title}: {model.architecture}" if model.architecture else model.title
     return table(columns, rows, caption=caption, class_=f"results s{index}")
@@ -130,10 +130,13 @@ def _wrong(accuracy: float, run: Run) -> str | None:
     return f"{round((1 - accuracy) * run.data.test_count)} of {run.data.test_count:,}"
 
 
-def _quantiles(m: dict[str, Any]) -> str:
+def _quantiles(m: dict[str, Any]) -> Any:
     if "latency_ms_p50" not in m or "latency_ms_p90" not in m:
         return "\u2013"
-    return f"{figures.time_ms(m['latency_ms_p50'])} / {figures.time_ms(m['latency_ms_p90'])}"
+    both = f"{figures.time_ms(m['latency_ms_p50'])} / {figures.time_ms(m['latency_ms_p90'])}"
+    if "outliers_dropped" not in m or "num_runs" not in m:
+        return both
+    return [both, tag("small", f"{m['outliers_dropped']} of {m['num_runs']}")]
 
 
 def _rate(value: float | None) -> str:
@@ -144,4 +147,5 @@ def _best_batch(m: dict[str, Any]) -> Any:
     if "batched_throughput_samples_per_sec" not in m:
         return "\u2013"
     rate = _rate(m["batched_throughput_samples_per_sec"])
-    return [rate, tag("small", f"{m.get('best_batch_size', '?')} rows")]
+    rows = m.get("best_batch_size")
+    return [rate, tag("small", "1 row" if rows == 1 else f"{rows} rows") if rows else None]
