@@ -19,7 +19,11 @@ namespace {
 void run_backward(const Tensor& root, py::handle gradient, bool free_graph) {
   if (!root.requires_grad()) return;
   Array seed;
-  if (!gradient.is_none()) seed = operand(gradient, &root).array();
+  if (is_tensor(gradient)) {
+    seed = tensor_of(gradient).array();
+  } else if (!gradient.is_none()) {
+    seed = from_object(gradient, autograd::gradient_type(root.dtype()));
+  }
   const Tensor now = root.snapshot();
   py::gil_scoped_release release;
   autograd::backward(now, seed, {free_graph});

@@ -36,8 +36,10 @@ Tensor dropout(const Tensor& x, double p, Generator& generator) {
   if (p == 0.0) return x;
   const Array keep = Array::empty(x.shape(), DType::f32);
   generator.uniform(keep.data<float>(), keep.size());
-  const Array mask = ops::compare(Compare::ge, keep, Array::scalar(p)).astype(x.dtype());
-  return mul(x, Tensor(ops::mul(mask, p == 1.0 ? 0.0 : 1.0 / (1.0 - p))));
+  const DType type = ops::to_compute(x.array()).dtype();
+  const Array mask = ops::compare(Compare::ge, keep, Array::scalar(p)).astype(type);
+  const Array factor = ops::mul(mask, p == 1.0 ? 0.0 : 1.0 / (1.0 - p));
+  return mul(x, Tensor(ops::from_compute(factor, x.dtype())));
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
@@ -103,11 +105,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
   if (!training && !(running_mean.defined() && running_var.defined())) {
     fail<ValueError>("batch norm outside training needs running_mean and running_var");
   }
+  const DType type = ops::to_compute(x.array()).dtype();
   const ops::BatchStats stats =
       training ? ops::batch_stats(ops::to_compute(x.array()))
-               : ops::BatchStats{running_mean.copy(), running_var};
+               : ops::BatchStats{running_mean.astype(type).copy(), running_var.astype(type)};
   const Array rstd = rstd_of(stats.variance, eps);
-  const Tensor out(ops::batch_norm(ops::to_compute(x.array()), stats.mean, rstd, w, b));
+  const Array y = ops::batch_norm(ops::to_compute(x.array()), stats.mean, rstd, w, b);
+  const Tensor out(ops::from_compute(y, x.dtype()));
   if (training) {
     update_running(running_mean, stats.mean, momentum);
     update_running(running_var, stats.variance, momentum);
@@ -164,7 +168,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
       scores = add(scores, mask);
     }
   }
-  return matmul(softmax(scores, -1), v);
+  const Tensor out = matmul(softmax(scores, -1), v);
+  const DType type = promote(promote(q.dtype(), k.dtype()), v.dtype());
+  return is_half(type) ? cast(out, type) : out;
 }
 
 }  // namespace tt::autograd

@@ -200,12 +200,12 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
   const Array in = to_compute(x).contiguous(), w = weight.astype(in.dtype()).contiguous();
   const Array b = bias.defined() ? bias.astype(in.dtype()).contiguous() : bias;
   const Array y = Array::empty(output_shape(shape), in.dtype());
-  if (y.size() == 0) return y;
+  if (y.size() == 0) return from_compute(y, x.dtype());
   visit_float(in.dtype(), "conv2d", [&](auto tag) {
     using T = typename decltype(tag)::type;
     forward<T>(in.data<T>(), w.data<T>(), b.defined() ? b.data<T>() : nullptr, y.data<T>(), shape);
   });
-  return is_half(x.dtype()) ? y.astype(x.dtype()) : y;
+  return from_compute(y, x.dtype());
 }
 
 Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& shape) {

@@ -156,7 +156,7 @@ Array unary(Unary f, const Array& x, double a) {
   parallel_for(in.size(), kUnaryGrain, [=](index_t begin, index_t end) {
     kernel(px + begin, py + begin, count(end - begin), static_cast<float>(a));
   });
-  return is_half(x.dtype()) ? out.astype(x.dtype()) : out;
+  return from_compute(out, x.dtype());
 }
 
 Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
@@ -193,7 +193,7 @@ Array binary(Binary f, const Array& a, const Array& b) {
     return out;
   }
   binary_rows<float, float>(x, y, out, kernels::active().binary.arithmetic[static_cast<int>(f)]);
-  return is_half(result) ? out.astype(result) : out;
+  return from_compute(out, result);
 }
 
 Array compare(Compare f, const Array& a, const Array& b) {
@@ -245,7 +245,7 @@ Array clip(const Array& x, std::optional<double> low, std::optional<double> high
   Array out = keeps_integers(x, low, high) ? x : to_compute(x);
   if (low) out = binary(Binary::maximum, out, Array::scalar(*low, out.dtype()));
   if (high) out = binary(Binary::minimum, out, Array::scalar(*high, out.dtype()));
-  return is_half(x.dtype()) ? out.astype(x.dtype()) : out;
+  return from_compute(out, x.dtype());
 }
 
 void add_in_place(const Array& target, const Array& other) {

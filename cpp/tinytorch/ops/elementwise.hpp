@@ -36,5 +36,7 @@ void add_in_place(const Array& target, const Array& other);  // raises the stora
 
 // float32 or float64 form of x for functions that compute in floats: half and integers to float32.
 Array to_compute(const Array& x);
+// What was computed so, back in the type of its input if that is a half type.
+inline Array from_compute(const Array& y, DType input) { return is_half(input) ? y.astype(input) : y; }
 
 }  // namespace tt::ops

@@ -91,6 +91,20 @@ void apply_array(Resolved& r, int& axis, const Array& array) {
   }
 }
 
+// NumPy looks at every index, also where broadcasting with no indices leaves none of them.
+void check_bounds(const Resolved& r) {
+  for (std::size_t k = 0; k < r.arrays.size(); ++k) {
+    const Array values = r.arrays[k].contiguous();
+    const index_t* v = values.data<index_t>();
+    const index_t n = r.view.shape(r.axes[k]);
+    for (index_t i = 0; i < values.size(); ++i) {
+      if (v[i] < -n || v[i] >= n) {
+        fail<IndexError>("index ", v[i], " is out of bounds for axis ", r.axes[k], " with size ", n);
+      }
+    }
+  }
+}
+
 void broadcast_arrays(Resolved& r) {
   Shape shape;
   try {
@@ -129,6 +143,7 @@ Resolved resolve(const Array& x, const IndexKey& key) {
       apply_array(r, axis, std::get<Array>(item));
     }
   }
+  check_bounds(r);
   broadcast_arrays(r);
   return r;
 }
@@ -181,9 +196,6 @@ Selection select(const Resolved& r, bool adjacent) {
     const int axis = r.axes[k];
     const index_t n = r.view.shape(axis), stride = r.view.strides()[axis];
     for (std::size_t i = 0; i < s.offsets.size(); ++i) {
-      if (v[i] < -n || v[i] >= n) {
-        fail<IndexError>("index ", v[i], " is out of bounds for axis ", axis, " with size ", n);
-      }
       s.offsets[i] += (v[i] < 0 ? v[i] + n : v[i]) * stride;
     }
   }

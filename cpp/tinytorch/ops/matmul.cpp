@@ -127,7 +127,7 @@ Array matmul(const Array& a, const Array& b) {
   if (b.ndim() == 1) out = out.squeeze(out.ndim() - 1);
   if (a.ndim() == 1) out = out.squeeze(out.ndim() - (b.ndim() == 1 ? 1 : 2));
   const DType result = promote(a.dtype(), b.dtype());
-  return is_half(result) ? out.astype(result) : out;
+  return from_compute(out, result);
 }
 
 Array linear(const Array& x, const Array& w, const Array& bias) {
@@ -147,12 +147,12 @@ Array linear(const Array& x, const Array& w, const Array& bias) {
   shape[x.ndim() - 1] = n;
   const Array out = Array::empty(shape, type);
   const index_t rows = n > 0 ? out.size() / n : 0;
-  if (out.size() == 0) return out;
+  const DType result = promote(x.dtype(), w.dtype());
+  if (out.size() == 0) return from_compute(out, result);
   const Array in = x.astype(type);
   gemm2d(in.ndim() == 2 ? in : in.reshape({rows, k}), w.astype(type), out.raw(),
          bias.defined() ? bias.astype(type).contiguous() : Array());
-  const DType result = promote(x.dtype(), w.dtype());
-  return is_half(result) ? out.astype(result) : out;
+  return from_compute(out, result);
 }
 
 Array matmul_grad_a(const Array& dy, const Array& a, const Array& b) {

@@ -133,10 +133,14 @@ Array channels(const Array& v, const Array& x) {
 }  // namespace
 
 NormResult layer_norm(const Array& x, const Array& gamma, const Array& beta, double eps) {
-  return normalize(x, gamma, beta, eps, false);
+  NormResult r = normalize(x, gamma, beta, eps, false);
+  r.y = from_compute(r.y, x.dtype());
+  return r;
 }
 NormResult rms_norm(const Array& x, const Array& gamma, double eps) {
-  return normalize(x, gamma, Array(), eps, true);
+  NormResult r = normalize(x, gamma, Array(), eps, true);
+  r.y = from_compute(r.y, x.dtype());
+  return r;
 }
 NormGrads layer_norm_grad(const Array& dy, const Array& x, const Array& gamma, const Array& mean,
                           const Array& rstd, bool has_beta) {

@@ -32,13 +32,17 @@ MaxPooled pooled(const Array& input, index_t h, index_t w, bool with_argmax, Ker
   const Shape shape{x.shape(0), x.shape(1), h, w};
   MaxPooled out{Array::empty(shape, x.dtype()), Array()};
   if (with_argmax) out.argmax = Array::empty(shape, DType::i32);
-  if (out.y.size() == 0) return out;
+  if (out.y.size() == 0) {
+    out.y = from_compute(out.y, input.dtype());
+    return out;
+  }
   const index_t in_area = x.shape(2) * x.shape(3), area = h * w;
   each_plane(x, x.shape(0) * x.shape(1), in_area, [&](auto tag, index_t p) {
     using T = typename decltype(tag)::type;
     std::int32_t* argmax = with_argmax ? out.argmax.template data<std::int32_t>() + p * area : nullptr;
     kernel(x.template data<T>() + p * in_area, out.y.template data<T>() + p * area, argmax);
   });
+  out.y = from_compute(out.y, input.dtype());
   return out;
 }
 

@@ -144,12 +144,12 @@ Array reduce_integers(Reduce f, const Array& x, const Axes& axes, bool keepdims)
 
 Array arg_extreme(const Array& x, std::optional<index_t> axis, bool keepdims, bool largest) {
   const Axes axes = axis ? Axes(Dims{*axis}) : Axes();
-  const Array in = x.dtype() == DType::i64 || x.dtype() == DType::i32 ? x.astype(DType::f64) : to_compute(x);
+  const Array in = is_float(x.dtype()) ? to_compute(x) : x.astype(DType::i64);
   const Rows r = rows_of(in, axis_mask(x.shape(), axes));
   if (r.length == 0 && r.rows > 0) fail<ValueError>("argmax and argmin need at least one element");
   const Array out = Array::empty(reduced_shape(x.shape(), axes, keepdims), DType::i64);
   std::int64_t* po = out.data<std::int64_t>();
-  visit_float(in.dtype(), "argmax", [&](auto tag) {
+  const auto search = [&](auto tag) {
     using T = typename decltype(tag)::type;
     each_row<T>(r, [=, n = r.length](const T* row, index_t i) {
       index_t best = 0;
@@ -159,7 +159,12 @@ Array arg_extreme(const Array& x, std::optional<index_t> axis, bool keepdims, bo
       }
       po[i] = best;
     });
-  });
+  };
+  if (in.dtype() == DType::i64) {
+    search(type_tag<std::int64_t>{});
+  } else {
+    visit_float(in.dtype(), "argmax", search);
+  }
   return out;
 }
 
@@ -203,7 +208,7 @@ Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
     out = reduce_rows(in, axes, keepdims,
                       [f](const auto* row, std::size_t n) { return reduce_row(f, row, n); });
   }
-  return is_half(x.dtype()) ? out.astype(x.dtype()) : out;
+  return from_compute(out, x.dtype());
 }
 
 Array mean(const Array& x, const Axes& axes, bool keepdims) {
@@ -211,11 +216,11 @@ Array mean(const Array& x, const Axes& axes, bool keepdims) {
   const double n = static_cast<double>(reduced_count(x.shape(), axes));
   const Array total = sum(in, axes, keepdims);
   const Array out = div(total, Array::scalar(n, total.dtype()));
-  return is_half(x.dtype()) ? out.astype(x.dtype()) : out;
+  return from_compute(out, x.dtype());
 }
 
 Array variance(const Array& x, const Axes& axes, double correction, bool keepdims) {
-  return reduce_rows(to_compute(x), axes, keepdims, [=](const auto* row, std::size_t n) {
+  const Array out = reduce_rows(to_compute(x), axes, keepdims, [=](const auto* row, std::size_t n) {
     using T = std::remove_cvref_t<decltype(*row)>;
     const T center = reduce_row(Reduce::sum, row, n) / static_cast<T>(n);
     T total;
@@ -227,10 +232,11 @@ Array variance(const Array& x, const Axes& axes, double correction, bool keepdim
     const double divisor = std::max(0.0, static_cast<double>(n) - correction);
     return static_cast<T>(total / static_cast<T>(divisor));
   });
+  return from_compute(out, x.dtype());
 }
 
 Array logsumexp(const Array& x, const Axes& axes, bool keepdims) {
-  return reduce_rows(to_compute(x), axes, keepdims, [](const auto* row, std::size_t n) {
+  const Array out = reduce_rows(to_compute(x), axes, keepdims, [](const auto* row, std::size_t n) {
     using T = std::remove_cvref_t<decltype(*row)>;
     if (n == 0) return -std::numeric_limits<T>::infinity();
     if constexpr (std::is_same_v<T, float>) {
@@ -239,6 +245,7 @@ Array logsumexp(const Array& x, const Axes& axes, bool keepdims) {
       return kernels::reference::logsumexp(row, n);
     }
   });
+  return from_compute(out, x.dtype());
 }
 
 Array argmax(const Array& x, std::optional<index_t> axis, bool keepdims) {
@@ -274,7 +281,7 @@ Array cumsum(const Array& x, index_t axis, bool reverse) {
   } else {
     visit_float(rows.dtype(), "cumsum", scan);
   }
-  return out.transpose(d, last).contiguous();
+  return from_compute(out.transpose(d, last).contiguous(), x.dtype());
 }
 
 Array reduce_to_shape(const Array& x, const Shape& shape) {

@@ -37,12 +37,13 @@ Array apply(const Array& a, const Array& b, index_t axis, Fast fast, Plain plain
   const Array y = b.defined() ? b.astype(x.dtype()) : b;
   if (x.ndim() == 0) {  // one element: a row of length 1
     normalize_axis(axis, 1);
-    return apply(x.unsqueeze(0), y.defined() ? y.unsqueeze(0) : y, 0, fast, plain).squeeze(0);
+    const Array row = apply(x.unsqueeze(0), y.defined() ? y.unsqueeze(0) : y, 0, fast, plain);
+    return from_compute(row.squeeze(0), a.dtype());
   }
   const int d = normalize_axis(axis, x.ndim());
   const Array out =
       x.dtype() == DType::f64 ? along<double>(x, y, d, plain) : along<float>(x, y, d, fast);
-  return is_half(a.dtype()) ? out.astype(a.dtype()) : out;
+  return from_compute(out, a.dtype());
 }
 
 }  // namespace
