@@ -43,50 +43,74 @@ Array weights_of(py::handle object) {
 }
 
 void bind_masks(py::module_& m) {
-  m.def("magnitude_mask", [](py::handle w, double sparsity) {
-    return to_numpy(sparse::magnitude_mask(floats_of(w), sparsity));
-  }, py::arg("w"), py::arg("sparsity"),
-        "bool mask without the round(sparsity * size) smallest magnitudes.");
-  m.def("magnitude_masks", [](const py::sequence& weights, double sparsity) {
-    std::vector<Array> arrays;
-    for (const auto& w : weights) arrays.push_back(floats_of(w));
-    py::list masks;
-    for (const Array& mask : sparse::magnitude_masks(arrays, sparsity)) masks.append(to_numpy(mask));
-    return masks;
-  }, py::arg("weights"), py::arg("sparsity"), "As magnitude_mask, over all tensors together.");
-  m.def("nm_mask", [](py::handle w, index_t n, index_t m_, int axis) {
-    return to_numpy(sparse::nm_mask(floats_of(w), n, m_, axis));
-  }, py::arg("w"), py::arg("n"), py::arg("m"), py::arg("axis") = -1,
-        "Keeps the n largest magnitudes of every m consecutive weights along an axis.");
-  m.def("block_mask", [](py::handle w, double sparsity, index_t rows, index_t columns) {
-    return to_numpy(sparse::block_mask(floats_of(w), sparsity, rows, columns));
-  }, py::arg("w"), py::arg("sparsity"), py::arg("block_rows"), py::arg("block_columns"),
-        "Removes whole blocks of a matrix, those with the smallest norms.");
-  m.def("strongest_slices", [](py::handle w, int axis, index_t keep, int p) {
-    return sparse::strongest_slices(floats_of(w), axis, keep, p);
-  }, py::arg("w"), py::arg("axis"), py::arg("keep"), py::arg("p") = 2,
-        "Rising indices of the `keep` slices along an axis with the largest L1 or L2 norms.");
-  m.def("apply_mask", [](py::handle w, py::handle mask) {
-    return to_numpy(sparse::apply_mask(floats_of(w), array_of(mask)));
-  }, py::arg("w"), py::arg("mask"));
-  m.def("sparsity_of", [](py::handle w) { return sparse::sparsity_of(floats_of(w)); }, py::arg("w"),
-        "Fraction of elements that are zero.");
+  m.def(
+      "magnitude_mask",
+      [](py::handle w, double sparsity) {
+        return to_numpy(sparse::magnitude_mask(floats_of(w), sparsity));
+      },
+      py::arg("w"), py::arg("sparsity"),
+      "bool mask without the round(sparsity * size) smallest magnitudes.");
+  m.def(
+      "magnitude_masks",
+      [](const py::sequence& weights, double sparsity) {
+        std::vector<Array> arrays;
+        for (const auto& w : weights) arrays.push_back(floats_of(w));
+        py::list masks;
+        for (const Array& mask : sparse::magnitude_masks(arrays, sparsity))
+          masks.append(to_numpy(mask));
+        return masks;
+      },
+      py::arg("weights"), py::arg("sparsity"), "As magnitude_mask, over all tensors together.");
+  m.def(
+      "nm_mask",
+      [](py::handle w, index_t n, index_t m_, int axis) {
+        return to_numpy(sparse::nm_mask(floats_of(w), n, m_, axis));
+      },
+      py::arg("w"), py::arg("n"), py::arg("m"), py::arg("axis") = -1,
+      "Keeps the n largest magnitudes of every m consecutive weights along an axis.");
+  m.def(
+      "block_mask",
+      [](py::handle w, double sparsity, index_t rows, index_t columns) {
+        return to_numpy(sparse::block_mask(floats_of(w), sparsity, rows, columns));
+      },
+      py::arg("w"), py::arg("sparsity"), py::arg("block_rows"), py::arg("block_columns"),
+      "Removes whole blocks of a matrix, those with the smallest norms.");
+  m.def(
+      "strongest_slices",
+      [](py::handle w, int axis, index_t keep, int p) {
+        return sparse::strongest_slices(floats_of(w), axis, keep, p);
+      },
+      py::arg("w"), py::arg("axis"), py::arg("keep"), py::arg("p") = 2,
+      "Rising indices of the `keep` slices along an axis with the largest L1 or L2 norms.");
+  m.def(
+      "apply_mask",
+      [](py::handle w, py::handle mask) {
+        return to_numpy(sparse::apply_mask(floats_of(w), array_of(mask)));
+      },
+      py::arg("w"), py::arg("mask"));
+  m.def(
+      "sparsity_of", [](py::handle w) { return sparse::sparsity_of(floats_of(w)); }, py::arg("w"),
+      "Fraction of elements that are zero.");
 }
 
 // Members that the layers over CSR and N:M rows share. A state begins with the parts of its matrix.
 template <class Layer, class Class>
 void def_rows(Class& c) {
-  c.def("to_dense", [](const Layer& l) { return to_numpy(l.weight().to_dense()); },
-        "float32 (out, in).")
+  c.def(
+       "to_dense", [](const Layer& l) { return to_numpy(l.weight().to_dense()); },
+       "float32 (out, in).")
       .def_property_readonly("nonzeros", [](const Layer& l) { return l.weight().nonzeros(); })
       .def_property_readonly("is_int8", [](const Layer& l) { return l.weight().is_int8(); });
   def_layer<Layer>(c);
 }
 template <class Layer, class Class>
 void def_linear(Class& c) {
-  c.def("forward", [](const Layer& l, py::handle x) {
-    return apply_layer(x, l.out_features(), [&](const Array& a) { return l.forward(a); });
-  }, py::arg("x"))
+  c.def(
+       "forward",
+       [](const Layer& l, py::handle x) {
+         return apply_layer(x, l.out_features(), [&](const Array& a) { return l.forward(a); });
+       },
+       py::arg("x"))
       .def_property_readonly("in_features", &Layer::in_features)
       .def_property_readonly("out_features", &Layer::out_features);
   def_rows<Layer>(c);
@@ -105,8 +129,7 @@ std::shared_ptr<CsrMatrix> csr_part(const py::dict& s, index_t rows, index_t col
 }
 
 void bind_linear_csr(py::module_& m) {
-  py::class_<LinearCsr> c(m, "LinearCsr",
-                          "y = x W^T + b over compressed sparse rows. Immutable.");
+  py::class_<LinearCsr> c(m, "LinearCsr", "y = x W^T + b over compressed sparse rows. Immutable.");
   c.def(py::init([](py::handle weight, py::handle bias, py::handle scales, float input_scale) {
           return LinearCsr(std::make_shared<CsrMatrix>(
                                CsrMatrix::from_dense(weights_of(weight), floats_of(scales))),
@@ -114,17 +137,22 @@ void bind_linear_csr(py::module_& m) {
         }),
         py::arg("weight"), py::arg("bias") = py::none(), py::arg("scales") = py::none(),
         py::arg("input_scale") = 0.0f)
-      .def("state", [](const LinearCsr& l) {
-        py::dict state;
-        state["shape"] = int_array(l.out_features(), l.in_features());
-        put_csr(state, l.matrix());
-        put_optional(state, l.bias(), l.input_scale());
-        return state;
-      })
-      .def_static("from_state", [](const py::dict& s) {
-        const Dims shape = ints_part(s, "shape", 2);
-        return LinearCsr(csr_part(s, shape[0], shape[1]), optional_part(s, "bias"), scale_part(s));
-      }, py::arg("state"));
+      .def("state",
+           [](const LinearCsr& l) {
+             py::dict state;
+             state["shape"] = int_array(l.out_features(), l.in_features());
+             put_csr(state, l.matrix());
+             put_optional(state, l.bias(), l.input_scale());
+             return state;
+           })
+      .def_static(
+          "from_state",
+          [](const py::dict& s) {
+            const Dims shape = ints_part(s, "shape", 2);
+            return LinearCsr(csr_part(s, shape[0], shape[1]), optional_part(s, "bias"),
+                             scale_part(s));
+          },
+          py::arg("state"));
   def_linear<LinearCsr>(c);
 }
 
@@ -132,34 +160,38 @@ void bind_linear_nm(py::module_& m) {
   py::class_<LinearNm> c(m, "LinearNm", "y = x W^T + b with N:M sparse weights. Immutable.");
   c.def(py::init([](py::handle weight, index_t n, index_t m_, py::handle bias, py::handle scales,
                     float input_scale) {
-          return LinearNm(std::make_shared<NmMatrix>(NmMatrix::from_dense(weights_of(weight), n, m_,
-                                                                          floats_of(scales))),
+          return LinearNm(std::make_shared<NmMatrix>(
+                              NmMatrix::from_dense(weights_of(weight), n, m_, floats_of(scales))),
                           floats_of(bias), input_scale);
         }),
         py::arg("weight"), py::arg("n") = 2, py::arg("m") = 4, py::arg("bias") = py::none(),
         py::arg("scales") = py::none(), py::arg("input_scale") = 0.0f)
-      .def("state", [](const LinearNm& l) {
-        py::dict state;
-        state["pattern"] = int_array(l.in_features(), l.matrix().n(), l.matrix().m());
-        state["values"] = numpy_copy(l.matrix().values());
-        state["positions"] = numpy_copy(l.matrix().positions());
-        if (l.matrix().scales().defined()) state["scales"] = numpy_copy(l.matrix().scales());
-        put_optional(state, l.bias(), l.input_scale());
-        return state;
-      })
-      .def_static("from_state", [](const py::dict& s) {
-        const Dims p = ints_part(s, "pattern", 3);
-        return LinearNm(std::make_shared<NmMatrix>(p[0], p[1], p[2], state_part(s, "values"),
-                                                   state_part(s, "positions"),
-                                                   optional_part(s, "scales")),
-                        optional_part(s, "bias"), scale_part(s));
-      }, py::arg("state"));
+      .def("state",
+           [](const LinearNm& l) {
+             py::dict state;
+             state["pattern"] = int_array(l.in_features(), l.matrix().n(), l.matrix().m());
+             state["values"] = numpy_copy(l.matrix().values());
+             state["positions"] = numpy_copy(l.matrix().positions());
+             if (l.matrix().scales().defined()) state["scales"] = numpy_copy(l.matrix().scales());
+             put_optional(state, l.bias(), l.input_scale());
+             return state;
+           })
+      .def_static(
+          "from_state",
+          [](const py::dict& s) {
+            const Dims p = ints_part(s, "pattern", 3);
+            return LinearNm(
+                std::make_shared<NmMatrix>(p[0], p[1], p[2], state_part(s, "values"),
+                                           state_part(s, "positions"), optional_part(s, "scales")),
+                optional_part(s, "bias"), scale_part(s));
+          },
+          py::arg("state"));
   def_linear<LinearNm>(c);
 }
 
 void bind_linear_bsr(py::module_& m) {
-  py::class_<LinearBsr> c(
-      m, "LinearBsr", "y = x W^T + b over blocks of `depth` inputs by 16 outputs. Immutable.");
+  py::class_<LinearBsr> c(m, "LinearBsr",
+                          "y = x W^T + b over blocks of `depth` inputs by 16 outputs. Immutable.");
   c.def(py::init([](py::handle weight, index_t depth, py::handle bias, py::handle scales,
                     float input_scale) {
           return LinearBsr(BsrMatrix::from_dense(weights_of(weight), depth, floats_of(scales)),
@@ -167,27 +199,34 @@ void bind_linear_bsr(py::module_& m) {
         }),
         py::arg("weight"), py::arg("depth") = 4, py::arg("bias") = py::none(),
         py::arg("scales") = py::none(), py::arg("input_scale") = 0.0f)
-      .def("forward", [](const LinearBsr& l, py::handle x) {
-        return apply_layer(x, l.weight().rows(), [&](const Array& a) { return l.forward(a); });
-      }, py::arg("x"))
-      .def("state", [](const LinearBsr& l) {
-        const BsrMatrix& w = l.weight();
-        py::dict state;
-        state["shape"] = int_array(w.rows(), w.columns(), w.depth());
-        state["band_pointers"] = numpy_copy(w.band_pointers());
-        state["blocks"] = numpy_copy(w.block_bytes());
-        state["values"] = numpy_copy(w.values());
-        if (w.scales().defined()) state["scales"] = numpy_copy(w.scales());
-        put_optional(state, l.bias(), l.input_scale());
-        return state;
-      })
-      .def_static("from_state", [](const py::dict& s) {
-        const Dims shape = ints_part(s, "shape", 3);
-        return LinearBsr(BsrMatrix(shape[0], shape[1], shape[2], state_part(s, "band_pointers"),
-                                   state_part(s, "blocks"), state_part(s, "values"),
-                                   optional_part(s, "scales")),
-                         optional_part(s, "bias"), scale_part(s));
-      }, py::arg("state"))
+      .def(
+          "forward",
+          [](const LinearBsr& l, py::handle x) {
+            return apply_layer(x, l.weight().rows(), [&](const Array& a) { return l.forward(a); });
+          },
+          py::arg("x"))
+      .def("state",
+           [](const LinearBsr& l) {
+             const BsrMatrix& w = l.weight();
+             py::dict state;
+             state["shape"] = int_array(w.rows(), w.columns(), w.depth());
+             state["band_pointers"] = numpy_copy(w.band_pointers());
+             state["blocks"] = numpy_copy(w.block_bytes());
+             state["values"] = numpy_copy(w.values());
+             if (w.scales().defined()) state["scales"] = numpy_copy(w.scales());
+             put_optional(state, l.bias(), l.input_scale());
+             return state;
+           })
+      .def_static(
+          "from_state",
+          [](const py::dict& s) {
+            const Dims shape = ints_part(s, "shape", 3);
+            return LinearBsr(BsrMatrix(shape[0], shape[1], shape[2], state_part(s, "band_pointers"),
+                                       state_part(s, "blocks"), state_part(s, "values"),
+                                       optional_part(s, "scales")),
+                             optional_part(s, "bias"), scale_part(s));
+          },
+          py::arg("state"))
       .def("to_dense", [](const LinearBsr& l) { return to_numpy(l.weight().to_dense()); })
       .def_property_readonly("in_features", [](const LinearBsr& l) { return l.weight().columns(); })
       .def_property_readonly("out_features", [](const LinearBsr& l) { return l.weight().rows(); })
@@ -212,32 +251,40 @@ void bind_conv_csr(py::module_& m) {
   c.def(py::init([](py::handle weight, py::handle bias, py::handle scales, py::handle stride,
                     py::handle padding, py::handle dilation, index_t groups, float input_scale) {
           const Array w = weights_of(weight);
-          return Conv2dCsr(std::make_shared<CsrMatrix>(
-                               CsrMatrix::from_dense(as_rows(w), floats_of(scales))),
-                           w.shape(), floats_of(bias), window_of(stride, padding, dilation), groups,
-                           input_scale);
+          return Conv2dCsr(
+              std::make_shared<CsrMatrix>(CsrMatrix::from_dense(as_rows(w), floats_of(scales))),
+              w.shape(), floats_of(bias), window_of(stride, padding, dilation), groups,
+              input_scale);
         }),
         py::arg("weight"), py::arg("bias") = py::none(), py::arg("scales") = py::none(),
         py::arg("stride") = 1, py::arg("padding") = 0, py::arg("dilation") = 1,
         py::arg("groups") = 1, py::arg("input_scale") = 0.0f)
-      .def("forward", [](const Conv2dCsr& l, py::handle x) {
-        return apply_layer(x, l.weight_shape()[0], [&](const Array& a) { return l.forward(a); });
-      }, py::arg("x"))
-      .def("state", [](const Conv2dCsr& l) {
-        const Shape& s = l.weight_shape();
-        py::dict state;
-        state["shape"] = int_array(s[0], s[1], s[2], s[3]);
-        state["geometry"] = geometry_array(l.window(), l.groups());
-        put_csr(state, l.matrix());
-        put_optional(state, l.bias(), l.input_scale());
-        return state;
-      })
-      .def_static("from_state", [](const py::dict& s) {
-        const Shape shape = ints_part(s, "shape", 4);
-        const Geometry g = geometry_part(s);
-        return Conv2dCsr(csr_part(s, shape[0], numel({shape[1], shape[2], shape[3]})), shape,
-                         optional_part(s, "bias"), g.window, g.groups, scale_part(s));
-      }, py::arg("state"))
+      .def(
+          "forward",
+          [](const Conv2dCsr& l, py::handle x) {
+            return apply_layer(x, l.weight_shape()[0],
+                               [&](const Array& a) { return l.forward(a); });
+          },
+          py::arg("x"))
+      .def("state",
+           [](const Conv2dCsr& l) {
+             const Shape& s = l.weight_shape();
+             py::dict state;
+             state["shape"] = int_array(s[0], s[1], s[2], s[3]);
+             state["geometry"] = geometry_array(l.window(), l.groups());
+             put_csr(state, l.matrix());
+             put_optional(state, l.bias(), l.input_scale());
+             return state;
+           })
+      .def_static(
+          "from_state",
+          [](const py::dict& s) {
+            const Shape shape = ints_part(s, "shape", 4);
+            const Geometry g = geometry_part(s);
+            return Conv2dCsr(csr_part(s, shape[0], numel({shape[1], shape[2], shape[3]})), shape,
+                             optional_part(s, "bias"), g.window, g.groups, scale_part(s));
+          },
+          py::arg("state"))
       .def_property_readonly("weight_shape", [](const Conv2dCsr& l) {
         const Shape& s = l.weight_shape();
         return py::make_tuple(s[0], s[1], s[2], s[3]);

@@ -18,7 +18,8 @@ inline Array array_of(pybind11::handle object) {
   if (is_tensor(object)) return tensor_of(object).array();
   const auto array = pybind11::array::ensure(object);
   if (!array) {
-    fail<TypeError>("expected an array, got ", std::string(pybind11::str(pybind11::type::of(object))));
+    fail<TypeError>("expected an array, got ",
+                    std::string(pybind11::str(pybind11::type::of(object))));
   }
   return from_numpy(array, true);
 }
@@ -126,14 +127,16 @@ inline Geometry geometry_part(const pybind11::dict& state) {
 template <class Layer, class Class>
 void def_layer(Class& c) {
   namespace py = pybind11;
-  c.def("__call__", [](py::object self, py::handle x) { return self.attr("forward")(x); },
-        py::arg("x"))
+  c.def(
+       "__call__", [](py::object self, py::handle x) { return self.attr("forward")(x); },
+       py::arg("x"))
       .def("stored_bytes", &Layer::stored_bytes, "Bytes of the layer's arrays in a file.")
       .def_property_readonly("input_scale", &Layer::input_scale,
                              "Static activation scale, or 0 where each row or image is measured.")
       .def_property_readonly("bias", [](const Layer& l) { return numpy_copy(l.bias()); })
       .def("__copy__", [](py::object self) { return self; })
-      .def("__deepcopy__", [](py::object self, py::handle) { return self; }, py::arg("memo"))
+      .def(
+          "__deepcopy__", [](py::object self, py::handle) { return self; }, py::arg("memo"))
       .def("__reduce__", [](py::object self) {
         const auto rebuild = py::module_::import("operator").attr("methodcaller");
         return py::make_tuple(rebuild("from_state", self.attr("state")()),

@@ -47,7 +47,8 @@ TEST_CASE("round trips err by at most half a step, and zero is exact") {
 
 TEST_CASE("values beyond the range saturate; what is not finite is refused") {
   const Affine a = choose_affine(-1.0f, 1.0f);
-  const Array q = quantize_affine(Array::from<float>({-9.0f, 9.0f, INFINITY, -INFINITY, NAN}, {5}), a);
+  const Array q =
+      quantize_affine(Array::from<float>({-9.0f, 9.0f, INFINITY, -INFINITY, NAN}, {5}), a);
   CHECK(q.data<std::int8_t>()[0] == -128);
   CHECK(q.data<std::int8_t>()[1] == 127);
   CHECK(q.data<std::int8_t>()[2] == 127);

@@ -113,14 +113,16 @@ TEST_CASE("Conv2dInt8 equals the plain loops") {
     for (const float input_scale : {0.0f, 0.02f}) {
       const Array x = random_array(c.x, 7);
       const Array bias = random_array({c.w[0]}, 9);
-      const Conv2dInt8 layer = Conv2dInt8::from_float(random_array(c.w, 8), bias, c.g, c.groups, input_scale);
+      const Conv2dInt8 layer =
+          Conv2dInt8::from_float(random_array(c.w, 8), bias, c.g, c.groups, input_scale);
       CAPTURE(to_string(c.x), to_string(c.w), input_scale);
-      const Array expected =
-          reference::conv2d_int8(x, layer.weight(), layer.scales(), bias, c.g, c.groups, input_scale);
+      const Array expected = reference::conv2d_int8(x, layer.weight(), layer.scales(), bias, c.g,
+                                                    c.groups, input_scale);
       CHECK(same_bits(layer.forward(x), expected));
       const Conv2dInt8 rebuilt(layer.weight(), layer.scales(), Array(), c.g, c.groups, input_scale);
-      CHECK(same_bits(rebuilt.forward(x), reference::conv2d_int8(x, layer.weight(), layer.scales(),
-                                                                 Array(), c.g, c.groups, input_scale)));
+      CHECK(same_bits(rebuilt.forward(x),
+                      reference::conv2d_int8(x, layer.weight(), layer.scales(), Array(), c.g,
+                                             c.groups, input_scale)));
       CHECK(layer.stored_bytes() == static_cast<std::size_t>(numel(c.w)) +
                                         static_cast<std::size_t>(c.w[0]) * 8 +
                                         (input_scale > 0 ? 4 : 0));

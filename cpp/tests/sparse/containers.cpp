@@ -5,6 +5,7 @@
 #include "quant/support.hpp"
 #include "support/catch.hpp"
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/ops/conv.hpp"
 #include "tinytorch/quant/conv2d_int8.hpp"
 #include "tinytorch/quant/linear_int8.hpp"
 #include "tinytorch/quant/per_channel.hpp"
@@ -14,7 +15,6 @@
 #include "tinytorch/sparse/linear_sparse.hpp"
 #include "tinytorch/sparse/mask.hpp"
 #include "tinytorch/sparse/nm.hpp"
-#include "tinytorch/ops/conv.hpp"
 
 using namespace tt;
 using namespace tt::sparse;
@@ -122,8 +122,8 @@ TEST_CASE("sparse convolutions equal the dense ones") {
       REQUIRE(y.data<float>()[i] == Approx(expected.data<float>()[i]).margin(1e-4));
     }
     const auto q = quant::quantize_per_channel(w);
-    const auto q_csr = std::make_shared<CsrMatrix>(
-        CsrMatrix::from_dense(q.q.reshape(matrix), q.scales));
+    const auto q_csr =
+        std::make_shared<CsrMatrix>(CsrMatrix::from_dense(q.q.reshape(matrix), q.scales));
     for (const float input_scale : {0.0f, 0.02f}) {
       const Conv2dSparse q_layer(q_csr, c.w, bias, window, c.groups, input_scale);
       const quant::Conv2dInt8 q_dense(q.q, q.scales, bias, window, c.groups, input_scale);
@@ -165,8 +165,7 @@ TEST_CASE("bytes are those of the stored parts, and fall with sparsity") {
   CHECK(csr.stored_bytes() < dense.nbytes() / 6);
   const auto q = quant::quantize_per_channel(w);
   const CsrMatrix q_csr = CsrMatrix::from_dense(q.q, q.scales);
-  CHECK(q_csr.stored_bytes() ==
-        static_cast<std::size_t>(q_csr.nonzeros()) * 3 + 65 * 4 + 64 * 4);
+  CHECK(q_csr.stored_bytes() == static_cast<std::size_t>(q_csr.nonzeros()) * 3 + 65 * 4 + 64 * 4);
   const NmMatrix nm = NmMatrix::from_dense(apply_mask(dense, nm_mask(dense, 2, 4)), 2, 4);
   CHECK(nm.stored_bytes() == 64u * 150 * 4 + 64 * 150 / 4);
   const BsrMatrix bsr = BsrMatrix::from_dense(apply_mask(dense, block_mask(dense, 0.75, 16, 4)), 4);
@@ -206,7 +205,8 @@ TEST_CASE("stored parts rebuild, and malformed ones are refused") {
   CHECK_THROWS_AS(with([](auto*, auto* c) { c[0] = 12; }), ValueError);
   CHECK_THROWS_AS(with([](auto* p, auto* c) { c[p[1] - 1] = 255; }), ValueError);
   CHECK_THROWS_AS(CsrMatrix(4, 12, a.row_pointers(), a.column_bytes(), a.values(), Array()), Error);
-  CHECK_THROWS_AS(CsrMatrix(-1, 12, a.row_pointers(), a.column_bytes(), a.values(), Array()), Error);
+  CHECK_THROWS_AS(CsrMatrix(-1, 12, a.row_pointers(), a.column_bytes(), a.values(), Array()),
+                  Error);
   const auto q = quant::quantize_per_channel(w);
   CHECK_THROWS_AS(CsrMatrix::from_dense(q.q), ShapeError);  // no scales
   CHECK_THROWS_AS(CsrMatrix::from_dense(w, q.scales), ValueError);

@@ -22,7 +22,7 @@ struct Range {
 };
 Range range_of(const Array& x);
 
-Array quantize_affine(const Array& x, Affine affine);  // int8, same shape
+Array quantize_affine(const Array& x, Affine affine);    // int8, same shape
 Array dequantize_affine(const Array& q, Affine affine);  // float32; q is int8
 
 }  // namespace tt::quant

@@ -30,15 +30,15 @@ Conv2dInt8::Conv2dInt8(const Array& weight, const Array& scales, const Array& bi
   check_per_channel("Conv2dInt8", weight, scales, bias, 4);
   check_input_scale("Conv2dInt8", input_scale);
   if (groups < 1 || weight.shape(0) % groups != 0) {
-    fail<ValueError>("Conv2dInt8: groups must divide out_channels=", weight.shape(0), ", got ", groups);
+    fail<ValueError>("Conv2dInt8: groups must divide out_channels=", weight.shape(0), ", got ",
+                     groups);
   }
   weight_shape_ = weight.shape();
   const Array plain = weight.contiguous();
   const Array reordered = Array::empty(weight_shape_, DType::i8);
   auto* to = reordered.data<std::int8_t>();
-  for_each_weight(weight_shape_, [&](index_t from, index_t at) {
-    to[at] = plain.data<std::int8_t>()[from];
-  });
+  for_each_weight(weight_shape_,
+                  [&](index_t from, index_t at) { to[at] = plain.data<std::int8_t>()[from]; });
   const index_t rows = weight_shape_[0] / groups;
   const index_t depth = weight_shape_[1] * weight_shape_[2] * weight_shape_[3];
   for (index_t g = 0; g < groups; ++g) {
@@ -56,8 +56,8 @@ Conv2dInt8 Conv2dInt8::from_float(const Array& weight, const Array& bias,
                      to_string(weight.shape()));
   }
   const PerChannel quantized = quantize_per_channel(weight);
-  return Conv2dInt8(quantized.q, quantized.scales,
-                    bias.defined() ? bias.astype(DType::f32) : bias, window, groups, input_scale);
+  return Conv2dInt8(quantized.q, quantized.scales, bias.defined() ? bias.astype(DType::f32) : bias,
+                    window, groups, input_scale);
 }
 
 Array Conv2dInt8::forward(const Array& x) const {
@@ -65,8 +65,8 @@ Array Conv2dInt8::forward(const Array& x) const {
   const Array like_weight = Array::zeros({}, DType::i8).expand(weight_shape_);
   const ops::ConvShape shape = ops::conv_shape(x, like_weight, bias_, window_, groups());
   const ImagesS8 images(x.astype(DType::f32).contiguous(), shape, input_scale_);
-  const Array y = Array::empty({shape.batch, shape.out_channels, shape.window.out_height(),
-                                shape.window.out_width()});
+  const Array y = Array::empty(
+      {shape.batch, shape.out_channels, shape.window.out_height(), shape.window.out_width()});
   images.convolve(groups_, scales_.data<float>(), bias_.defined() ? bias_.data<float>() : nullptr,
                   y.data<float>());
   return y;

@@ -10,7 +10,7 @@
 namespace tt::quant {
 namespace {
 
-constexpr index_t kPixels = 48;          // output pixels per task
+constexpr index_t kPixels = 48;  // output pixels per task
 constexpr index_t kValuesPerTask = 1 << 14;
 
 void copy_codes(const std::byte* from, index_t from_step, std::byte* to, index_t to_step, index_t n,
@@ -76,25 +76,28 @@ void ImagesS8::measure(const Array& x, float input_scale) {
 void ImagesS8::encode(const Array& x) {
   const int bytes = table_.code_bytes;
   const index_t width = window_.width, row_bytes = padded_w_ * shape_.channels * bytes;
-  parallel_for(shape_.batch * padded_h_, grain_for(width * shape_.channels), [&](index_t begin, index_t end) {
-    const std::unique_ptr<std::byte[]> line(new std::byte[static_cast<std::size_t>(width * bytes)]);
-    for (index_t i = begin; i < end; ++i) {
-      const index_t n = i / padded_h_, h = i % padded_h_ - window_.pad_h;
-      std::byte* row = codes_.get() + i * row_bytes;
-      const bool inside = h >= 0 && h < window_.height;
-      if (!inside || window_.pad_w > 0) {
-        fill_zero_code(table_, row, padded_w_ * shape_.channels);
-      }
-      if (!inside) continue;
-      row += window_.pad_w * shape_.channels * bytes;
-      for (index_t c = 0; c < shape_.channels; ++c) {
-        const float* values = x.data<float>() + ((n * shape_.channels + c) * window_.height + h) * width;
-        table_.quantize(values, line.get(), static_cast<std::size_t>(width),
-                        inverse_[static_cast<std::size_t>(n)]);
-        copy_codes(line.get(), 1, row + c * bytes, shape_.channels, width, bytes);
-      }
-    }
-  });
+  parallel_for(shape_.batch * padded_h_, grain_for(width * shape_.channels),
+               [&](index_t begin, index_t end) {
+                 const std::unique_ptr<std::byte[]> line(
+                     new std::byte[static_cast<std::size_t>(width * bytes)]);
+                 for (index_t i = begin; i < end; ++i) {
+                   const index_t n = i / padded_h_, h = i % padded_h_ - window_.pad_h;
+                   std::byte* row = codes_.get() + i * row_bytes;
+                   const bool inside = h >= 0 && h < window_.height;
+                   if (!inside || window_.pad_w > 0) {
+                     fill_zero_code(table_, row, padded_w_ * shape_.channels);
+                   }
+                   if (!inside) continue;
+                   row += window_.pad_w * shape_.channels * bytes;
+                   for (index_t c = 0; c < shape_.channels; ++c) {
+                     const float* values =
+                         x.data<float>() + ((n * shape_.channels + c) * window_.height + h) * width;
+                     table_.quantize(values, line.get(), static_cast<std::size_t>(width),
+                                     inverse_[static_cast<std::size_t>(n)]);
+                     copy_codes(line.get(), 1, row + c * bytes, shape_.channels, width, bytes);
+                   }
+                 }
+               });
 }
 
 void ImagesS8::gather(index_t n, index_t g, index_t first, index_t count, index_t row_bytes,
@@ -113,8 +116,8 @@ void ImagesS8::gather(index_t n, index_t g, index_t first, index_t count, index_
     fill_zero_code(table_, to + depth_bytes, (row_bytes - depth_bytes) / bytes);
     for (index_t kh = 0; kh < window_.kernel_h; ++kh) {
       const index_t line = n * padded_h_ + y + kh * window_.dilation_h;
-      const std::byte* from = codes_.get() +
-                              ((line * padded_w_ + x) * shape_.channels + g * group_channels) * bytes;
+      const std::byte* from =
+          codes_.get() + ((line * padded_w_ + x) * shape_.channels + g * group_channels) * bytes;
       for (index_t r = 0; r < runs; ++r, to += run_bytes) {
         std::memcpy(to, from + r * run_step, static_cast<std::size_t>(run_bytes));
       }
@@ -124,7 +127,8 @@ void ImagesS8::gather(index_t n, index_t g, index_t first, index_t count, index_
 
 void ImagesS8::convolve(const std::vector<kernels::PackedS8>& groups, const float* scales,
                         const float* bias, float* y) const {
-  const index_t pixels = window_.out_height() * window_.out_width(), blocks = (pixels + kPixels - 1) / kPixels;
+  const index_t pixels = window_.out_height() * window_.out_width(),
+                blocks = (pixels + kPixels - 1) / kPixels;
   const index_t rows = groups[0].n, row_bytes = groups[0].row_bytes();
   const auto group_count = static_cast<index_t>(groups.size());
   parallel_for(shape_.batch * blocks, 1, [&](index_t begin, index_t end) {

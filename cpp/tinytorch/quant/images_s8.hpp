@@ -1,5 +1,6 @@
 // A batch of images quantized to int8 codes, padded, channels innermost: (n, h + 2p, w + 2p, c).
-// A window of a convolution is then a few contiguous runs, copied into rows for the integer product.
+// A window of a convolution is then a few contiguous runs, copied into rows for the integer
+// product.
 #pragma once
 #include <cstddef>
 #include <memory>

@@ -13,7 +13,8 @@ std::size_t side_bytes(const Array& scales, const Array& bias, float input_scale
 
 void check_input_scale(const char* layer, float input_scale) {
   if (!std::isfinite(input_scale) || input_scale < 0.0f) {
-    fail<ValueError>(layer, ": input_scale must be a positive number, or 0 to measure each row; got ",
+    fail<ValueError>(layer,
+                     ": input_scale must be a positive number, or 0 to measure each row; got ",
                      input_scale);
   }
 }
@@ -23,8 +24,8 @@ LinearInt8::LinearInt8(const Array& weight, const Array& scales, const Array& bi
     : input_scale_(input_scale) {
   check_per_channel("LinearInt8", weight, scales, bias, 2);
   check_input_scale("LinearInt8", input_scale);
-  packed_ = kernels::pack_s8(weight.contiguous().data<std::int8_t>(), weight.shape(0),
-                             weight.shape(1));
+  packed_ =
+      kernels::pack_s8(weight.contiguous().data<std::int8_t>(), weight.shape(0), weight.shape(1));
   scales_ = scales.copy();
   if (bias.defined()) bias_ = bias.copy();
 }
@@ -35,8 +36,8 @@ LinearInt8 LinearInt8::from_float(const Array& weight, const Array& bias, float 
                      to_string(weight.shape()));
   }
   const PerChannel quantized = quantize_per_channel(weight);
-  return LinearInt8(quantized.q, quantized.scales,
-                    bias.defined() ? bias.astype(DType::f32) : bias, input_scale);
+  return LinearInt8(quantized.q, quantized.scales, bias.defined() ? bias.astype(DType::f32) : bias,
+                    input_scale);
 }
 
 Array LinearInt8::forward(const Array& x) const {

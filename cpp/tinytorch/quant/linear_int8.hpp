@@ -1,7 +1,7 @@
-// y = x W^T + b with int8 weights W (out, in), one float scale per output, and activations quantized
-// on the way in: per row by their own maximum (dynamic), or by one calibrated scale (static).
-// Products are summed in integers, so results are bit-equal on every instruction set, for any
-// number of threads, and for a row alone or in a batch.
+// y = x W^T + b with int8 weights W (out, in), one float scale per output, and activations
+// quantized on the way in: per row by their own maximum (dynamic), or by one calibrated scale
+// (static). Products are summed in integers, so results are bit-equal on every instruction set, for
+// any number of threads, and for a row alone or in a batch.
 #pragma once
 #include <cstddef>
 
@@ -25,7 +25,7 @@ class LinearInt8 {
   Array weight() const;  // int8 (out, in), unpacked
   const Array& scales() const { return scales_; }
   const Array& bias() const { return bias_; }  // may be undefined
-  std::size_t stored_bytes() const;  // weight, scales, bias as a file holds them
+  std::size_t stored_bytes() const;            // weight, scales, bias as a file holds them
 
  private:
   kernels::PackedS8 packed_;

@@ -62,12 +62,16 @@ void Observer::add_to_histogram(const float* x, index_t n, float most) {
 }
 
 float Observer::threshold() const {
-  if (count_ == 0) fail<StateError>("the observer has seen no values; run calibration batches first");
+  if (count_ == 0)
+    fail<StateError>("the observer has seen no values; run calibration batches first");
   const float most = std::max(std::fabs(low_), std::fabs(high_));
   switch (method_) {
-    case Calibration::percentile: return std::min(most, percentile_threshold());
-    case Calibration::mse: return std::min(most, mse_threshold());
-    case Calibration::minmax: break;
+    case Calibration::percentile:
+      return std::min(most, percentile_threshold());
+    case Calibration::mse:
+      return std::min(most, mse_threshold());
+    case Calibration::minmax:
+      break;
   }
   return most;
 }

@@ -19,10 +19,10 @@ class Observer {
  public:
   explicit Observer(Calibration method = Calibration::minmax, double percentile = 99.99);
 
-  void observe(const Array& x);  // ValueError on NaN or infinity
-  float threshold() const;       // StateError before any value was observed
-  float scale() const;           // threshold / 127, positive
-  float low() const { return low_; }    // smallest and largest value seen
+  void observe(const Array& x);       // ValueError on NaN or infinity
+  float threshold() const;            // StateError before any value was observed
+  float scale() const;                // threshold / 127, positive
+  float low() const { return low_; }  // smallest and largest value seen
   float high() const { return high_; }
   index_t count() const { return count_; }
 
@@ -35,7 +35,7 @@ class Observer {
   double percentile_;
   index_t count_ = 0;
   float low_ = 0.0f, high_ = 0.0f;
-  double limit_ = 0.0;            // magnitudes counted: [0, limit), a power of two
+  double limit_ = 0.0;  // magnitudes counted: [0, limit), a power of two
   std::vector<double> histogram_;
 };
 

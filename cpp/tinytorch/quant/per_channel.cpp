@@ -7,7 +7,8 @@ namespace tt::quant {
 namespace {
 
 index_t values_per_channel(const Array& w) {
-  if (w.ndim() == 0) fail<ShapeError>("per-channel quantization needs a channel axis, got shape ()");
+  if (w.ndim() == 0)
+    fail<ShapeError>("per-channel quantization needs a channel axis, got shape ()");
   return w.shape(0) == 0 ? 0 : w.size() / w.shape(0);
 }
 

@@ -39,7 +39,8 @@ void check_parts(const Array& pointers, const Array& bytes, const Array& values,
     fail<ShapeError>("CSR row pointers must be int32 of shape (", rows + 1, ",), got ",
                      name_of(pointers.dtype()), " of shape ", to_string(pointers.shape()));
   }
-  if (values.ndim() != 1) fail<ShapeError>("CSR values must be 1-D, got ", to_string(values.shape()));
+  if (values.ndim() != 1)
+    fail<ShapeError>("CSR values must be 1-D, got ", to_string(values.shape()));
   if (bytes.dtype() != DType::u8 || !(bytes.shape() == Shape{values.shape(0), width})) {
     fail<ShapeError>("CSR column indices must be uint8 of shape ",
                      to_string({values.shape(0), width}), ", got ", name_of(bytes.dtype()),
@@ -64,8 +65,8 @@ CsrMatrix::CsrMatrix(index_t rows, index_t columns, const Array& row_pointers,
   column_bytes_ = column_bytes.copy();
   const auto* p = row_pointers_.data<std::int32_t>();
   if (p[0] != 0 || p[rows] != values_.shape(0)) {
-    fail<ValueError>("CSR row pointers must run from 0 to ", values_.shape(0), ", got ", p[0], " to ",
-                     p[rows]);
+    fail<ValueError>("CSR row pointers must run from 0 to ", values_.shape(0), ", got ", p[0],
+                     " to ", p[rows]);
   }
   for (index_t r = 0; r < rows; ++r) {
     if (p[r] > p[r + 1]) fail<ValueError>("CSR row pointers fall after row ", r);

@@ -1,6 +1,6 @@
-// Compressed sparse rows. Row r holds values [row_pointers[r], row_pointers[r + 1]) in rising order of
-// column. Column indices take 1 byte up to 256 columns, 2 up to 65,536, else 4, so the bytes of a
-// matrix with z non-zeros are z (value + index) + 4 (rows + 1).
+// Compressed sparse rows. Row r holds values [row_pointers[r], row_pointers[r + 1]) in rising order
+// of column. Column indices take 1 byte up to 256 columns, 2 up to 65,536, else 4, so the bytes of
+// a matrix with z non-zeros are z (value + index) + 4 (rows + 1).
 #pragma once
 #include "tinytorch/sparse/sparse_rows.hpp"
 

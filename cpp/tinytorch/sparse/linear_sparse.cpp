@@ -69,7 +69,8 @@ Array checked_bias(const char* layer, const Array& bias, index_t outputs) {
 
 void check_static_scale(const char* layer, bool int8_weights, float input_scale) {
   if (!std::isfinite(input_scale) || input_scale < 0.0f) {
-    fail<ValueError>(layer, ": input_scale must be a positive number, or 0 to measure each row; got ",
+    fail<ValueError>(layer,
+                     ": input_scale must be a positive number, or 0 to measure each row; got ",
                      input_scale);
   }
   if (input_scale > 0.0f && !int8_weights) {
@@ -101,7 +102,8 @@ Array LinearSparse::forward(const Array& x) const {
   const Array y = Array::empty(rows.result);
   const float* bias = bias_.defined() ? bias_.data<float>() : nullptr;
   if (weight_->is_int8()) {
-    forward_s8(*weight_, rows.values.data<float>(), rows.count, bias, input_scale_, y.data<float>());
+    forward_s8(*weight_, rows.values.data<float>(), rows.count, bias, input_scale_,
+               y.data<float>());
   } else {
     forward_f32(*weight_, rows.values.data<float>(), rows.count, bias, y.data<float>());
   }

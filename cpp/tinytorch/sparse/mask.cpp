@@ -52,7 +52,8 @@ std::vector<Array> magnitude_masks(const std::vector<Array>& weights, double spa
     }
     masks.push_back(all_true(w.shape()));
   }
-  for (const index_t at : smallest(keys, removed_count(static_cast<index_t>(keys.size()), sparsity))) {
+  for (const index_t at :
+       smallest(keys, removed_count(static_cast<index_t>(keys.size()), sparsity))) {
     const auto tensor = std::upper_bound(starts.begin(), starts.end(), at) - starts.begin() - 1;
     const auto t = static_cast<std::size_t>(tensor);
     masks[t].data<bool>()[at - starts[t]] = false;
@@ -96,7 +97,8 @@ Array block_mask(const Array& w, double sparsity, index_t block_rows, index_t bl
   const index_t across = (columns + block_columns - 1) / block_columns;
   std::vector<double> keys(static_cast<std::size_t>(down * across), 0.0);
   const auto block_of = [&](index_t i) {
-    return static_cast<std::size_t>(i / columns / block_rows * across + i % columns / block_columns);
+    return static_cast<std::size_t>(i / columns / block_rows * across +
+                                    i % columns / block_columns);
   };
   for (index_t i = 0; i < w.size(); ++i) {
     const double v = values.data<float>()[i];
@@ -104,7 +106,8 @@ Array block_mask(const Array& w, double sparsity, index_t block_rows, index_t bl
   }
   for (double& key : keys) key = order_key(key);
   std::vector<bool> removed(keys.size(), false);
-  for (const index_t b : smallest(keys, removed_count(static_cast<index_t>(keys.size()), sparsity))) {
+  for (const index_t b :
+       smallest(keys, removed_count(static_cast<index_t>(keys.size()), sparsity))) {
     removed[static_cast<std::size_t>(b)] = true;
   }
   const Array mask = all_true(w.shape());

@@ -27,8 +27,8 @@ void pack(const T* w, index_t columns, index_t n, index_t m, index_t rows, T* va
         const T value = w[r * columns + c];
         if (value == T{}) continue;
         if (slot == group_end) {
-          fail<ValueError>("row ", r, " has more than ", n, " non-zeros among columns ", start, " to ",
-                           start + m - 1, "; apply the mask of nm_mask first");
+          fail<ValueError>("row ", r, " has more than ", n, " non-zeros among columns ", start,
+                           " to ", start + m - 1, "; apply the mask of nm_mask first");
         }
         values[slot] = value;
         positions[slot * bits / 8] |= static_cast<std::uint8_t>((c - start) << (slot * bits % 8));
@@ -96,7 +96,8 @@ SparseRow NmMatrix::row(index_t r, std::int32_t* buffer) const {
       buffer[i] = static_cast<std::int32_t>(g * m_ + position);
     }
   }
-  return {count, buffer, values_.raw() + r * count * static_cast<index_t>(size_of(values_.dtype()))};
+  return {count, buffer,
+          values_.raw() + r * count * static_cast<index_t>(size_of(values_.dtype()))};
 }
 
 std::size_t NmMatrix::stored_bytes() const {

@@ -1,6 +1,6 @@
 // N:M sparsity: at most n non-zeros among every m consecutive columns. Each group stores exactly n
-// values (zeros fill up) and n positions of 1, 2, 4 or 8 bits: 2:4 takes (2 value + 0.5) bytes for 4
-// weights.
+// values (zeros fill up) and n positions of 1, 2, 4 or 8 bits: 2:4 takes (2 value + 0.5) bytes for
+// 4 weights.
 #pragma once
 #include "tinytorch/sparse/sparse_rows.hpp"
 

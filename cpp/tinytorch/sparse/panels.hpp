@@ -1,8 +1,8 @@
-// The product of sparse rows with dense columns, the columns cut into panels of up to 16 lanes (rows
-// of a batch, or pixels of an image):
+// The product of sparse rows with dense columns, the columns cut into panels of up to 16 lanes
+// (rows of a batch, or pixels of an image):
 //   sum[r][lane] = sum_i value[r][i] * panel[column[r][i]][lane],
-// added in rising order of i for every lane count, so a lane's result does not depend on the others,
-// on the number of threads or on the instruction set.
+// added in rising order of i for every lane count, so a lane's result does not depend on the
+// others, on the number of threads or on the instruction set.
 #pragma once
 #include <algorithm>
 #include <cstdint>

@@ -50,9 +50,9 @@ Array SparseRows::to_dense() const {
     float* out = dense.data<float>() + r * columns_;
     for (index_t i = 0; i < row.count; ++i) {
       // Added: a padded format may name a column twice, once with a zero.
-      out[row.columns[i]] += is_int8() ? static_cast<const std::int8_t*>(row.values)[i] *
-                                             scales_.data<float>()[r]
-                                       : static_cast<const float*>(row.values)[i];
+      out[row.columns[i]] +=
+          is_int8() ? static_cast<const std::int8_t*>(row.values)[i] * scales_.data<float>()[r]
+                    : static_cast<const float*>(row.values)[i];
     }
   }
   return dense;

@@ -29,8 +29,8 @@ class SparseRows {
   virtual SparseRow row(index_t r, std::int32_t* buffer) const = 0;
   virtual std::size_t stored_bytes() const = 0;
 
-  Array to_dense() const;         // float32 (rows, columns); int8 values times their scale
-  index_t nonzeros() const;       // values stored that are not zero
+  Array to_dense() const;    // float32 (rows, columns); int8 values times their scale
+  index_t nonzeros() const;  // values stored that are not zero
 
  protected:
   SparseRows(index_t rows, index_t columns, const Array& values, const Array& scales);

@@ -4,7 +4,8 @@
 //   kStep         k per dot product      kVectors  vectors of W columns per panel    kRows  rows
 //   broadcast(p)  kStep codes of one row, repeated for every column
 //   load(p)       kStep weights of each of W columns
-//   dot(acc, a, b)  acc[column] += sum over kStep of a b. Acc is the bare register: GCC keeps arrays of
+//   dot(acc, a, b)  acc[column] += sum over kStep of a b. Acc is the bare register: GCC keeps
+//   arrays of
 //                   xsimd's class in memory.
 #pragma once
 #include "tinytorch/kernels/simd.hpp"
@@ -112,9 +113,7 @@ struct Dot {
     const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
     return _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
   }
-  static Acc dot(Acc acc, __m128i a, Rhs b) {
-    return _mm_add_epi32(acc, _mm_madd_epi16(a, b));
-  }
+  static Acc dot(Acc acc, __m128i a, Rhs b) { return _mm_add_epi32(acc, _mm_madd_epi16(a, b)); }
 };
 
 #elif defined(TT_ISA_neon_dot)

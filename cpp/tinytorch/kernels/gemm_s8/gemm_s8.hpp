@@ -1,6 +1,7 @@
 // Integer micro-kernels: C[m, n] = A[m, k] B[n, k]^T, int8 x int8 -> int32, exact.
 //
-// B holds weights in [-127, 127], packed per instruction set (packed_s8.hpp). A holds activations in
+// B holds weights in [-127, 127], packed per instruction set (packed_s8.hpp). A holds activations
+// in
 // [-127, 127], *encoded* in the form that the instruction set multiplies best:
 //   int8 as it is (dot products of signed bytes), uint8 = value + 128 (dot products with one
 //   unsigned operand; the 128 is taken back by the column sums of B), or int16 (pairwise products).
@@ -19,12 +20,12 @@ inline constexpr std::int64_t kMaxS8Depth = 133'144;
 // A[rows, k] times one packed panel of B (up to nr columns).
 struct S8Panel {
   std::int64_t rows = 0;
-  std::int64_t groups = 0;          // ceil(k / k_step)
-  const std::byte* a = nullptr;     // encoded; each row has groups * k_step values
-  std::int64_t a_row = 0;           // bytes between rows
-  const std::int8_t* b = nullptr;   // [groups][nr][k_step]
+  std::int64_t groups = 0;                    // ceil(k / k_step)
+  const std::byte* a = nullptr;               // encoded; each row has groups * k_step values
+  std::int64_t a_row = 0;                     // bytes between rows
+  const std::int8_t* b = nullptr;             // [groups][nr][k_step]
   const std::int32_t* column_sums = nullptr;  // nr sums of B over k
-  int cols = 0;                     // columns wanted, 1..nr
+  int cols = 0;                               // columns wanted, 1..nr
 };
 
 // y = (float(acc) * row_scale[row]) * col_scale[col] + bias[col]; without bias, no addition.

@@ -27,9 +27,8 @@ struct Sums {
   Dot::Acc at[Rows][Dot::kVectors];
 
   [[gnu::always_inline]] void clear() {
-    unrolled<Rows * Dot::kVectors>([&](auto i) {
-      at[i.value / Dot::kVectors][i.value % Dot::kVectors] = I32(0);
-    });
+    unrolled<Rows * Dot::kVectors>(
+        [&](auto i) { at[i.value / Dot::kVectors][i.value % Dot::kVectors] = I32(0); });
   }
   // One group of k: at[row][vector] += A[row, group] B[group, vector].
   [[gnu::always_inline]] void add(const S8Panel& p, const std::byte* a, std::int64_t group) {
@@ -48,8 +47,9 @@ struct Sums {
   }
 };
 
-// Rows [0, Rows) of A times the panel, handed to done(row, vector, sums). With one or two rows there
-// are too few independent sums to hide the latency of a dot product: even and odd groups apart.
+// Rows [0, Rows) of A times the panel, handed to done(row, vector, sums). With one or two rows
+// there are too few independent sums to hide the latency of a dot product: even and odd groups
+// apart.
 template <int Rows, class Done>
 [[gnu::always_inline]] inline void product(const S8Panel& p, const std::byte* a, const Done& done) {
   constexpr bool kTwoWays = Rows <= 2;
@@ -68,7 +68,8 @@ template <int Rows, class Done>
     // Takes back the encoding's offset: sum (a + zero) b - zero * sum b.
     I32 offset(0);
     if constexpr (Dot::kZero != 0) {
-      offset = I32::load_unaligned(p.column_sums + v.value * static_cast<int>(W)) * I32(-Dot::kZero);
+      offset =
+          I32::load_unaligned(p.column_sums + v.value * static_cast<int>(W)) * I32(-Dot::kZero);
     }
     unrolled<Rows>([&](auto r) {
       I32 sum = I32(even.at[r.value][v.value]) + offset;
@@ -120,7 +121,8 @@ inline void block(const S8Panel& p, std::int64_t row, const Store& out) {
     return;
   }
   alignas(64) std::int32_t tile[Rows * kPanel];
-  product<Rows>(p, a, [&](int r, int col, I32 sums) { sums.store_aligned(tile + r * kPanel + col); });
+  product<Rows>(p, a,
+                [&](int r, int col, I32 sums) { sums.store_aligned(tile + r * kPanel + col); });
   store_partial(tile, row, Rows, p.cols, out);
 }
 
@@ -182,9 +184,9 @@ void encode(const std::int8_t* q, void* codes, std::size_t n) {
 }  // namespace
 
 void fill_gemm_s8(GemmS8Table& t) {
-  t = GemmS8Table{kPanel,   Dot::kStep,      Dot::kRows,   static_cast<int>(sizeof(Code)),
-                  Dot::kZero, multiply,      multiply_scaled, abs_max_bits,
-                  quantize, encode};
+  t = GemmS8Table{kPanel,     Dot::kStep, Dot::kRows,      static_cast<int>(sizeof(Code)),
+                  Dot::kZero, multiply,   multiply_scaled, abs_max_bits,
+                  quantize,   encode};
 }
 
 }  // namespace tt::kernels::TT_ISA

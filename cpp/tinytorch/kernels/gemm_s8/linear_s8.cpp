@@ -11,9 +11,9 @@
 namespace tt::kernels {
 namespace {
 
-constexpr std::int64_t kBlockBytes = 192 * 1024;   // of A, to stay in the second-level cache
-constexpr std::int64_t kChunkProducts = 1 << 20;   // multiply-adds worth a thread's attention
-constexpr std::int64_t kChunkValues = 1 << 14;     // likewise, values quantized
+constexpr std::int64_t kBlockBytes = 192 * 1024;  // of A, to stay in the second-level cache
+constexpr std::int64_t kChunkProducts = 1 << 20;  // multiply-adds worth a thread's attention
+constexpr std::int64_t kChunkValues = 1 << 14;    // likewise, values quantized
 constexpr std::uint32_t kTinyBits = (127u - 100u) << 23;  // 2^-100
 constexpr std::uint32_t kInfinityBits = 0x7f800000u;
 
@@ -97,8 +97,9 @@ void gemm_s8_scaled(const std::byte* codes, std::int64_t m, const PackedS8& b,
     S8Panel p = b.panel(index);
     p.rows = rows;
     p.a = codes + first * p.a_row;
-    b.table->multiply_scaled(p, {row_scale + first, scale_w + column, bias ? bias + column : nullptr,
-                                 y + first * y_row + column, y_row});
+    b.table->multiply_scaled(p,
+                             {row_scale + first, scale_w + column, bias ? bias + column : nullptr,
+                              y + first * y_row + column, y_row});
   });
 }
 

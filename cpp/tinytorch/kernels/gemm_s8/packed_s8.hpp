@@ -1,5 +1,5 @@
-// Packed int8 weights and the products with them that layers call. Packing is an ISA-specific layout
-// made once per layer; files hold only the plain layout [n, k].
+// Packed int8 weights and the products with them that layers call. Packing is an ISA-specific
+// layout made once per layer; files hold only the plain layout [n, k].
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +27,8 @@ struct PackedS8 {
   const GemmS8Table* table = nullptr;  // the instruction set it is packed for
   std::int64_t n = 0, k = 0;
   std::int64_t groups = 0;  // ceil(k / k_step)
-  std::vector<std::int8_t, LineAllocator<std::int8_t>> panels;  // ceil(n / nr) x [groups][nr][k_step]
+  std::vector<std::int8_t, LineAllocator<std::int8_t>>
+      panels;                             // ceil(n / nr) x [groups][nr][k_step]
   std::vector<std::int32_t> column_sums;  // per column, padded to whole panels
 
   std::int64_t panel_count() const { return (n + table->nr - 1) / table->nr; }
@@ -50,16 +51,16 @@ float s8_inverse_scale(std::uint32_t abs_max_bits);
 void gemm_s8(const std::int8_t* a, std::int64_t m, std::int64_t a_row, const PackedS8& b,
              std::int32_t* acc, std::int64_t acc_row);
 
-// y[m, n] = (A B^T)[row, col] * row_scale[row] * scale_w[col] + bias[col] for encoded A, row_bytes()
-// apart. bias may be null.
+// y[m, n] = (A B^T)[row, col] * row_scale[row] * scale_w[col] + bias[col] for encoded A,
+// row_bytes() apart. bias may be null.
 void gemm_s8_scaled(const std::byte* codes, std::int64_t m, const PackedS8& b,
                     const float* row_scale, const float* scale_w, const float* bias, float* y,
                     std::int64_t y_row);
 
 // y[m, n] = (x quantized per row) B^T * scale_x[row] * scale_w[n] + bias[n]; bias may be null.
-// x_scale > 0 is a calibrated scale for all rows (values beyond 127 of it saturate); 0 measures each
-// row. Parallel over rows and columns. Same bits on every ISA and for any thread count; a row's
-// result does not depend on the other rows. A row holding NaN or infinity gives NaN.
+// x_scale > 0 is a calibrated scale for all rows (values beyond 127 of it saturate); 0 measures
+// each row. Parallel over rows and columns. Same bits on every ISA and for any thread count; a
+// row's result does not depend on the other rows. A row holding NaN or infinity gives NaN.
 void linear_s8(const float* x, std::int64_t m, std::int64_t x_row, const PackedS8& b,
                const float* scale_w, const float* bias, float* y, std::int64_t y_row,
                float x_scale = 0.0f);
