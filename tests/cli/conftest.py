@@ -47,7 +47,9 @@ def tinytorch(tmp_path: Path) -> Callable[..., Result]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """The folder that `tinytorch demo --quick` made, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
-    return folder / "out", run_program("demo", "--quick", "--out", "out", "--name", "Ada", cwd=folder)
+    return folder / "out", run_program(
+        "demo", "--quick", "--out", "out", "--name", "Ada", cwd=folder
+    )
 
 
 @pytest.fixture(scope="session")

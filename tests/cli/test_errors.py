@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+import tinytorch as package
+from tinytorch.cli._run import run
+
 BAD_USAGE = [
     ["nonsense"],
     ["--nonsense"],
@@ -41,18 +44,34 @@ FAILING = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TINYTORCH_DATA", raising=False)
+    monkeypatch.delenv("TINYTORCH_DEBUG", raising=False)
+
+
 @pytest.mark.parametrize("arguments", BAD_USAGE, ids=" ".join)
-def test_bad_usage_is_one_line_and_code_2(tinytorch: Callable, arguments: list[str]) -> None:
-    done = tinytorch(*arguments)
-    assert done.code == 2
-    assert_one_line(done.err)
+def test_bad_usage_is_one_line_and_code_2(
+    capsys: pytest.CaptureFixture, arguments: list[str]
+) -> None:
+    assert run("tinytorch", arguments) == 2
+    assert_one_line(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("arguments", FAILING, ids=" ".join)
-def test_failures_are_one_line_and_code_1(tinytorch: Callable, arguments: list[str]) -> None:
-    done = tinytorch(*arguments)
-    assert done.code == 1
-    assert_one_line(done.err)
+def test_failures_are_one_line_and_code_1(
+    capsys: pytest.CaptureFixture, arguments: list[str]
+) -> None:
+    assert run("tinytorch", arguments) == 1
+    assert_one_line(capsys.readouterr().err)
+
+
+def test_the_process_says_the_same(tinytorch: Callable) -> None:
+    for arguments, code in ((BAD_USAGE[0], 2), (FAILING[0], 1)):
+        done = tinytorch(*arguments)
+        assert done.code == code
+        assert_one_line(done.err)
 
 
 def assert_one_line(text: str) -> None:
@@ -63,7 +82,9 @@ def assert_one_line(text: str) -> None:
     assert "internal error" not in text
 
 
-def test_damaged_model_files_are_refused_in_one_line(tinytorch: Callable, trained: Path, tmp_path: Path) -> None:
+def test_damaged_model_files_are_refused_in_one_line(
+    capsys: pytest.CaptureFixture, trained: Path, tmp_path: Path
+) -> None:
     whole = trained.read_bytes()
     for name, content in {
         "empty": b"",
@@ -72,15 +93,16 @@ def test_damaged_model_files_are_refused_in_one_line(tinytorch: Callable, traine
         "header": b"\xff" * 8 + whole[8:],
     }.items():
         (tmp_path / f"{name}.safetensors").write_bytes(content)
-        done = tinytorch("evaluate", name)
-        assert done.code == 1, name
-        assert_one_line(done.err)
+        assert run("tinytorch", ["evaluate", name]) == 1, name
+        assert_one_line(capsys.readouterr().err)
 
 
 def test_debug_shows_where_an_error_arose(tmp_path: Path) -> None:
     env = {**os.environ, "TINYTORCH_DEBUG": "1"}
     command = [sys.executable, "-m", "tinytorch", "evaluate", "missing"]
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert "Traceback" in done.stderr
 
@@ -109,16 +131,18 @@ def test_importing_the_package_loads_no_command_line() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_help_names_every_command_and_version_prints_one(tinytorch: Callable) -> None:
+def test_help_names_every_command_and_version_prints_one(
+    tinytorch: Callable, capsys: pytest.CaptureFixture
+) -> None:
     shown = tinytorch("--help")
     assert shown.code == 0
+    assert tinytorch().out == shown.out
     for verb in (
         *("info", "demo", "train", "evaluate", "profile", "quantize", "prune", "bench", "submit"),
         *("validate", "report"),
     ):
         assert f" {verb} " in shown.out
-        assert tinytorch(verb, "--help").code == 0
-    assert tinytorch().out == shown.out
-    import tinytorch as package
-
-    assert tinytorch("--version").out.strip() == package.__version__
+        assert run("tinytorch", [verb, "--help"]) == 0
+        assert f"tinytorch {verb}" in capsys.readouterr().out
+    assert run("tinytorch", ["--version"]) == 0
+    assert capsys.readouterr().out.strip() == package.__version__

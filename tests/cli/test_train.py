@@ -1,4 +1,4 @@
-"""Training from the command line: reproducible, and going on after Ctrl-C as if nothing happened."""
+"""Training from the command line: reproducible, and going on after a stop as if there was none."""
 
 from __future__ import annotations
 

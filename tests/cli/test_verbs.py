@@ -55,14 +55,18 @@ def test_quantize_prune_bench_submit_validate_report(
 ) -> None:
     small, sparse = tmp_path / "small", tmp_path / "sparse"
     assert tinytorch("prune", trained, "--units", "0.5", "--epochs", "2", "--out", small).code == 0
-    assert tinytorch("prune", trained, "--sparsity", "0.9", "--epochs", "2", "--out", sparse).code == 0
+    assert (
+        tinytorch("prune", trained, "--sparsity", "0.9", "--epochs", "2", "--out", sparse).code == 0
+    )
     assert tinytorch("quantize", small, "--out", tmp_path / "both").code == 0
     both = load_model(tmp_path / "both")
     assert both.techniques == ["structured_pruning", "fine_tuning", "int8_quantization"]
     assert both.network.sizes()["hidden"] == [128, 64]
     assert tinytorch("quantize", tmp_path / "both").code == 1
 
-    done = tinytorch("bench", trained, small, sparse, "both", "--runs", "5", "--json", "--out", "b.json")
+    done = tinytorch(
+        "bench", trained, small, sparse, "both", "--runs", "5", "--json", "--out", "b.json"
+    )
     models = json.loads(done.out)["models"]
     assert json.loads((tmp_path / "b.json").read_text()) == json.loads(done.out)
     sizes = [model["metrics"]["model_size_bytes"] for model in models]
@@ -81,7 +85,9 @@ def test_quantize_prune_bench_submit_validate_report(
     assert "Submission of Ada" in (tmp_path / "page.html").read_text("utf-8")
 
 
-def test_validate_says_a_line_for_each_file(tinytorch: Callable, demo: tuple, tmp_path: Path) -> None:
+def test_validate_says_a_line_for_each_file(
+    tinytorch: Callable, demo: tuple, tmp_path: Path
+) -> None:
     good = demo[0] / "submission.json"
     document = json.loads(good.read_text())
     document["baseline"]["metrics"]["accuracy"] = 1.5

@@ -100,7 +100,11 @@ def test_weights_that_do_not_fit_are_a_value_error(tmp_path: Path) -> None:
         cut,
         {**tensors, "extra": np.zeros(1, np.float32)},
         {**tensors, "fc1.weight": tensors["fc1.weight"][:, :-1].copy()},
-        {**tensors, "fc1.q_weight": np.zeros((3, 3), np.int8), "fc1.scales": np.zeros(2, np.float32)},
+        {
+            **tensors,
+            "fc1.q_weight": np.zeros((3, 3), np.int8),
+            "fc1.scales": np.zeros(2, np.float32),
+        },
     ):
         save_safetensors(path, changed, text)
         with pytest.raises(ValueError, match="do not fit"):

@@ -104,7 +104,17 @@ def full_run() -> Run:
     confusion = [[9, 1], [0, 10]]
     curve = [[1.0, 1e5], [2.0, 1.5e5], [4.0, 1.4e5]]
     variants = [
-        Variant("baseline", "Baseline", metrics(), [], "float32", curve, layers, confusion, "a.safetensors"),
+        Variant(
+            "baseline",
+            "Baseline",
+            metrics(),
+            [],
+            "float32",
+            curve,
+            layers,
+            confusion,
+            "a.safetensors",
+        ),
         Variant("int8", "INT8", metrics(0.97, 260, 0.008), ["int8"], "", curve, layers, confusion),
     ]
     curves = Curves([1.0, 0.5], [0.9, 0.4], [0.8, 0.98], 1.5)
@@ -112,10 +122,22 @@ def full_run() -> Run:
         ModelRun("m", "MLP", "4 \u2192 2", variants, curves, curves, 0.97),
         ModelRun("c", "CNN", "conv", copy.deepcopy(variants), curves, None, 0.97),
     ]
-    shown = Example(3, [[0, 128], [255, 0]], "1", [Prediction("m", "0", 0.9), Prediction("c", "1", 0.8)])
+    shown = Example(
+        3, [[0, 128], [255, 0]], "1", [Prediction("m", "0", 0.9), Prediction("c", "1", 0.8)]
+    )
     data = DataInfo("digits", "somewhere", 80, 20, ["0", "1"])
     system = {"cpu": "A CPU", "isa": "avx2", "threads": 2, "memory_mb": 1024}
-    return Run("A run", "tinytorch demo", "2026-01-02T03:04:05+00:00", 12.0, system, models, data, [shown], ["A note."])
+    return Run(
+        "A run",
+        "tinytorch demo",
+        "2026-01-02T03:04:05+00:00",
+        12.0,
+        system,
+        models,
+        data,
+        [shown],
+        ["A note."],
+    )
 
 
 def test_a_full_run_has_every_section() -> None:

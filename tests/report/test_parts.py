@@ -21,7 +21,12 @@ THIN = figures.THIN
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.00421, f"4.21{THIN}\u00b5s"), (8.3e-7, f"0.830{THIN}ns"), (1.4, f"1.40{THIN}ms"), (2100, f"2.10{THIN}s")],
+    [
+        (0.00421, f"4.21{THIN}\u00b5s"),
+        (8.3e-7, f"0.830{THIN}ns"),
+        (1.4, f"1.40{THIN}ms"),
+        (2100, f"2.10{THIN}s"),
+    ],
 )
 def test_times(value: float, text: str) -> None:
     assert figures.time_ms(value) == text

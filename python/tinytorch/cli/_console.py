@@ -26,7 +26,7 @@ console = _console()
 
 
 def say(*parts: str | tuple[str, str]) -> None:
-    """One line on stdout, however long, of texts and (text, style) pairs; nothing in them is markup."""
+    """One line on stdout, however long, of texts and (text, style) pairs; none of it is markup."""
     console.print(Text.assemble(*parts), soft_wrap=True)
 
 

@@ -10,14 +10,14 @@ from ..workflow.variants import Plan
 
 
 def notes(models: list[ModelRun], plan: Plan) -> list[str]:
+    units, weights = figures.percent(plan.unit_share, 0), figures.percent(plan.sparsity, 0)
     said = [
         "INT8: one scale per output channel for weights; activation scales are calibrated on the "
         f"first {CALIBRATION_IMAGES} training images.",
-        f"Pruned: the weakest {figures.percent(plan.unit_share, 0)} of hidden units and channels, by "
-        f"L2 norm, leave for good; then {plan.epochs} epochs of fine-tuning at half the rate.",
-        f"Sparse: the smallest {figures.percent(plan.sparsity, 0)} of single weights become zero and "
-        f"stay so through {plan.epochs} epochs; layers are stored by their non-zeros where that is "
-        "smaller.",
+        f"Pruned: the weakest {units} of hidden units and channels, by L2 norm, leave for good; "
+        f"then {plan.epochs} epochs of fine-tuning at half the rate.",
+        f"Sparse: the smallest {weights} of single weights become zero and stay so through "
+        f"{plan.epochs} epochs; layers are stored by their non-zeros where that is smaller.",
         "Models this small spend a good part of one row's time between layers, in Python; batches "
         "show what the arithmetic gains.",
         "Writers appear in both the training and the test part, so the accuracy on digits of a new "

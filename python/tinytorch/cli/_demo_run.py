@@ -8,15 +8,18 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from .. import capstone
+from ..core.tensor import Tensor
 from ..models import Network, Origin, Recipe, create, save_model, spec
 from ..report import figures, write_report
-from ..report.record import Curves, DataInfo, ModelRun, Run
+from ..report.record import Curves, DataInfo, ModelRun, Run, Variant
 from ..workflow import measure
 from ..workflow.data import Data, load
 from ..workflow.examples import examples
 from ..workflow.fit import fit, seed_all
+from ..workflow.layer_costs import layer_costs
 from ..workflow.variants import Form, Interrupted, Plan, forms
 from ._console import console, say
 from ._demo_notes import notes
@@ -105,13 +108,17 @@ class DemoRun:
             seed_all(self.seed)
             network = create(name)
             done = fit(
-                network, self.data, recipe, self.seed, on_epoch=start(f"{entry.title}: train", recipe.epochs)
+                network,
+                self.data,
+                recipe,
+                self.seed,
+                on_epoch=start(f"{entry.title}: train", recipe.epochs),
             )
             if done.stopped is not None:
                 raise Interrupted
             bars = {}
 
-            def on_epoch(what: str, row: dict) -> None:
+            def on_epoch(what: str, row: dict[str, Any]) -> None:
                 if what not in bars:
                     bars[what] = start(f"{entry.title}: {what}, fine-tune", plan.epochs)
                 bars[what](row)
@@ -134,13 +141,14 @@ class DemoRun:
         row = self.data.images[:1]
         for model in trained:
             network: Network = model.forms[0].network
-            costs = measure.layer_costs(network, measure.Tensor(row))
+            costs = layer_costs(network, Tensor(row))
             console.print(layer_table(f"{model.title}, {network.describe()}", costs))
 
     def _measure(
         self, trained: list[Trained]
     ) -> tuple[list[ModelRun], dict[str, list[capstone.BenchmarkReport]]]:
-        models, reports = [], {}
+        models: list[ModelRun] = []
+        reports: dict[str, list[capstone.BenchmarkReport]] = {}
         for model in trained:
             variants = []
             reports[model.name] = []
@@ -164,7 +172,7 @@ class DemoRun:
             models.append(self._model_run(model, variants))
         return models, reports
 
-    def _model_run(self, model: Trained, variants: list) -> ModelRun:
+    def _model_run(self, model: Trained, variants: list[Variant]) -> ModelRun:
         tuned = next((f.fine_tuning for f in model.forms if f.fine_tuning is not None), None)
         return ModelRun(
             key=model.name,
@@ -187,10 +195,13 @@ class DemoRun:
         capstone.validate_submission_schema(submission)
         capstone.save_submission(submission, self.out / "submission.json")
         gained = submission["improvements"]
+        faster, smaller = (
+            figures.factor(gained["speedup"]),
+            figures.factor(gained["compression_ratio"]),
+        )
         say(
-            f"  {self.out / 'submission.json'}: valid; {model.title} {figures.factor(gained['speedup'])} "
-            f"faster, {figures.factor(gained['compression_ratio'])} smaller, accuracy "
-            f"{figures.points(gained['accuracy_delta'])} points"
+            f"  {self.out / 'submission.json'}: valid; {model.title} {faster} faster, "
+            f"{smaller} smaller, accuracy {figures.points(gained['accuracy_delta'])} points"
         )
 
     def _report(self, models: list[ModelRun], trained: list[Trained]) -> None:

@@ -72,20 +72,27 @@ def show(found: dict[str, Any]) -> None:
         ("system", found["system"]),
         ("processor", found["cpu"]),
         ("kernels", f"{isa['active']}  [dim]of {', '.join(isa['supported'])}[/]"),
-        ("threads", f"{threads['used']}  [dim]of {threads['allowed']} allowed, {threads['cores']} cores[/]"),
+        (
+            "threads",
+            f"{threads['used']}  [dim]of {threads['allowed']} allowed, {threads['cores']} cores[/]",
+        ),
         ("memory", _memory(memory)),
         *(("variable", f"{name}={value}") for name, value in found["variables"].items()),
     ]
     for name, state in found["data"].items():
         said = "[green]here[/]" if state["found"] else "[yellow]missing[/]"
-        lines.append(("data", f"{name} {said}" + (f"  [dim]{state['where']}[/]" if state["where"] else "")))
+        lines.append(
+            ("data", f"{name} {said}" + (f"  [dim]{state['where']}[/]" if state["where"] else ""))
+        )
     for name, text in lines:
         console.print(f"{name:<10} {text}")
     _show_missing(found)
 
 
 def _show_missing(found: dict[str, Any]) -> None:
-    hints = [f"{name}: {state['get']}" for name, state in found["data"].items() if not state["found"]]
+    hints = [
+        f"{name}: {state['get']}" for name, state in found["data"].items() if not state["found"]
+    ]
     hints += [
         f"{name}, for {state['needed_for']}: {state['get']}"
         for name, state in found["packages"].items()
@@ -94,7 +101,9 @@ def _show_missing(found: dict[str, Any]) -> None:
     if not hints:
         console.print("\n[green]nothing is missing[/]")
         return
-    console.print("\n[bold]missing, and how to get it[/] (none of it is needed for `tinytorch demo`)")
+    console.print(
+        "\n[bold]missing, and how to get it[/] (none of it is needed for `tinytorch demo`)"
+    )
     for hint in hints:
         say(f"  {hint}")
 

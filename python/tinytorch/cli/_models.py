@@ -39,5 +39,7 @@ def test_data(model: SavedModel, name: str | None) -> Data:
     if chosen in SETS:
         return load(chosen)
     if not chosen.endswith(".npz"):
-        raise Failure(f"no data set {chosen!r}; there are {', '.join(SETS)}, or a file ending in .npz", 2)
+        raise Failure(
+            f"no data set {chosen!r}; there are {', '.join(SETS)}, or a file ending in .npz", 2
+        )
     return load_npz(chosen)

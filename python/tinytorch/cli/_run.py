@@ -1,6 +1,6 @@
 """Running an app so that every failure is one line on stderr and an exit code.
 
-    0 done    1 failed, or found invalid    2 wrong usage    130 interrupted
+0 done    1 failed, or found invalid    2 wrong usage    130 interrupted
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ def run(program: str, arguments: Sequence[str]) -> int:
         from .app import app
     command = get_command(app)
     try:
-        code = command.main(
-            list(arguments) or ["--help"], prog_name=program, standalone_mode=False
-        )
+        code = command.main(list(arguments) or ["--help"], prog_name=program, standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit

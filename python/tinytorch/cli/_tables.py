@@ -31,7 +31,17 @@ def layer_table(title: str, costs: Sequence[LayerCost]) -> Table:
         time_ms=total,
     )
     rows.append([whole.name, whole.kind, whole.output, *_numbers(whole, total)])
-    columns = ["layer", "kind", "output", "parameters", "FLOPs", "GFLOP/s", "stored", "time", "share"]
+    columns = [
+        "layer",
+        "kind",
+        "output",
+        "parameters",
+        "FLOPs",
+        "GFLOP/s",
+        "stored",
+        "time",
+        "share",
+    ]
     if console.width < _LAYERS_WIDE:
         keep = [i for i, name in enumerate(columns) if name not in ("kind", "GFLOP/s")]
         columns, rows = [columns[i] for i in keep], [[row[i] for i in keep] for row in rows]
@@ -51,7 +61,7 @@ def _numbers(cost: LayerCost, total: float) -> list[str]:
 
 
 def variant_table(models: Sequence[ModelRun]) -> RenderableType:
-    """Every variant of every model against its baseline; two tables where the terminal is narrow."""
+    """Every variant of every model against its baseline; two tables in a narrow terminal."""
     names = ["model", "variant"] if len(models) > 1 else ["model"]
     size = ["accuracy", "stored", "smaller"]
     latency = ["latency mean \u00b1 sd", "p50 / p90", "faster"]

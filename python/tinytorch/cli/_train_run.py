@@ -1,8 +1,8 @@
 """One training in one folder: its settings, its checkpoints, its model.
 
-    train.json               what is trained and how, written before the first step
-    checkpoints/             the state, after every epoch
-    NAME.safetensors, .json  the model, at the end
+train.json               what is trained and how, written before the first step
+checkpoints/             the state, after every epoch
+NAME.safetensors, .json  the model, at the end
 """
 
 from __future__ import annotations

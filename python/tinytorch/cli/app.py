@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from . import bench, capstone, compress, demo, evaluate, info, profile, report, train
+from .bench import bench
+from .capstone import submit, validate
+from .compress import prune, quantize
+from .demo import demo
+from .evaluate import evaluate
+from .info import info
+from .profile import profile
+from .report import report
+from .train import train
 
 app = typer.Typer(
     name="tinytorch",
@@ -28,17 +36,8 @@ def options(
         raise typer.Exit
 
 
-for _name, _command in (
-    ("info", info.info),
-    ("demo", demo.demo),
-    ("train", train.train),
-    ("evaluate", evaluate.evaluate),
-    ("profile", profile.profile),
-    ("quantize", compress.quantize),
-    ("prune", compress.prune),
-    ("bench", bench.bench),
-    ("submit", capstone.submit),
-    ("validate", capstone.validate),
-    ("report", report.report),
+for _command in (
+    *(info, demo, train, evaluate, profile, quantize, prune),
+    *(bench, submit, validate, report),
 ):
-    app.command(_name)(_command)
+    app.command()(_command)

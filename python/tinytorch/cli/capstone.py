@@ -12,7 +12,9 @@ from ._options import Data, Runs
 
 def submit(
     baseline: Annotated[Path, typer.Argument(help="Model file of the baseline.")],
-    optimized: Annotated[Path | None, typer.Argument(help="Model file of the optimized one.")] = None,
+    optimized: Annotated[
+        Path | None, typer.Argument(help="Model file of the optimized one.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Your name.")] = None,
     technique: Annotated[
         list[str] | None,

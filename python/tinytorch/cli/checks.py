@@ -68,12 +68,16 @@ class Checks:
             "accuracy_delta": after["accuracy"] - before["accuracy"],
         }
         for name, value in expected.items():
-            _expect(math.isclose(gained[name], value, rel_tol=1e-9, abs_tol=1e-12), f"{name} is wrong")
+            _expect(
+                math.isclose(gained[name], value, rel_tol=1e-9, abs_tol=1e-12), f"{name} is wrong"
+            )
         return ", ".join(f"{name} {gained[name]:.2f}" for name in expected)
 
     def schema(self) -> str:
         made = self._pair()
-        _expect(capstone.validate_submission_schema(made) is True, "a good submission must validate")
+        _expect(
+            capstone.validate_submission_schema(made) is True, "a good submission must validate"
+        )
         broken = [
             {k: v for k, v in made.items() if k != "baseline"},
             {**made, "submission_type": "homework"},
@@ -99,8 +103,12 @@ class Checks:
         made = self._pair()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "submission.json"
-            _expect(capstone.save_submission(made, str(path)) == str(path), "the path must be returned")
-            _expect(json.loads(path.read_text("utf-8")) == made, "the file must hold the submission")
+            _expect(
+                capstone.save_submission(made, str(path)) == str(path), "the path must be returned"
+            )
+            _expect(
+                json.loads(path.read_text("utf-8")) == made, "the file must hold the submission"
+            )
             left = [p.name for p in path.parent.iterdir() if p != path]
             _expect(not left, f"nothing else must be left behind: {left}")
         return "written whole, nothing left behind"

@@ -65,7 +65,13 @@ def prune(
     seed_all(seed)
     if units is not None:
         small = _shrunk(saved, data, units, epochs, seed)
-        _finish(saved, small, data, out or _beside(saved, "pruned"), _tuned(["structured_pruning"], epochs))
+        _finish(
+            saved,
+            small,
+            data,
+            out or _beside(saved, "pruned"),
+            _tuned(["structured_pruning"], epochs),
+        )
     else:
         small = _sparse(saved, data, sparsity or 0.0, epochs, seed)
         techniques = [*_tuned(["magnitude_pruning"], epochs), "sparse_storage"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from ._options import Data, Json, Model
 
 
@@ -18,20 +17,22 @@ def evaluate(model: Model, data: Data = None, as_json: Json = False) -> None:
     outputs = measure.scores(saved.network, rows.images)
     counts = measure.confusion(outputs, rows.labels, saved.network.classes)
     right = sum(counts[i][i] for i in range(len(counts)))
+    accuracy = right / len(rows.labels)
+    loss = measure.cross_entropy(outputs, rows.labels)
     result = {
         "model": str(saved.path),
         "data": rows.name,
         "rows": len(rows.labels),
-        "accuracy": right / len(rows.labels),
-        "loss": measure.cross_entropy(outputs, rows.labels),
+        "accuracy": accuracy,
+        "loss": loss,
         "confusion": counts,
     }
     if as_json:
         print_json(result)
         return
     say(
-        f"{saved.path.name} on {rows.name}: accuracy {100 * result['accuracy']:.2f} % "
-        f"({right} of {len(rows.labels):,}), loss {result['loss']:.4f}"
+        f"{saved.path.name} on {rows.name}: accuracy {100 * accuracy:.2f} % "
+        f"({right} of {len(rows.labels):,}), loss {loss:.4f}"
     )
     names = [*rows.classes, *(str(i) for i in range(len(rows.classes), len(counts)))]
     lines = [
@@ -39,5 +40,3 @@ def evaluate(model: Model, data: Data = None, as_json: Json = False) -> None:
         for i, row in enumerate(counts)
     ]
     console.print(table(["class", "rows", "right", "share"], lines))
-
-

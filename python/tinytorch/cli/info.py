@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from ._options import Json
 
 
@@ -16,5 +15,3 @@ def info(as_json: Json = False) -> None:
         print_json(found)
     else:
         show(found)
-
-

@@ -27,7 +27,7 @@ def options() -> None:
 
 @app.command()
 def test(
-    name: Annotated[str, typer.Argument(help="What to test: capstone.")] = "capstone",
+    name: Annotated[str, typer.Argument(help="What to test: capstone.")],
 ) -> None:
     """Run the seven checks of the capstone."""
     if name.lower() not in ("capstone", CAPSTONE_MODULE, f"{CAPSTONE_MODULE}_capstone"):

@@ -6,6 +6,7 @@ and may be replaced, by a quantized or a sparse one say; `layers` has them in or
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,7 +28,7 @@ class Network(Layer):
     `input_shape` is (channels, height, width) of an image.
     """
 
-    def __init__(self, input_shape: Sequence[int], layers: Sequence[tuple[str, Layer]]) -> None:
+    def __init__(self, input_shape: Sequence[int], layers: Sequence[tuple[str, Any]]) -> None:
         self.input_shape = tuple(input_shape)
         self.classes = 0
         self.layer_names = tuple(name for name, _ in layers)
@@ -51,7 +52,9 @@ class Network(Layer):
         return self.forward(x)
 
     def parameters(self) -> list[Tensor]:
-        return [p for layer in self.layers if hasattr(layer, "parameters") for p in layer.parameters()]
+        return [
+            p for layer in self.layers if hasattr(layer, "parameters") for p in layer.parameters()
+        ]
 
     def count_parameters(self) -> int:
         """Weights and biases it computes with, quantized and sparse layers' included."""
@@ -85,7 +88,7 @@ class MLP(Network):
         _check(input_shape, hidden, [classes])
         widths = [math.prod(input_shape), *hidden, classes]
         _check_weights(widths)
-        layers: list[tuple[str, Layer]] = [("flatten", Flatten())]
+        layers: list[tuple[str, Any]] = [("flatten", Flatten())]
         for i in range(1, len(widths)):
             layers.append((f"fc{i}", Linear(widths[i - 1], widths[i])))
             if i < len(widths) - 1:
@@ -127,7 +130,7 @@ class CNN(Network):
             raise ValueError(f"pools needs one size per convolution, got {pools} for {channels}")
         before, height, width = input_shape
         _check_weights([before, *channels], 9)
-        layers: list[tuple[str, Layer]] = []
+        layers: list[tuple[str, Any]] = []
         for i, (after, pool) in enumerate(zip(channels, pools, strict=True), start=1):
             layers += [(f"conv{i}", Conv2d(before, after, 3, padding=1)), (f"relu{i}", ReLU())]
             if pool > 1:
@@ -155,7 +158,7 @@ class CNN(Network):
             "input_shape": list(self.input_shape),
             "channels": channels,
             "pools": list(self.pools),
-            "hidden": self.fc1.out_features,
+            "hidden": int(vars(self)["fc1"].out_features),
             "classes": self.classes,
             "dropout": self.dropout,
         }
@@ -167,7 +170,7 @@ class CNN(Network):
 
 
 def _check_weights(widths: Sequence[int], kernel: int = 1) -> None:
-    count = kernel * sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    count = kernel * sum(a * b for a, b in itertools.pairwise(widths))
     if count > MAX_WEIGHTS:
         raise ValueError(f"layers {list(widths)} need {count:,} weights, at most {MAX_WEIGHTS:,}")
 
@@ -179,6 +182,8 @@ def _check(*groups: Sequence[int]) -> None:
             raise ValueError(f"sizes must be a list of at most {MAX_LAYERS} numbers, got {group!r}")
         for size in group:
             if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
-                raise ValueError(f"a size must be a whole number from 1 to {MAX_SIZE}, got {size!r}")
+                raise ValueError(
+                    f"a size must be a whole number from 1 to {MAX_SIZE}, got {size!r}"
+                )
     if len(groups[0]) != 3:
         raise ValueError(f"input_shape must be (channels, height, width), got {groups[0]!r}")

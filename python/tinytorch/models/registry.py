@@ -41,7 +41,9 @@ MODELS: dict[str, ModelSpec] = {
     "digits_mlp": ModelSpec(MLP, "digits", Recipe(epochs=40, shift_share=0.3), "MLP"),
     "digits_cnn": ModelSpec(CNN, "digits", Recipe(epochs=20), "CNN"),
     "mnist_mlp": ModelSpec(MLP, "mnist", _MNIST, "MLP", {"input_shape": (1, 28, 28)}),
-    "mnist_cnn": ModelSpec(CNN, "mnist", _MNIST, "CNN", {"input_shape": (1, 28, 28), "pools": (2, 2)}),
+    "mnist_cnn": ModelSpec(
+        CNN, "mnist", _MNIST, "CNN", {"input_shape": (1, 28, 28), "pools": (2, 2)}
+    ),
     "cifar10_mlp": ModelSpec(
         MLP, "cifar10", _CIFAR, "MLP", {"input_shape": (3, 32, 32), "hidden": (512, 256)}
     ),
@@ -68,6 +70,6 @@ def spec(name: str) -> ModelSpec:
 
 
 def create(name: str, **sizes: Any) -> Network:
-    """A new model, its weights drawn from NumPy's global generator; `sizes` replace the usual ones."""
+    """A new model, weights drawn from NumPy's global generator; `sizes` replace the usual ones."""
     entry = spec(name)
     return entry.build(**{**entry.sizes, **sizes})

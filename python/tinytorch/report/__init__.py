@@ -1,6 +1,6 @@
 """One self-contained HTML page of what a run measured.
 
-    write_report(Run.load("run.json"), "report.html")
+write_report(Run.load("run.json"), "report.html")
 """
 
 from __future__ import annotations

@@ -28,7 +28,11 @@ class Scale:
     def ticks(self, count: int = 5) -> list[float]:
         found = _log_ticks if self.log else _linear_ticks
         slack = 1e-9 * (self.high - self.low)
-        return [t for t in found(self.low, self.high, count) if self.low - slack <= t <= self.high + slack]
+        return [
+            t
+            for t in found(self.low, self.high, count)
+            if self.low - slack <= t <= self.high + slack
+        ]
 
 
 def linear(values: Iterable[float], start: float, end: float, margin: float = 0.06) -> Scale:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .markup import Markup, tag
 from .marks import text_width
+from .markup import Markup, tag
 from .plot import drawing
 
 ROW = 34.0
@@ -54,7 +54,9 @@ def stacked_bars(
         rows.append(
             tag(
                 "g",
-                tag("text", bar.label, x=label_width - 10, y=base, text_anchor="end", class_="name"),
+                tag(
+                    "text", bar.label, x=label_width - 10, y=base, text_anchor="end", class_="name"
+                ),
                 _parts(bar, label_width, top, scale, text, series),
                 tag("text", note, x=end + 8, y=base, class_="label"),
             )

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from . import axis
-from .markup import Markup, tag
 from .marks import FONT, mark
+from .markup import Markup, tag
 from .plot import Frame, axes, drawing
+
+_FRAME = Frame(right=96)  # room for the names
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def lines(
     log_y: bool = False,
     floor: float | None = None,
     x_ticks: Sequence[float] | None = None,
-    frame: Frame = Frame(right=96),
+    frame: Frame = _FRAME,
 ) -> Markup:
     """What lies below `floor` is cut off (the first epochs of an accuracy, say)."""
     xs = [v for c in curves for v in c.xs]
@@ -90,9 +92,7 @@ def _marks(curve: Line, x: axis.Scale, y: axis.Scale) -> list[Markup]:
     ]
 
 
-def _end_labels(
-    curves: Sequence[Line], x: axis.Scale, y: axis.Scale, frame: Frame
-) -> list[Markup]:
+def _end_labels(curves: Sequence[Line], x: axis.Scale, y: axis.Scale, frame: Frame) -> list[Markup]:
     """Names at the right ends, moved apart where they would touch; a curve that ends before the
     others has its name above its end."""
     named = [c for c in curves if c.label and c.xs]

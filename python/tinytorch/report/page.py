@@ -49,4 +49,6 @@ def _header(run: Run) -> Markup:
 
 def _footer(run: Run) -> str:
     version = run.system_info.get("tinytorch_version", "")
-    return f"Made by tinytorch {version} from one run. Nothing on this page is loaded from elsewhere."
+    return (
+        f"Made by tinytorch {version} from one run. Nothing on this page is loaded from elsewhere."
+    )

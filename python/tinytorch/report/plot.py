@@ -9,8 +9,8 @@ from typing import Any
 
 from .axis import Scale
 from .figures import short
-from .markup import Markup, tag
 from .marks import Box
+from .markup import Markup, tag
 
 _ids = itertools.count(1)
 

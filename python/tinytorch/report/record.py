@@ -109,7 +109,9 @@ class Run:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write run.json, atomically."""
-        save_json(path, {"format": FORMAT, "version": VERSION, **dataclasses.asdict(self)}, indent=1)
+        save_json(
+            path, {"format": FORMAT, "version": VERSION, **dataclasses.asdict(self)}, indent=1
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Run:
@@ -123,9 +125,10 @@ class Run:
             )
         body = {key: value for key, value in document.items() if key not in ("format", "version")}
         try:
-            return _read(cls, body, "$")
+            run: Run = _read(cls, body, "$")
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}: {error}") from None
+        return run
 
 
 def from_submission(submission: dict[str, Any], name: str) -> Run:

@@ -12,6 +12,8 @@ from .markup import Markup, tag
 from .pareto import front
 from .plot import Frame, axes, drawing
 
+_FRAME = Frame()
+
 
 @dataclass(frozen=True)
 class Point:
@@ -35,7 +37,7 @@ def scatter(
     y_text: Callable[[float], str],
     target: float | None = None,
     x_ticks: Callable[[axis.Scale], Sequence[float]] | None = None,
-    frame: Frame = Frame(),
+    frame: Frame = _FRAME,
 ) -> Markup:
     """Smaller x and larger y are better; x is logarithmic."""
     spreads = [end for p in points for end in (p.spread or ())]
@@ -78,7 +80,14 @@ def _target(
     at = y(target)
     return [
         tag("line", x1=left, x2=right, y1=at, y2=at, class_="target"),
-        tag("text", f"target {short(text(target))}", x=right, y=at - 5, text_anchor="end", class_="tick"),
+        tag(
+            "text",
+            f"target {short(text(target))}",
+            x=right,
+            y=at - 5,
+            text_anchor="end",
+            class_="tick",
+        ),
     ]
 
 

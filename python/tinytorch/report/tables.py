@@ -46,7 +46,9 @@ def table(
         tag("tbody", body),
         class_=class_,
     )
-    return tag("div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption or "Table")
+    return tag(
+        "div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption or "Table"
+    )
 
 
 def _cells(columns: Sequence[Column], row: Sequence[Any]) -> list[Markup]:

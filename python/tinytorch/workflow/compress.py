@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..models.networks import Network
 from ..models.registry import Recipe
 from ..nn import prune
@@ -25,7 +27,8 @@ def quantized(network: Network, data: Data | None = None) -> Network:
 
 def shrunk(network: Network, share: float) -> Network:
     """A copy without the weakest `share` of hidden units and channels. Not fine-tuned yet."""
-    return prune.shrink(network, share, example=_zeros(network))
+    small: Network = prune.shrink(network, share, example=_zeros(network))
+    return small
 
 
 def sparse(network: Network, int8: bool = False) -> Network:
@@ -58,7 +61,5 @@ def _evaluating(network: Network) -> Network:
     return network
 
 
-def _zeros(network: Network) -> Any:
-    import numpy as np
-
+def _zeros(network: Network) -> np.ndarray:
     return np.zeros((1, *network.input_shape), np.float32)

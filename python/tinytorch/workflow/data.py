@@ -49,7 +49,9 @@ class Data:
 
     def train_images(self, count: int) -> Tensor:
         """The first training images, to calibrate by."""
-        images, _ = self.train_set.dataset("train").__getbatch__(np.arange(min(count, self.train_count)))
+        images, _ = self.train_set.dataset("train").__getbatch__(
+            np.arange(min(count, self.train_count))
+        )
         return Tensor(images)
 
     def train_loader(
@@ -148,5 +150,5 @@ def load_npz(path: str | os.PathLike[str]) -> Data:
 def _member(file: Any, *names: str) -> np.ndarray:
     for name in names:
         if name in file:
-            return file[name]
+            return np.asarray(file[name])
     raise KeyError(f"no array {names[0]!r} among {', '.join(file.files) or 'none'}")

@@ -42,9 +42,7 @@ def _example(
     grey = data.images[index].mean(axis=0)
     pixels = np.clip(np.rint(grey * 255), 0, 255).astype(int)
     said = [
-        Prediction(
-            key, data.classes[int(answers[key][index])], float(shares[key][index].max())
-        )
+        Prediction(key, data.classes[int(answers[key][index])], float(shares[key][index].max()))
         for key in shares
     ]
     return Example(index, pixels.tolist(), data.classes[int(data.labels[index])], said)

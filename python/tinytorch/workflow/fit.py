@@ -50,7 +50,7 @@ def fit(
     on_epoch: Callable[[dict[str, Any]], Any] | None = None,
     after_step: Callable[[], None] | None = None,
 ) -> Fit:
-    """Train `network` in place; with a `folder`, checkpoints go there and `resume` goes on from them.
+    """Train `network` in place; checkpoints go to `folder`, and `resume` starts from them.
 
     `after_step` is called after each update (to hold pruned weights at zero).
     """

@@ -75,7 +75,7 @@ def flops(layer: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...
         if nonzeros is not None:
             return 2 * int(nonzeros) * positions
         kernel = layer.kernel_size
-        return 2 * outputs * int(input_shape[1]) * kernel[0] * kernel[1]
+        return 2 * outputs * int(input_shape[1]) * int(kernel[0]) * int(kernel[1])
     if kind.endswith("Pool2d"):
         return inputs
     return outputs if kind not in ("Flatten", "Dropout") else 0

@@ -37,7 +37,7 @@ def probabilities(outputs: np.ndarray) -> np.ndarray:
     """Softmax over the last axis, in float64."""
     shifted = outputs.astype(np.float64) - outputs.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
 def cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> float:

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from .. import figures
-from ..markup import Markup, tag
 from ..marks import SHAPES, mark
+from ..markup import Markup, tag
 from ..record import ModelRun, Run, Variant
 
 MIB = 1 << 20
@@ -53,7 +53,8 @@ def one_point_in(run: Run) -> str:
 def legend(run: Run) -> Markup:
     """Colours are models, shapes are variants."""
     models = [
-        tag("li", _swatch(f"mark s{i}", "circle"), model.title) for i, model in enumerate(run.models)
+        tag("li", _swatch(f"mark s{i}", "circle"), model.title)
+        for i, model in enumerate(run.models)
     ]
     longest = max(run.models, key=lambda m: len(m.variants))
     variants = [

@@ -10,7 +10,7 @@ from ..record import Run
 from ..tables import section
 
 _METHOD = (
-    "Latency: monotonic clock, after a warm-up that is not counted; each sample repeats the forward "
+    "Latency: monotonic clock, after a warm-up that is not counted; each run repeats the forward "
     "pass often enough that the clock adds less than 1 %. Mean and deviation leave out outliers "
     "(more than five scaled median deviations from the median); p50 and p90 are of all runs.",
     "Latency and throughput include the call from Python, as a user has it.",

@@ -29,7 +29,10 @@ def confusion(run: Run) -> Markup | None:
 def _matrix(index: int, model: ModelRun, variant: Variant, classes: list[str]) -> Markup:
     largest = max(max(row) for row in variant.confusion) or 1
     head = tag(
-        "tr", tag("td"), [tag("th", name, scope="col") for name in classes], tag("th", "right", scope="col")
+        "tr",
+        tag("td"),
+        [tag("th", name, scope="col") for name in classes],
+        tag("th", "right", scope="col"),
     )
     rows = []
     for true, row in enumerate(variant.confusion):
@@ -38,7 +41,10 @@ def _matrix(index: int, model: ModelRun, variant: Variant, classes: list[str]) -
         right = tag("td", figures.percent(share, 0), class_="recall")
         rows.append(tag("tr", tag("th", classes[true], scope="row"), cells, right))
     caption = tag("caption", f"{model.title}, {variant.title}")
-    return tag("div", tag("table", caption, tag("thead", head), tag("tbody", rows), class_=f"matrix s{index}"))
+    return tag(
+        "div",
+        tag("table", caption, tag("thead", head), tag("tbody", rows), class_=f"matrix s{index}"),
+    )
 
 
 def _cell(true: int, said: int, count: int, largest: int) -> Markup:
@@ -59,7 +65,12 @@ def examples(run: Run) -> Markup | None:
         "Test rows with the answers of the smallest variants: first those that a model gets wrong, "
         "then some that all get right."
     )
-    return section("examples", "Some of the test rows", [_models(run), tag("ul", items, class_="gallery")], lead=lead)
+    return section(
+        "examples",
+        "Some of the test rows",
+        [_models(run), tag("ul", items, class_="gallery")],
+        lead=lead,
+    )
 
 
 def _models(run: Run) -> Markup:
@@ -92,4 +103,10 @@ def _example(example: Example, titles: dict[str, str], order: dict[str, int]) ->
         )
         for p in example.predictions
     ]
-    return tag("li", image, tag("p", "true ", tag("b", example.label)), tag("ul", answers), class_="bad" if wrong else None)
+    return tag(
+        "li",
+        image,
+        tag("p", "true ", tag("b", example.label)),
+        tag("ul", answers),
+        class_="bad" if wrong else None,
+    )

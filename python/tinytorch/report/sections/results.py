@@ -31,7 +31,11 @@ def _headline(index: int, model: ModelRun) -> Markup:
                 figures.percent(best.metrics["accuracy"]),
                 f"{figures.points(delta)} points",
             ),
-            ("stored", figures.size(stored_bytes(best.metrics)), f"{figures.factor(smaller)} smaller"),
+            (
+                "stored",
+                figures.size(stored_bytes(best.metrics)),
+                f"{figures.factor(smaller)} smaller",
+            ),
             ("one row", figures.time_ms(best.metrics["latency_ms_mean"]), _speed(faster)),
         ]
         subtitle = f"{best.title}, against {base.title.lower()}"
@@ -79,8 +83,8 @@ def _lead(run: Run) -> str | None:
         return None
     return (
         f"Accuracy is the share of {run.data.test_count:,} test rows that the model never trained "
-        f"on. With so many rows, 95 % intervals reach about {100 * half:.1f} points to either side: "
-        "smaller differences are not told apart from chance."
+        f"on. With so many rows, 95 % intervals reach about {100 * half:.1f} points to either "
+        "side: smaller differences are not told apart from chance."
     )
 
 

@@ -23,7 +23,9 @@ def sizes(run: Run) -> Markup | None:
         "The numbers also give the memory of one forward pass over a single row at its peak, above "
         "what was allocated before."
     )
-    return section("sizes", "Where the bytes are", figure(panels, caption, _numbers(run)), lead=lead)
+    return section(
+        "sizes", "Where the bytes are", figure(panels, caption, _numbers(run)), lead=lead
+    )
 
 
 def _panel(index: int, model: ModelRun) -> Markup:
@@ -32,7 +34,9 @@ def _panel(index: int, model: ModelRun) -> Markup:
     for variant in model.variants:
         total = stored_bytes(variant.metrics)
         parts = [
-            Part(c.name, c.stored_bytes, tone.get(c.name, -1)) for c in variant.layers if c.stored_bytes
+            Part(c.name, c.stored_bytes, tone.get(c.name, -1))
+            for c in variant.layers
+            if c.stored_bytes
         ]
         parts = parts or [Part("all", total, 0)]
         note = figures.size(total)

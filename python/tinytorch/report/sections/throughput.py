@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from .. import figures
 from ..lines import Line, lines
-from ..markup import Markup, tag
 from ..marks import SHAPES
+from ..markup import Markup, tag
 from ..record import ModelRun, Run
 from ..tables import Column, figure, section, table
 
 
 def throughput(run: Run) -> Markup | None:
-    shown = [(i, m) for i, m in enumerate(run.models) if any(v.throughput_curve for v in m.variants)]
+    shown = [
+        (i, m) for i, m in enumerate(run.models) if any(v.throughput_curve for v in m.variants)
+    ]
     if not shown:
         return None
     panels = tag("div", [_panel(i, m) for i, m in shown], class_="panels")

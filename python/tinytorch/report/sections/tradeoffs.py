@@ -33,7 +33,12 @@ def tradeoffs(run: Run) -> Markup | None:
         lambda v: None,
         doublings,
     )
-    panels = tag("div", _panel("Against latency of one row", time), _panel("Against size", size), class_="panels")
+    panels = tag(
+        "div",
+        _panel("Against latency of one row", time),
+        _panel("Against size", size),
+        class_="panels",
+    )
     caption = (
         "Up and to the left is better. The stepped line joins the variants that no other beats in "
         "both respects. Whiskers reach from the fastest sample to the 90th percentile."
