@@ -44,6 +44,7 @@ def test_sizes_points_and_factors() -> None:
     assert figures.size(999) == f"999{THIN}B"
     assert figures.size(18640) == f"18.2{THIN}KiB"
     assert figures.size(3 << 20) == f"3.00{THIN}MiB"
+    assert figures.size(24 << 30) == f"24.0{THIN}GiB"
     assert figures.points(-0.0056) == "\u22120.6"
     assert figures.points(0.0001) == "\u00b10.0"
     assert figures.factor(7.58) == "7.6\u00d7"

@@ -45,11 +45,12 @@ def time_ms(milliseconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in B, KiB or MiB."""
-    for limit, factor, unit in ((1 << 10, 1, "B"), (1 << 20, 1 << 10, "KiB")):
+    """Bytes in B, KiB, MiB or GiB."""
+    units = ((1 << 10, 1, "B"), (1 << 20, 1 << 10, "KiB"), (1 << 30, 1 << 20, "MiB"))
+    for limit, factor, unit in units:
         if count < limit:
             return f"{digits(count / factor) if factor > 1 else int(count)}{THIN}{unit}"
-    return f"{digits(count / (1 << 20))}{THIN}MiB"
+    return f"{digits(count / (1 << 30))}{THIN}GiB"
 
 
 def amount(value: float) -> str:

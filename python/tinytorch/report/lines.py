@@ -20,6 +20,7 @@ class Line:
     label: str
     series: int
     dashed: bool = False
+    named: bool = True  # at its end; else a legend says the name
     shape: str | None = None  # of marks at the points
 
 
@@ -95,7 +96,7 @@ def _marks(curve: Line, x: axis.Scale, y: axis.Scale) -> list[Markup]:
 def _end_labels(curves: Sequence[Line], x: axis.Scale, y: axis.Scale, frame: Frame) -> list[Markup]:
     """Names at the right ends, moved apart where they would touch; a curve that ends before the
     others has its name above its end."""
-    named = [c for c in curves if c.label and c.xs]
+    named = [c for c in curves if c.named and c.xs]
     last = max((c.xs[-1] for c in named), default=0.0)
     order = sorted((c for c in named if c.xs[-1] == last), key=lambda c: y(c.ys[-1]))
     step = FONT * 1.2

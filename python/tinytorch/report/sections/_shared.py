@@ -50,9 +50,9 @@ def one_point_in(run: Run) -> str:
     return f"{figures.digits(100 / run.data.test_count, 2)} points"
 
 
-def legend(run: Run) -> Markup:
+def legend(run: Run, models: bool = True) -> Markup:
     """Colours are models, shapes are variants."""
-    models = [
+    colours = [
         tag("li", _swatch(f"mark s{i}", "circle"), model.title)
         for i, model in enumerate(run.models)
     ]
@@ -61,7 +61,7 @@ def legend(run: Run) -> Markup:
         tag("li", _swatch("mark plain", SHAPES[i % len(SHAPES)]), variant.title)
         for i, variant in enumerate(longest.variants)
     ]
-    return tag("ul", models if len(models) > 1 else None, variants, class_="legend")
+    return tag("ul", colours if models and len(colours) > 1 else None, variants, class_="legend")
 
 
 def _swatch(class_: str, shape: str) -> Markup:

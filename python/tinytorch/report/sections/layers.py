@@ -46,7 +46,11 @@ def _model(index: int, model: ModelRun) -> Markup:
     )
     numbers = [_table(v.title, v.layers) for v in timed[1:]]
     return figure(
-        [tag("h3", model.title), chart, _table(timed[0].title, timed[0].layers, index)],
+        [
+            tag("h3", model.title),
+            tag("div", chart, class_="scroll wide"),
+            _table(timed[0].title, timed[0].layers, index),
+        ],
         "Colour marks layers with weights; grey, those without.",
         tag("div", numbers) if numbers else None,
     )
@@ -70,9 +74,9 @@ def _table(title: str, costs: list[LayerCost], series: int | None = None) -> Mar
             cost.name,
             cost.kind,
             cost.output,
-            f"{cost.parameters:,}",
-            figures.amount(cost.flops),
-            figures.amount(cost.flops / cost.time_ms * 1e3) if cost.time_ms > 0 else "\u2013",
+            f"{cost.parameters:,}" if cost.parameters else "\u2013",
+            figures.amount(cost.flops) if cost.flops else "\u2013",
+            _rate(cost),
             figures.size(cost.stored_bytes) if cost.stored_bytes else "\u2013",
             figures.time_ms(cost.time_ms),
             _share(cost.time_ms / total, series),
@@ -80,6 +84,12 @@ def _table(title: str, costs: list[LayerCost], series: int | None = None) -> Mar
         for cost in costs
     ]
     return table(columns, rows, caption=f"{title}, layer by layer", class_="layers")
+
+
+def _rate(cost: LayerCost) -> str:
+    if not cost.flops or cost.time_ms <= 0:
+        return "\u2013"
+    return figures.amount(cost.flops / cost.time_ms * 1e3)
 
 
 def _share(share: float, series: int | None) -> list[Markup]:

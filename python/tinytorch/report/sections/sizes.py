@@ -41,7 +41,7 @@ def _panel(index: int, model: ModelRun) -> Markup:
         parts = parts or [Part("all", total, 0)]
         note = figures.size(total)
         if variant is not model.variants[0]:
-            note += f"  {figures.factor(gain(model, variant)[0])}"
+            note += f" \u00b7 {figures.factor(gain(model, variant)[0])}"
         bars.append(Bar(variant.title, parts, note))
     chart = stacked_bars(
         bars,

@@ -6,8 +6,10 @@ from .. import figures
 from ..lines import Line, lines
 from ..marks import SHAPES
 from ..markup import Markup, tag
+from ..plot import Frame
 from ..record import ModelRun, Run
 from ..tables import Column, figure, section, table
+from ._shared import legend
 
 
 def throughput(run: Run) -> Markup | None:
@@ -22,7 +24,8 @@ def throughput(run: Run) -> Markup | None:
         "below nine tenths of the best, or its time is spent."
     )
     numbers = tag("div", [_numbers(m) for _, m in shown])
-    return section("throughput", "Throughput by batch size", figure(panels, caption, numbers))
+    content = figure([legend(run, models=False), panels], caption, numbers)
+    return section("throughput", "Throughput by batch size", content)
 
 
 def _panel(index: int, model: ModelRun) -> Markup:
@@ -32,6 +35,7 @@ def _panel(index: int, model: ModelRun) -> Markup:
             [point[1] for point in v.throughput_curve],
             v.title,
             100 + position,
+            named=False,
             shape=SHAPES[position % len(SHAPES)],
         )
         for position, v in enumerate(model.variants)
@@ -48,6 +52,7 @@ def _panel(index: int, model: ModelRun) -> Markup:
         x_text=lambda v: f"{v:,.0f}",
         y_text=figures.amount,
         log_x=True,
+        frame=Frame(right=12),
         log_y=True,
         x_ticks=sorted({x for c in curves for x in c.xs}),
     )
