@@ -137,7 +137,7 @@ def _check_runs(model: Any, example: Any) -> None:
 
 
 def _outputs(layer: Any) -> int:
-    return layer.weight.shape[1] if isinstance(layer, Linear) else layer.weight.shape[0]
+    return int(layer.weight.shape[1 if isinstance(layer, Linear) else 0])
 
 
 def _parameter(values: np.ndarray) -> Tensor:

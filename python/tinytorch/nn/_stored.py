@@ -63,7 +63,7 @@ class StoredLayer(Layer):
     def stored_bytes(self) -> int:
         """Bytes of the layer's arrays in a file."""
         self._settle()
-        return self._native.stored_bytes()
+        return int(self._native.stored_bytes())
 
     def _bias_size(self) -> int:
         bias = self._native.bias
@@ -95,7 +95,8 @@ class StoredLayer(Layer):
         self.__dict__.pop("_pending", None)
 
 
-def array_of(value: Any) -> np.ndarray | None:
+def array_of(value: Any) -> Any:
+    """The ndarray of a Tensor; an ndarray or None as it is."""
     return value.data if isinstance(value, Tensor) else value
 
 
@@ -107,14 +108,14 @@ def stored_bytes(model: Any) -> int:
     """
     stored, rest = _stored_parts(model)
     total = sum(operator.index(part.stored_bytes()) for part in stored)
-    return total + BYTES_PER_FLOAT32 * sum(int(p.size) for p in rest)
+    return int(total + BYTES_PER_FLOAT32 * sum(int(p.size) for p in rest))
 
 
 def count_parameters(model: Any) -> int:
     """Weights and biases that a model computes with: those of int8 layers, the kept ones of sparse
     layers, and all other parameters."""
     stored, rest = _stored_parts(model)
-    return sum(part.count_parameters() for part in stored) + sum(int(p.size) for p in rest)
+    return sum(int(part.count_parameters()) for part in stored) + sum(int(p.size) for p in rest)
 
 
 def _stored_parts(model: Any) -> tuple[list[Any], list[Tensor]]:
@@ -197,7 +198,7 @@ def patched_forward(forwards: Sequence[tuple[Any, Any]]) -> Iterator[None]:
                 layer.forward = own
 
 
-def plain(layer: Any, kind: type) -> bool:
+def plain(layer: Any, kind: type[Layer]) -> bool:
     """A layer that computes as `kind` does: no subclass or instance has another `forward`."""
     return (
         isinstance(layer, kind)

@@ -51,11 +51,11 @@ class LinearInt8(StoredLayer):
 
     @property
     def in_features(self) -> int:
-        return self._native.in_features
+        return int(self._native.in_features)
 
     @property
     def out_features(self) -> int:
-        return self._native.out_features
+        return int(self._native.out_features)
 
     @property
     def weight(self) -> Tensor:
@@ -230,9 +230,9 @@ def load_stored(model: Any, state: Mapping[str, Any]) -> Any:
 
 
 def _fitting(path: str, stored: Any, layer: Any) -> Any:
-    names = ("in_channels", "out_channels", "kernel_size")
+    names = ["in_channels", "out_channels", "kernel_size"]
     if isinstance(layer, Linear):
-        names = ("in_features", "out_features")
+        names = ["in_features", "out_features"]
     for name in names:
         found, wanted = getattr(stored, name), getattr(layer, name)
         if found != wanted:

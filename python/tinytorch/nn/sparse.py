@@ -137,7 +137,8 @@ class Conv2dCsr(_Sparse):
 
     @property
     def weight_shape(self) -> tuple[int, int, int, int]:
-        return self._native.weight_shape
+        out, depth, height, width = self._native.weight_shape
+        return int(out), int(depth), int(height), int(width)
 
     @property
     def out_channels(self) -> int:

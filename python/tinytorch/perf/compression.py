@@ -183,7 +183,8 @@ class KnowledgeDistillation:
     def _softmax(self, logits: Any) -> np.ndarray:
         logits = _logits(logits)
         powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True)
+        shares: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
+        return shares
 
     def _kl_divergence(self, p: Any, q: Any) -> float:
         p, q = _logits(p), _logits(q)

@@ -150,7 +150,8 @@ class QuantizedLinear:
 
     def forward(self, x: Any) -> Tensor:
         """x (..., in_features) -> (..., out_features)."""
-        return self._engine().forward(x if isinstance(x, Tensor) else Tensor(x))
+        y: Tensor = self._engine().forward(x if isinstance(x, Tensor) else Tensor(x))
+        return y
 
     def __call__(self, x: Any) -> Tensor:
         return self.forward(x)
@@ -188,6 +189,8 @@ class QuantizedLinear:
         weight = dequantize_int8(self.q_weight, self.weight_scale, self.weight_zero_point).data
         bias = None
         if self.q_bias is not None:
+            assert self.bias_scale is not None
+            assert self.bias_zero_point is not None
             bias = dequantize_int8(self.q_bias, self.bias_scale, self.bias_zero_point).data
         native = _quant.LinearInt8.from_float(weight.T, bias, self._symmetric_input_scale())
         self._made = (fields, native)

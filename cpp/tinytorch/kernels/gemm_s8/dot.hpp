@@ -4,9 +4,8 @@
 //   kStep         k per dot product      kVectors  vectors of W columns per panel    kRows  rows
 //   broadcast(p)  kStep codes of one row, repeated for every column
 //   load(p)       kStep weights of each of W columns
-//   dot(acc, a, b)  acc[column] += sum over kStep of a b. Acc is the bare register: GCC keeps
-//   arrays of
-//                   xsimd's class in memory.
+//   dot(acc, a, b)  acc[column] += sum over kStep of a b
+// Acc is the bare register: GCC keeps arrays of xsimd's class in memory.
 #pragma once
 #include "tinytorch/kernels/simd.hpp"
 
@@ -147,7 +146,8 @@ struct Dot {
 
 #endif
 
-inline constexpr int kPanel = Dot::kVectors * static_cast<int>(W);  // columns per panel
+inline constexpr int kWidth = static_cast<int>(W);     // columns per vector
+inline constexpr int kPanel = Dot::kVectors * kWidth;  // columns per panel
 
 #undef TT_DPBUSD
 }  // namespace tt::kernels::TT_ISA

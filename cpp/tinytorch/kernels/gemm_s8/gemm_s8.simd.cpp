@@ -22,38 +22,36 @@ template <int N, class Fn>
   }
 }
 
-template <int Rows>
+// Sums of a few rows and the first few vectors of columns.
+template <int Rows, int Vectors>
 struct Sums {
-  Dot::Acc at[Rows][Dot::kVectors];
+  Dot::Acc at[Rows][Vectors];
 
   [[gnu::always_inline]] void clear() {
-    unrolled<Rows * Dot::kVectors>(
-        [&](auto i) { at[i.value / Dot::kVectors][i.value % Dot::kVectors] = I32(0); });
+    unrolled<Rows * Vectors>([&](auto i) { at[i.value / Vectors][i.value % Vectors] = I32(0); });
   }
   // One group of k: at[row][vector] += A[row, group] B[group, vector].
   [[gnu::always_inline]] void add(const S8Panel& p, const std::byte* a, std::int64_t group) {
     const std::int8_t* b = p.b + group * (kPanel * Dot::kStep);
-    Dot::Rhs columns[Dot::kVectors];
-    unrolled<Dot::kVectors>([&](auto v) {
-      columns[v.value] = Dot::load(b + v.value * static_cast<int>(W) * Dot::kStep);
-    });
+    Dot::Rhs columns[Vectors];
+    unrolled<Vectors>(
+        [&](auto v) { columns[v.value] = Dot::load(b + v.value * kWidth * Dot::kStep); });
     unrolled<Rows>([&](auto r) {
       const auto* codes = reinterpret_cast<const Code*>(a + r.value * p.a_row);
       const auto row = Dot::broadcast(codes + group * Dot::kStep);
-      unrolled<Dot::kVectors>([&](auto v) {
+      unrolled<Vectors>([&](auto v) {
         at[r.value][v.value] = Dot::dot(at[r.value][v.value], row, columns[v.value]);
       });
     });
   }
 };
 
-// Rows [0, Rows) of A times the panel, handed to done(row, vector, sums). With one or two rows
-// there are too few independent sums to hide the latency of a dot product: even and odd groups
-// apart.
-template <int Rows, class Done>
+// Rows [0, Rows) of A times the panel, handed to done(row, column, sums). Few independent sums
+// cannot hide the latency of a dot product: then even and odd groups are summed apart.
+template <int Rows, int Vectors, class Done>
 [[gnu::always_inline]] inline void product(const S8Panel& p, const std::byte* a, const Done& done) {
-  constexpr bool kTwoWays = Rows <= 2;
-  Sums<Rows> even, odd;
+  constexpr bool kTwoWays = 2 * Rows * Vectors <= Dot::kRows * Dot::kVectors;
+  Sums<Rows, Vectors> even, odd;
   even.clear();
   std::int64_t group = 0;
   if constexpr (kTwoWays) {
@@ -64,17 +62,16 @@ template <int Rows, class Done>
     }
   }
   for (; group < p.groups; ++group) even.add(p, a, group);
-  unrolled<Dot::kVectors>([&](auto v) {
+  unrolled<Vectors>([&](auto v) {
     // Takes back the encoding's offset: sum (a + zero) b - zero * sum b.
     I32 offset(0);
     if constexpr (Dot::kZero != 0) {
-      offset =
-          I32::load_unaligned(p.column_sums + v.value * static_cast<int>(W)) * I32(-Dot::kZero);
+      offset = I32::load_unaligned(p.column_sums + v.value * kWidth) * I32(-Dot::kZero);
     }
     unrolled<Rows>([&](auto r) {
       I32 sum = I32(even.at[r.value][v.value]) + offset;
       if constexpr (kTwoWays) sum = sum + I32(odd.at[r.value][v.value]);
-      done(r.value, v.value * static_cast<int>(W), sum);
+      done(r.value, v.value * kWidth, sum);
     });
   });
 }
@@ -83,7 +80,7 @@ struct StoreSums {
   std::int32_t* acc;
   std::int64_t acc_row;
 
-  void vector(std::int64_t row, int col, I32 sums) const {
+  [[gnu::always_inline]] void vector(std::int64_t row, int col, I32 sums) const {
     sums.store_unaligned(acc + row * acc_row + col);
   }
   void one(std::int64_t row, int col, std::int32_t sum) const { acc[row * acc_row + col] = sum; }
@@ -92,7 +89,7 @@ struct StoreSums {
 struct StoreScaled {
   S8Scaling s;
 
-  void vector(std::int64_t row, int col, I32 sums) const {
+  [[gnu::always_inline]] void vector(std::int64_t row, int col, I32 sums) const {
     F32 y = xsimd::to_float(sums) * F32(s.row_scale[row]) * load(s.col_scale + col);
     if (s.bias) y = y + load(s.bias + col);
     store(s.y + row * s.y_row + col, y);
@@ -104,52 +101,59 @@ struct StoreScaled {
   }
 };
 
-// Out of line: the last, narrower panel is not worth code in every block.
+// The first `count` columns of a vector. Out of line: only the last panel needs it.
 template <class Store>
-[[gnu::noinline]] void store_partial(const std::int32_t* tile, std::int64_t row, int rows, int cols,
-                                     const Store& out) {
-  for (int r = 0; r < rows; ++r) {
-    for (int c = 0; c < cols; ++c) out.one(row + r, c, tile[r * kPanel + c]);
-  }
+[[gnu::noinline]] void store_part(const I32& sums, std::int64_t row, int col, int count,
+                                  const Store& out) {
+  alignas(64) std::int32_t line[kWidth];
+  sums.store_aligned(line);
+  for (int c = 0; c < count; ++c) out.one(row, col + c, line[c]);
 }
 
-template <int Rows, class Store>
+template <int Rows, int Vectors, class Store>
 inline void block(const S8Panel& p, std::int64_t row, const Store& out) {
-  const std::byte* a = p.a + row * p.a_row;
-  if (p.cols == kPanel) {
-    product<Rows>(p, a, [&](int r, int col, I32 sums) { out.vector(row + r, col, sums); });
-    return;
-  }
-  alignas(64) std::int32_t tile[Rows * kPanel];
-  product<Rows>(p, a,
-                [&](int r, int col, I32 sums) { sums.store_aligned(tile + r * kPanel + col); });
-  store_partial(tile, row, Rows, p.cols, out);
+  product<Rows, Vectors>(p, p.a + row * p.a_row, [&](int r, int col, I32 sums) {
+    if (col + kWidth <= p.cols) {
+      out.vector(row + r, col, sums);
+    } else {
+      store_part(sums, row + r, col, p.cols - col, out);
+    }
+  });
 }
 
-// The rows left over after whole blocks: fewer than Rows of them.
-template <int Rows, class Store>
+// The rows left over after whole blocks: at most Rows of them.
+template <int Rows, int Vectors, class Store>
 inline void remainder(const S8Panel& p, std::int64_t row, std::int64_t count, const Store& out) {
   if constexpr (Rows > 0) {
     if (count == Rows) {
-      block<Rows>(p, row, out);
+      block<Rows, Vectors>(p, row, out);
     } else {
-      remainder<Rows - 1>(p, row, count, out);
+      remainder<Rows - 1, Vectors>(p, row, count, out);
     }
   }
 }
 
-template <class Store>
+// All rows, with as many vectors as the panel's columns need.
+template <int Vectors, class Store>
 inline void all_rows(const S8Panel& p, const Store& out) {
+  if constexpr (Vectors > 1) {
+    if (p.cols <= (Vectors - 1) * kWidth) {
+      all_rows<Vectors - 1>(p, out);
+      return;
+    }
+  }
   std::int64_t row = 0;
-  for (; row + Dot::kRows <= p.rows; row += Dot::kRows) block<Dot::kRows>(p, row, out);
-  remainder<Dot::kRows - 1>(p, row, p.rows - row, out);
+  for (; row + Dot::kRows <= p.rows; row += Dot::kRows) block<Dot::kRows, Vectors>(p, row, out);
+  remainder<Dot::kRows - 1, Vectors>(p, row, p.rows - row, out);
 }
 
 void multiply(const S8Panel& p, std::int32_t* acc, std::int64_t acc_row) {
-  all_rows(p, StoreSums{acc, acc_row});
+  all_rows<Dot::kVectors>(p, StoreSums{acc, acc_row});
 }
 
-void multiply_scaled(const S8Panel& p, const S8Scaling& s) { all_rows(p, StoreScaled{s}); }
+void multiply_scaled(const S8Panel& p, const S8Scaling& s) {
+  all_rows<Dot::kVectors>(p, StoreScaled{s});
+}
 
 // Of non-negative floats, the bits are ordered as the values, and NaN is above infinity.
 std::uint32_t abs_max_bits(const float* x, std::size_t n) {
