@@ -25,6 +25,17 @@ def test_evaluate_agrees_with_the_model(tinytorch: Callable, trained: Path) -> N
     assert np.trace(found["confusion"]) == round(found["accuracy"] * 364)
 
 
+def test_a_training_folder_stands_for_its_model(
+    tinytorch: Callable, trained: Path, tmp_path: Path
+) -> None:
+    done = tinytorch("evaluate", trained.parent, "--json")
+    assert json.loads(done.out)["model"] == str(trained)
+    (tmp_path / "empty").mkdir()
+    refused = tinytorch("evaluate", "empty")
+    assert refused.code == 1
+    assert "no model in this folder" in refused.err
+
+
 def test_evaluate_on_a_file(tinytorch: Callable, trained: Path, tmp_path: Path) -> None:
     images, labels = TinyDigits().raw("test")
     pixels = (images.astype(np.float32) / 16)[:50]

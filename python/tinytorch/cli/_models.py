@@ -13,18 +13,36 @@ from ._run import Failure
 
 
 def open_model(path: Path) -> SavedModel:
-    """Read a model file; a Failure that says what there is where it is missing."""
-    weights = weights_path(path)
-    if not weights.is_file():
-        raise Failure(f"{weights}: no such model file (tinytorch train makes one)")
-    return load_model(path)
+    """Read a model file, or the one of a training's folder; a Failure says what is missing."""
+    found = _locate(path)
+    if found is None:
+        raise Failure(f"{weights_path(path)}: no such model file (tinytorch train makes one)")
+    return load_model(found)
+
+
+def _locate(path: Path) -> Path | None:
+    if weights_path(path).is_file():
+        return path
+    if not path.is_dir():
+        return None
+    trained = [p for name in MODELS if (p := path / f"{name}.safetensors").is_file()]
+    files = trained or sorted(path.glob("*.safetensors"))
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        raise Failure(f"{path}: there are {names}; name one of them")
+    if not files:
+        raise Failure(
+            f"{path}: there is no model in this folder (its training may not be finished)"
+        )
+    return files[0]
 
 
 def open_or_create(name: str) -> SavedModel:
-    """A model file, or an untrained model of a name in the registry."""
+    """A saved model, or an untrained model of a name in the registry."""
     path = Path(name)
-    if weights_path(path).is_file():
-        return load_model(path)
+    found = _locate(path)
+    if found is not None:
+        return load_model(found)
     if name not in MODELS:
         raise Failure(f"{name}: no such model file, nor one of {', '.join(MODELS)}")
     np.random.seed(0)

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Model = Annotated[Path, typer.Argument(help="Model file: NAME.safetensors, NAME.json or NAME.")]
+Model = Annotated[
+    Path, typer.Argument(help="Model file (NAME.safetensors, NAME.json or NAME), or its folder.")
+]
 Data = Annotated[
     str | None,
     typer.Option(help="digits, mnist, cifar10, or an .npz file; the model's own if left out."),
