@@ -25,7 +25,7 @@ void run_backward(const Tensor& root, py::handle gradient, bool free_graph) {
     seed = from_object(gradient, autograd::gradient_type(root.dtype()));
   }
   const Tensor now = root.snapshot();
-  py::gil_scoped_release release;
+  ReleaseGil release;
   autograd::backward(now, seed, {free_graph});
 }
 
@@ -35,7 +35,7 @@ int add_hook(const Tensor& t, py::object callable) {
   auto kept = std::make_shared<PyRef>(std::move(callable));
   const int id = next++;
   t.meta()->add_hook(id, [kept](const Array& g) -> Array {
-    py::gil_scoped_acquire gil;
+    AcquireGil gil;
     const py::object result = kept->get()(to_numpy(g.copy()));
     return result.is_none() ? Array() : operand(result).array();
   });

@@ -18,7 +18,7 @@ namespace {
 // Runs Python's pending signal handlers. True: one raised, and Python's error is set.
 bool check_signals() {
   if (!Py_IsInitialized()) return false;
-  py::gil_scoped_acquire gil;
+  AcquireGil gil;
   return PyErr_CheckSignals() != 0;
 }
 
@@ -58,7 +58,7 @@ void bind_base(py::module_& m) {
   set_interrupt_check(&check_signals);
   m.def("num_threads", &num_threads, "Threads that work takes part on.");
   m.def("set_num_threads", [](int n) {
-    py::gil_scoped_release release;
+    ReleaseGil release;
     set_num_threads(n);
   }, py::arg("count"));
   m.def("active_isa", [] { return std::string(name_of(active_isa())); });

@@ -71,7 +71,7 @@ Array adopt(M* managed, bool writable) {
       [](void* owner) {
         auto* m = static_cast<M*>(owner);
         if (m->deleter == nullptr || !Py_IsInitialized()) return;
-        py::gil_scoped_acquire gil;
+        AcquireGil gil;
         m->deleter(m);
       },
       writable));

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "gil.hpp"
 #include "tinytorch/base/atomic_file.hpp"
 #include "tinytorch/io/json_text.hpp"
 #include "tinytorch/io/safetensors.hpp"
@@ -35,7 +36,7 @@ std::vector<py::ssize_t> numpy_shape(const Shape& shape) { return {shape.begin()
 py::array copied(const SafetensorsFile& file, const TensorEntry& entry) {
   py::array out(numpy_dtype_of(entry.dtype), numpy_shape(entry.shape));
   auto* bytes = static_cast<std::byte*>(out.mutable_data());
-  py::gil_scoped_release release;
+  ReleaseGil release;
   file.read(entry, bytes);
   return out;
 }
@@ -55,7 +56,7 @@ py::array mapped(SafetensorsFile& file, const TensorEntry& entry) {
 py::tuple load(const std::string& path, bool copy) {
   std::unique_ptr<SafetensorsFile> file;
   {
-    py::gil_scoped_release release;
+    ReleaseGil release;
     file = std::make_unique<SafetensorsFile>(path);
   }
   py::dict tensors, dtypes;
@@ -118,7 +119,7 @@ void save(const std::string& path, const py::dict& tensors, const Metadata& meta
          engine_shape(name, array),
          {static_cast<const std::byte*>(array.data()), static_cast<std::size_t>(array.nbytes())}});
   }
-  py::gil_scoped_release release;
+  ReleaseGil release;
   io::write_safetensors(path, std::move(views), metadata);
 }
 
@@ -128,7 +129,7 @@ void write_atomic(const std::string& path, const py::buffer& data) {
     fail<ValueError>("the data must be contiguous");
   }
   const auto size = static_cast<std::size_t>(info.size * info.itemsize);
-  py::gil_scoped_release release;
+  ReleaseGil release;
   write_file_atomic(path, std::span(static_cast<const std::byte*>(info.ptr), size));
 }
 

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "gil.hpp"
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
@@ -50,7 +51,7 @@ void sgd_step(const py::array& w, const py::array& g, const py::object& momentum
                                   static_cast<float>(weight_decay), nesterov};
   const auto step = tt::kernels::active().optim.sgd;
   const std::int64_t n = w.size();
-  py::gil_scoped_release unlocked;
+  ReleaseGil unlocked;
   tt::parallel_for(n, kGrain, [=, &args](std::int64_t begin, std::int64_t end) {
     step(weights + begin, grads + begin, velocity ? velocity + begin : nullptr,
          static_cast<std::size_t>(end - begin), args);
@@ -74,7 +75,7 @@ void adam_step(const py::array& w, const py::array& g, const py::array& m, const
       decoupled};
   const auto update = tt::kernels::active().optim.adam;
   const std::int64_t n = w.size();
-  py::gil_scoped_release unlocked;
+  ReleaseGil unlocked;
   tt::parallel_for(n, kGrain, [=, &args](std::int64_t begin, std::int64_t end) {
     update(weights + begin, grads + begin, first + begin, second + begin,
            static_cast<std::size_t>(end - begin), args);

@@ -26,7 +26,7 @@ Array index_array(py::handle object) {
   Array array;
   if (is_tensor(object)) {
     array = tensor_of(object).array();
-    if (is_float(array.dtype())) return array.astype(DType::i64);  // ids travel as float32
+    if (is_float(array.dtype())) return ops::as_indices(array);  // ids travel as float32
   } else {
     const py::array values = py::module_::import("numpy").attr("asarray")(object);
     array = values.size() == 0 && values.dtype().kind() == 'f'

@@ -20,7 +20,7 @@ class PythonNode final : public Node {
   py::handle function() const { return function_.get(); }
 
   std::string name() const override {
-    py::gil_scoped_acquire gil;
+    AcquireGil gil;
     return py::cast<std::string>(py::type::of(function_.get()).attr("__name__"));
   }
 
@@ -29,7 +29,7 @@ class PythonNode final : public Node {
   // saved_tensors may have been edited since the node was made: look again at each pass. Edges that
   // did not change stay where they are, since another thread may be walking them.
   const Edges& edges() override {
-    py::gil_scoped_acquire gil;
+    AcquireGil gil;
     Edges now;
     for (py::handle item : py::tuple(function_.get().attr("saved_tensors"))) {
       const bool wanted = is_tensor(item) && tensor_of(item).requires_grad();
@@ -40,7 +40,7 @@ class PythonNode final : public Node {
   }
 
   void backward(const Array& dy, Grads& grads) override {
-    py::gil_scoped_acquire gil;
+    AcquireGil gil;
     const py::object result = function_.get().attr("apply")(to_numpy(dy.copy()));
     if (result.is_none()) return;
     const py::tuple entries = py::isinstance<py::tuple>(result) || py::isinstance<py::list>(result)

@@ -145,7 +145,7 @@ class UserGrad final : public autograd::GradSource {
  public:
   UserGrad(py::object value, DType dtype) : value_(std::move(value)), dtype_(autograd::gradient_type(dtype)) {}
   Array read() const override {
-    py::gil_scoped_acquire gil;
+    AcquireGil gil;
     if (is_tensor(value_.get())) return tensor_of(value_.get()).array().astype(dtype_);
     return from_object(value_.get(), dtype_);
   }

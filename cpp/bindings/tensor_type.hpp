@@ -59,7 +59,7 @@ class WithoutGil {
   WithoutGil& operator=(const WithoutGil&) = delete;
 
  private:
-  std::optional<pybind11::gil_scoped_release> release_;
+  std::optional<ReleaseGil> release_;
 };
 
 void bind_tensor_type(pybind11::module_& m);
