@@ -1,5 +1,6 @@
 // Gradients of reductions: the gradient of the result, spread over what was reduced.
 #include "tinytorch/autograd/functions.hpp"
+#include "tinytorch/base/thread_pool.hpp"
 
 namespace tt::autograd {
 namespace {
@@ -22,26 +23,19 @@ Tensor extreme(const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
                 });
 }
 
-// dy_i * prod_{j != i} x_j, from products of what is before and after i: right with zeros too.
-Array prod_grad_row(const Array& x, const Array& dy) {
-  const index_t n = x.size();
-  const Array out = Array::empty(x.shape(), x.dtype());
-  visit_float(x.dtype(), "prod", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const T* in = x.template data<T>();
-    T* o = out.template data<T>();
-    T before = static_cast<T>(dy.item());
-    for (index_t i = 0; i < n; ++i) {
-      o[i] = before;
-      before *= in[i];
-    }
-    T after = 1;
-    for (index_t i = n - 1; i >= 0; --i) {
-      o[i] *= after;
-      after *= in[i];
-    }
-  });
-  return out;
+// out_i = dy * prod_{j != i} x_j, from products of what is before and after i: right with zeros too.
+template <class T>
+void prod_grad_row(const T* x, T dy, T* out, index_t n) {
+  T before = dy;
+  for (index_t i = 0; i < n; ++i) {
+    out[i] = before;
+    before *= x[i];
+  }
+  T after = 1;
+  for (index_t i = n - 1; i >= 0; --i) {
+    out[i] *= after;
+    after *= x[i];
+  }
 }
 
 Array prod_grad(const Array& x, const Array& dy, const Axes& axes) {
@@ -58,15 +52,20 @@ Array prod_grad(const Array& x, const Array& dy, const Axes& axes) {
   }
   for (int d = 0; d < order.size(); ++d) inverse[static_cast<int>(order[d])] = d;
   const Array rows = ops::to_compute(x).permute(order).contiguous();
-  const Array flat_dy = dy.contiguous();
+  const Array flat_dy = dy.astype(rows.dtype()).contiguous();
   const index_t length = ops::reduced_count(x.shape(), axes);
-  const index_t count = length > 0 ? rows.size() / length : 0;
   const Array out = Array::empty(rows.shape(), rows.dtype());
-  for (index_t i = 0; i < count; ++i) {
-    const auto row = [&](const Array& a) { return a.with({length}, {1}, a.offset() + i * length); };
-    const Array one = flat_dy.with({}, {}, flat_dy.offset() + i);
-    row(out).copy_from(prod_grad_row(row(rows), one));
-  }
+  visit_float(rows.dtype(), "prod", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T *px = rows.data<T>(), *pd = flat_dy.data<T>();
+    T* po = out.data<T>();
+    parallel_for(length > 0 ? rows.size() / length : 0, std::max<index_t>(1, 16384 / std::max<index_t>(length, 1)),
+                 [=](index_t begin, index_t end) {
+                   for (index_t i = begin; i < end; ++i) {
+                     prod_grad_row(px + i * length, pd[i], po + i * length, length);
+                   }
+                 });
+  });
   return out.permute(inverse);
 }
 

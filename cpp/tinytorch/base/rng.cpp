@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tinytorch/base/error.hpp"
+#include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 
 namespace tt {
@@ -86,6 +87,7 @@ std::uint64_t Generator::below(std::uint64_t bound) {
 void Generator::permutation(std::int64_t* out, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = i;
   for (std::int64_t i = n - 1; i > 0; --i) {
+    if (i % 65536 == 0) throw_if_interrupted();
     std::swap(out[i], out[below(static_cast<std::uint64_t>(i) + 1)]);
   }
 }

@@ -88,10 +88,25 @@ struct Job {
   }
 };
 
-thread_local bool t_inside = false;
+// The job that this thread is working on, and whether it is the caller, which watches for interrupts.
 struct Inside {
-  Inside() { t_inside = true; }
-  ~Inside() { t_inside = false; }
+  Job* job = nullptr;
+  bool caller = false;
+
+  // Called between the chunks of nested loops.
+  void stop_if_asked() const {
+    if (caller && interrupt_pending()) job->stop = true;
+    if (job->stop) throw Interrupted();
+  }
+};
+thread_local Inside t_inside;
+
+class Enter {
+ public:
+  Enter(Job& job, bool caller) { t_inside = {&job, caller}; }
+  ~Enter() { t_inside = {}; }
+  Enter(const Enter&) = delete;
+  Enter& operator=(const Enter&) = delete;
 };
 
 class Pool {
@@ -136,6 +151,7 @@ class Pool {
   }
 
   static void caller(Job& job) {
+    const Enter inside(job, true);
     for (std::int64_t c; !job.stop && (c = job.next.fetch_add(1)) < job.chunks;) {
       job.run_chunk(c);
       if (interrupt_pending()) job.stop = true;
@@ -144,7 +160,6 @@ class Pool {
 
  private:
   void work() {
-    t_inside = true;
     std::uint64_t seen = 0;
     for (;;) {
       for (int i = 0; i < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++i) pause_cpu();
@@ -162,11 +177,15 @@ class Pool {
         if (job != nullptr) job->active.fetch_add(1);
       }
       if (job == nullptr) continue;
-      for (std::int64_t c; !job->stop.load(std::memory_order_relaxed) &&
-                           (c = job->next.fetch_add(1)) < job->chunks;) {
-        job->run_chunk(c);
-      }
+      take_part(*job);
       job->active.fetch_sub(1, std::memory_order_release);
+    }
+  }
+  static void take_part(Job& job) {
+    const Enter inside(job, false);
+    for (std::int64_t c; !job.stop.load(std::memory_order_relaxed) &&
+                         (c = job.next.fetch_add(1)) < job.chunks;) {
+      job.run_chunk(c);
     }
   }
 
@@ -201,7 +220,7 @@ State& state() {
                      // leave it behind, never joined.
                      new PoolPtr(std::move(child.pool));
                      child.mutex.unlock();
-                     t_inside = false;
+                     t_inside = {};
                    });
     std::atexit([] {
       State& last = state();
@@ -250,11 +269,14 @@ void detail::parallel_for(std::int64_t n, std::int64_t grain, ChunkFn fn, void* 
   if (n <= 0) return;
   grain = std::max<std::int64_t>(grain, 1);
   Job job{fn, context, n, grain, (n + grain - 1) / grain};
-  if (job.chunks == 1 || t_inside) {  // nested: the outermost caller watches for interrupts
-    for (std::int64_t c = 0; c < job.chunks; ++c) job.call(c);
+  if (job.chunks == 1) return job.call(0);
+  if (t_inside.job != nullptr) {  // nested
+    for (std::int64_t c = 0; c < job.chunks; ++c) {
+      job.call(c);
+      t_inside.stop_if_asked();
+    }
     return;
   }
-  const Inside guard;
   const PoolPtr threads = num_threads() > 1 ? pool() : nullptr;
   if (!threads || !threads->run(job)) Pool::caller(job);
   if (job.error) std::rethrow_exception(job.error);

@@ -5,8 +5,8 @@
 //   * Chunk borders depend on n and grain alone, never on the number of threads, so a
 //     computation that writes per chunk is bit-equal for any thread count.
 //   * Between chunks the caller polls the interrupt check (interrupt.hpp); when it asks to stop, the
-//     remaining chunks are skipped and Interrupted is thrown. An exception in fn does the same and
-//     is thrown again in the caller.
+//     remaining chunks, nested ones too, are skipped and Interrupted is thrown. An exception in fn
+//     does the same and is thrown again in the caller.
 //   * fork-safe: a child starts with no workers and makes new ones on first need.
 #pragma once
 #include <cstdint>

@@ -7,8 +7,8 @@
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/conv/im2col.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
-#include "tinytorch/kernels/gemm_f32/reference.hpp"
 #include "tinytorch/ops/elementwise.hpp"
+#include "tinytorch/ops/matmul.hpp"
 #include "tinytorch/ops/reduce.hpp"
 
 namespace tt::ops {
@@ -17,34 +17,46 @@ namespace {
 constexpr index_t kWeightGradParts = 8;
 
 void product(const kernels::GemmOf<float>& g) { kernels::gemm(g); }
-void product(const kernels::GemmOf<double>& g) { kernels::reference::gemm(g); }
+void product(const kernels::GemmOf<double>& g) { gemm_float64(g); }
 
-// Column buffers, one per thread that can be inside the loop at once; taken and given back.
+// Column buffers, one per thread that is inside the loop at once; taken and given back.
 template <class T>
 class Scratch {
  public:
-  Scratch(index_t size, index_t users) {
-    const index_t count = std::min<index_t>(users, num_threads());
-    for (index_t i = 0; i < count; ++i) {
-      buffers_.push_back(Array::empty({size}, dtype_of<T>::value));
-      free_.push_back(buffers_.back().template data<T>());
+  explicit Scratch(index_t size) : size_(size) {}
+
+  class Buffer {
+   public:
+    explicit Buffer(Scratch& from) : from_(from), array_(from.take()) {}
+    ~Buffer() {
+      std::lock_guard lock(from_.mutex_);
+      from_.free_.push_back(std::move(array_));
     }
-  }
-  T* take() {
-    std::lock_guard lock(mutex_);
-    T* buffer = free_.back();
-    free_.pop_back();
-    return buffer;
-  }
-  void give(T* buffer) {
-    std::lock_guard lock(mutex_);
-    free_.push_back(buffer);
-  }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    T* data() const { return array_.template data<T>(); }
+
+   private:
+    Scratch& from_;
+    Array array_;
+  };
 
  private:
+  Array take() {
+    {
+      std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        Array buffer = std::move(free_.back());
+        free_.pop_back();
+        return buffer;
+      }
+    }
+    return Array::empty({size_}, dtype_of<T>::value);
+  }
+
+  index_t size_;
   std::mutex mutex_;
-  std::vector<Array> buffers_;
-  std::vector<T*> free_;
+  std::vector<Array> free_;
 };
 
 // The sizes of one group's matrices: weights (rows x depth), columns (depth x area).
@@ -71,11 +83,10 @@ const T* columns_of(const T* image, const ConvShape& s, const Group& g, T* buffe
 // matrix product using all threads.
 template <class T, class Fn>
 void each_image(index_t batch, index_t buffer_size, Fn fn) {
-  Scratch<T> scratch(buffer_size, batch);
+  Scratch<T> scratch(buffer_size);
   const auto one = [&](index_t n) {
-    T* buffer = scratch.take();
-    fn(n, buffer);
-    scratch.give(buffer);
+    const typename Scratch<T>::Buffer buffer(scratch);
+    fn(n, buffer.data());
   };
   if (batch == 1) {
     one(0);

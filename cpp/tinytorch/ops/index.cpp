@@ -1,10 +1,15 @@
 #include "tinytorch/ops/index.hpp"
 
+#include <cmath>
+
 #include "tinytorch/array/iterate.hpp"
+#include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 
 namespace tt::ops {
 namespace {
+
+constexpr index_t kBlockGrain = 16384;  // elements copied by one chunk of work
 
 // A key split in two steps: a view by the basic items, then a gather by the arrays on that view.
 struct Resolved {
@@ -220,50 +225,77 @@ Dims place_order(const Selection& s) {
   return order;
 }
 
-Array block_at(const Selection& s, std::size_t i) {
-  return s.block.with(s.block.shape(), s.block.strides(), s.block.offset() + s.offsets[i]);
-}
-
 Array gather_blocks(const Selection& s) {
   Shape shape = s.index_shape;
   for (index_t n : s.block.shape()) shape.push_back(n);
   const Array out = Array::empty(shape, s.block.dtype());
-  const index_t block = s.block.size();
+  const index_t block = s.block.size(), count = static_cast<index_t>(s.offsets.size());
+  if (out.size() == 0) return out.permute(place_order(s));
   const Strides strides = contiguous_strides(s.block.shape());
-  if (block == 1) {  // the common case of picking single elements
-    visit_dtype(out.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      const T* in = s.block.template data<T>();
-      T* o = out.data<T>();
-      for (std::size_t i = 0; i < s.offsets.size(); ++i) o[i] = in[s.offsets[i]];
+  const auto loop = make_loop<2>(s.block.shape(), {&strides, &s.block.strides()});
+  visit_dtype(out.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* in = s.block.template data<T>();
+    T* o = out.data<T>();
+    parallel_for(count, std::max<index_t>(1, kBlockGrain / block), [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) {
+        const T* from = in + s.offsets[static_cast<std::size_t>(i)];
+        T* to = o + i * block;
+        if (block == 1) {
+          *to = *from;
+          continue;
+        }
+        for_each_row(loop, [=](const auto& at, const auto& step, index_t n) {
+          for (index_t j = 0; j < n; ++j) to[at[0] + j * step[0]] = from[at[1] + j * step[1]];
+        });
+      }
     });
-  } else if (block > 0) {
-    for (std::size_t i = 0; i < s.offsets.size(); ++i) {
-      out.with(s.block.shape(), strides, static_cast<index_t>(i) * block).copy_from(block_at(s, i));
-    }
-  }
+  });
   return out.permute(place_order(s));
 }
 
-void add_blocks(const Selection& s, const Array& grad) {
-  Dims inverse(grad.ndim());
-  const Dims order = place_order(s);
-  for (int d = 0; d < order.size(); ++d) inverse[static_cast<int>(order[d])] = d;
-  const Array flat = grad.permute(inverse).contiguous();
+// One block after the other: where places repeat, additions happen in order, and the last assigned
+// value stays.
+template <class T, class Fn>
+void each_element(const Selection& s, const T* flat, Fn fn) {
   const Strides strides = contiguous_strides(s.block.shape());
   const index_t block = s.block.size();
+  T* out = s.block.template data<T>();
+  const auto loop = make_loop<2>(s.block.shape(), {&s.block.strides(), &strides});
+  for (std::size_t i = 0; i < s.offsets.size(); ++i) {
+    if (i % 4096 == 0) throw_if_interrupted();
+    T* to = out + s.offsets[i];
+    const T* from = flat + static_cast<index_t>(i) * block;
+    for_each_row(loop, [=](const auto& at, const auto& step, index_t n) {
+      for (index_t j = 0; j < n; ++j) fn(to[at[0] + j * step[0]], from[at[1] + j * step[1]]);
+    });
+  }
+}
+
+Dims inverse_of(const Dims& order) {
+  Dims inverse(order.size());
+  for (int d = 0; d < order.size(); ++d) inverse[static_cast<int>(order[d])] = d;
+  return inverse;
+}
+
+void add_blocks(const Selection& s, const Array& grad) {
+  const Array flat = grad.permute(inverse_of(place_order(s))).contiguous();
   visit_float(flat.dtype(), "indexing", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T* g = flat.data<T>();
-    T* out = s.block.template data<T>();
-    const auto loop = make_loop<2>(s.block.shape(), {&s.block.strides(), &strides});
-    for (std::size_t i = 0; i < s.offsets.size(); ++i) {  // in order: repeated places accumulate
-      T* to = out + s.offsets[i];
-      const T* from = g + static_cast<index_t>(i) * block;
-      for_each_row(loop, [=](const auto& o, const auto& step, index_t n) {
-        for (index_t j = 0; j < n; ++j) to[o[0] + j * step[0]] += from[o[1] + j * step[1]];
-      });
-    }
+    each_element<T>(s, flat.data<T>(), [](T& to, T from) { to += from; });
+  });
+}
+
+void assign_blocks(const Selection& s, const Array& value) {
+  Shape shape = s.index_shape, placed;
+  for (index_t n : s.block.shape()) shape.push_back(n);
+  const Dims order = place_order(s);
+  for (index_t d : order) placed.push_back(shape[static_cast<int>(d)]);
+  const Array flat =
+      value.expand(placed).permute(inverse_of(order)).astype(s.block.dtype()).contiguous();
+  visit_dtype(flat.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    each_element<T>(s, flat.data<T>(), [](T& to, T from) { to = from; });
   });
 }
 
@@ -278,6 +310,19 @@ Prepared prepare(const Array& x, const IndexKey& key) {
 }
 
 }  // namespace
+
+Array as_indices(const Array& x) {
+  if (!is_float(x.dtype())) return x.astype(DType::i64);
+  const Array values = to_compute(x).contiguous();
+  visit_float(values.dtype(), "indexing", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* p = values.data<T>();
+    for (index_t i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(p[i])) fail<IndexError>("an index must be a finite number, got ", p[i]);
+    }
+  });
+  return values.astype(DType::i64);
+}
 
 Array index(const Array& x, const IndexKey& key) {
   const Prepared p = prepare(x, key);
@@ -301,22 +346,7 @@ void index_assign(const Array& x, const IndexKey& key, const Array& value) {
   if (p.resolved.arrays.empty()) {
     p.resolved.view.copy_from(value);
   } else {
-    const Selection s = select(p.resolved, p.adjacent);
-    Shape shape = s.index_shape;
-    for (index_t n : s.block.shape()) shape.push_back(n);
-    const Dims order = place_order(s);
-    Shape placed;
-    Dims inverse(order.size());
-    for (int d = 0; d < order.size(); ++d) {
-      placed.push_back(shape[static_cast<int>(order[d])]);
-      inverse[static_cast<int>(order[d])] = d;
-    }
-    const Array flat = value.expand(placed).permute(inverse).contiguous();
-    const Strides strides = contiguous_strides(s.block.shape());
-    for (std::size_t i = 0; i < s.offsets.size(); ++i) {
-      block_at(s, i).copy_from(flat.with(s.block.shape(), strides,
-                                         flat.offset() + static_cast<index_t>(i) * s.block.size()));
-    }
+    assign_blocks(select(p.resolved, p.adjacent), value);
   }
   x.storage()->bump_version();
 }
@@ -331,6 +361,7 @@ void each_gathered(const Array& data, int axis, const Array& index, Fn fn) {
   const index_t n = data.shape(axis), last = index.size();
   Dims position(index.ndim(), 0);
   for (index_t i = 0; i < last; ++i) {
+    if (i % 65536 == 0) throw_if_interrupted();
     if (v[i] < -n || v[i] >= n) {
       fail<IndexError>("index ", v[i], " is out of bounds for axis ", axis, " with size ", n);
     }
@@ -351,7 +382,7 @@ Array checked_index(const Array& x, int axis, const Array& index, const char* wh
                      "it except along the axis; got ", to_string(index.shape()), " for input ",
                      to_string(x.shape()));
   }
-  return index.astype(DType::i64).contiguous();
+  return as_indices(index).contiguous();
 }
 
 }  // namespace
@@ -400,7 +431,7 @@ Array take_rows(const Array& table, const Array& indices) {
   if (table.ndim() != 2) {
     fail<ShapeError>("an embedding table is 2-D (vocabulary, width), got ", to_string(table.shape()));
   }
-  const Array rows = table.contiguous(), at = indices.astype(DType::i64).contiguous();
+  const Array rows = table.contiguous(), at = as_indices(indices).contiguous();
   const index_t count = table.shape(0), width = table.shape(1);
   const index_t* v = at.data<index_t>();
   for (index_t i = 0; i < at.size(); ++i) {
@@ -434,6 +465,7 @@ Array take_rows_grad(const Array& dy, const Array& indices, const Shape& table_s
     T* po = out.data<T>();
     const T* pg = g.data<T>();
     for (index_t i = 0; i < at.size(); ++i) {
+      if (i % 4096 == 0) throw_if_interrupted();
       for (index_t j = 0; j < width; ++j) po[v[i] * width + j] += pg[i * width + j];
     }
   });

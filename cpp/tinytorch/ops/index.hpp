@@ -17,6 +17,10 @@ struct Ellipsis {};
 using IndexItem = std::variant<index_t, Slice, NewAxis, Ellipsis, Array>;
 using IndexKey = std::vector<IndexItem>;
 
+// Positions as int64. Ids travel as floats in the course, which are truncated; IndexError for NaN
+// and infinities.
+Array as_indices(const Array& x);
+
 // A view where the key has no arrays, else a copy. IndexError when out of range.
 Array index(const Array& x, const IndexKey& key);
 

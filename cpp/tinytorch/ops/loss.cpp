@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tinytorch/ops/elementwise.hpp"
+#include "tinytorch/ops/index.hpp"
 #include "tinytorch/ops/softmax.hpp"
 
 namespace tt::ops {
@@ -17,7 +18,7 @@ Array checked_targets(const Array& logits, const Array& targets) {
                      to_string(logits.shape()), ", got targets of shape ",
                      to_string(targets.shape()));
   }
-  const Array at = targets.astype(DType::i64).contiguous();
+  const Array at = as_indices(targets).contiguous();
   const index_t* v = at.data<index_t>();
   for (index_t i = 0; i < rows; ++i) {
     if (v[i] < 0 || v[i] >= classes) {

@@ -9,7 +9,7 @@
 namespace tt::ops {
 namespace {
 
-constexpr index_t kGemmGrain = index_t{1} << 20;  // multiplications, of the float64 path
+constexpr index_t kTileProducts = index_t{1} << 20;
 
 // c (contiguous m x n) = a b (+ bias), a and b 2-D of any strides, all of element type T.
 template <class T>
@@ -25,14 +25,7 @@ kernels::GemmOf<T> describe(const Array& a, const Array& b, std::byte* c, const 
 
 void gemm2d(const Array& a, const Array& b, std::byte* c, const Array& bias) {
   if (a.dtype() == DType::f64) {
-    // Rows are independent; some milliseconds of work each chunk.
-    const auto g = describe<double>(a, b, c, bias);
-    const index_t products = std::max<index_t>(1, g.n * g.k);
-    parallel_for(g.m, std::max<index_t>(1, kGemmGrain / products), [&](index_t begin, index_t end) {
-      auto rows = g;
-      rows.m = end - begin, rows.a += begin * g.a_row, rows.c += begin * g.c_row;
-      kernels::reference::gemm(rows);
-    });
+    gemm_float64(describe<double>(a, b, c, bias));
   } else {
     kernels::gemm(describe<float>(a, b, c, bias));
   }
@@ -99,6 +92,22 @@ DType float_type(const Array& a, const Array& b) {
 Array swap_last(const Array& x) { return x.transpose(x.ndim() - 2, x.ndim() - 1); }
 
 }  // namespace
+
+void gemm_float64(const kernels::GemmOf<double>& g) {
+  const index_t cols = std::clamp<index_t>(kTileProducts / std::max<index_t>(g.k, 1), 64, std::max<index_t>(g.n, 64));
+  const index_t rows = std::max<index_t>(1, kTileProducts / std::max<index_t>(1, cols * g.k));
+  const index_t across = (g.n + cols - 1) / cols, down = (g.m + rows - 1) / rows;
+  parallel_for(across * down, 1, [&](index_t first, index_t last) {
+    for (index_t tile = first; tile < last; ++tile) {
+      const index_t i = tile / across * rows, j = tile % across * cols;
+      auto t = g;
+      t.m = std::min(rows, g.m - i), t.n = std::min(cols, g.n - j);
+      t.a += i * g.a_row, t.b += j * g.b_col, t.c += i * g.c_row + j;
+      if (g.bias != nullptr) t.bias += j;
+      kernels::reference::gemm(t);
+    }
+  });
+}
 
 Array matmul(const Array& a, const Array& b) {
   if (a.ndim() == 0 || b.ndim() == 0) {

@@ -1,8 +1,12 @@
 // Matrix products with NumPy's matmul rules.
 #pragma once
 #include "tinytorch/array/array.hpp"
+#include "tinytorch/kernels/gemm_f32/gemm.hpp"
 
 namespace tt::ops {
+
+// The float64 path: the reference loops, shared out in tiles that are some milliseconds of work.
+void gemm_float64(const kernels::GemmOf<double>& g);
 
 // vectors, matrices and broadcast batches. Both at least 1-D. ShapeError with
 // "Inner dimensions must match: 2 ≠ 3" and both shapes.

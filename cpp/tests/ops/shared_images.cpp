@@ -1,0 +1,41 @@
+// Convolution of batches on a changing number of threads: buffers are taken and given back safely,
+// and every image comes out as it does alone.
+#include <atomic>
+#include <thread>
+
+#include "ops/plain_loops.hpp"
+#include "support/catch.hpp"
+#include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/ops/conv.hpp"
+
+using namespace tt;
+using namespace tt::test;
+
+TEST_CASE("batched convolution is the same for any number of threads, also while it changes") {
+  const Array x = random({9, 4, 11, 7}, 1), w = random({6, 2, 3, 2}, 2), bias = random({6}, 3);
+  kernels::Window2d window;
+  window.stride_h = 2, window.pad_w = 1;
+  const ops::ConvShape shape = ops::conv_shape(x, w, bias, window, 2);
+  const int before = num_threads();
+  set_num_threads(1);
+  const Array want = ops::conv2d(x, w, bias, shape);
+  const Array dw = ops::conv2d_grad_weight(want, x, shape), dx = ops::conv2d_grad_input(want, w, shape);
+  const auto same = [](const Array& a, const Array& b) {
+    return a.shape() == b.shape() && std::equal(a.data<float>(), a.data<float>() + a.size(), b.data<float>());
+  };
+
+  std::atomic<bool> stop{false};
+  std::thread changes([&] {
+    for (int i = 0; !stop; ++i) set_num_threads(1 + i % 5);
+  });
+  int wrong = 0;
+  for (int round = 0; round < 30; ++round) {
+    wrong += !same(ops::conv2d(x, w, bias, shape), want);
+    wrong += !same(ops::conv2d_grad_weight(want, x, shape), dw);
+    wrong += !same(ops::conv2d_grad_input(want, w, shape), dx);
+  }
+  stop = true;
+  changes.join();
+  set_num_threads(before);
+  CHECK(wrong == 0);
+}
