@@ -124,8 +124,21 @@ inline F32 at_most(F32 x, F32 high) {
 #endif
 }
 
-// a * b + c, fused where the instruction set has it.
-inline F32 fma(F32 a, F32 b, F32 c) { return xsimd::fma(a, b, c); }
+// a * b + c, fused where the instruction set has it (xsimd 8.1 does not for AVX-512).
+inline F32 fma(F32 a, F32 b, F32 c) {
+#if defined(__AVX512F__)
+  return F32(_mm512_fmadd_ps(a, b, c));
+#else
+  return xsimd::fma(a, b, c);
+#endif
+}
+inline F64 fma(F64 a, F64 b, F64 c) {
+#if defined(__AVX512F__)
+  return F64(_mm512_fmadd_pd(a, b, c));
+#else
+  return xsimd::fma(a, b, c);
+#endif
+}
 
 // The same bits as another type. xsimd 9 changed the template argument from batch to element.
 template <class Batch, class Element, class From>
@@ -169,11 +182,11 @@ inline F64 widen_high(F32 v) {
 }
 inline F32 narrow(F64 low, F64 high) {
 #if defined(__AVX512F__)
-  return F32(_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)),
-                                _mm512_cvtpd_ps(high), 1));
+  return F32(
+      _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1));
 #elif defined(__AVX2__)
-  return F32(_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low)),
-                                  _mm256_cvtpd_ps(high), 1));
+  return F32(
+      _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low)), _mm256_cvtpd_ps(high), 1));
 #elif defined(__aarch64__)
   return F32(vcvt_high_f32_f64(vcvt_f32_f64(low), high));
 #else

@@ -12,7 +12,7 @@ inline F64 log2_times(F64 b, F64 e, F64 m) {
   const F64 s = (m - F64(1.0)) / (m + F64(1.0));
   const F64 p = polynomial(s * s, 2.8853900817778495, 0.9617966941142595, 0.577077942074736,
                            0.4122092838779623, 0.3199043221052746, 0.28292090595468833);
-  return b * xsimd::fma(s, p, e);
+  return b * fma(s, p, e);
 }
 
 // 2^t = mantissa * 2^n.
@@ -33,10 +33,8 @@ inline F32 pow_positive(F32 x, F32 y) {
   const LogParts log = split_log(x);
   F32 e = select(x < F32(kInfinity), log.e, x);  // inf and NaN as they are
   e = select(x == F32(0.0f), F32(-kInfinity), e);
-  const Exp2Parts low =
-      exp2_parts(log2_times(widen_low(y), widen_low(e), widen_low(log.m)));
-  const Exp2Parts high =
-      exp2_parts(log2_times(widen_high(y), widen_high(e), widen_high(log.m)));
+  const Exp2Parts low = exp2_parts(log2_times(widen_low(y), widen_low(e), widen_low(log.m)));
+  const Exp2Parts high = exp2_parts(log2_times(widen_high(y), widen_high(e), widen_high(log.m)));
   return scale(narrow(low.mantissa, high.mantissa), narrow(low.n, high.n));
 }
 

@@ -28,8 +28,8 @@ class Scratch {
   float* reserve(std::int64_t count) {
     if (count > capacity_) {
       release();
-      data_ = static_cast<float*>(::operator new(sizeof(float) * static_cast<std::size_t>(count),
-                                                 std::align_val_t{64}));
+      data_ = static_cast<float*>(
+          ::operator new (sizeof(float) * static_cast<std::size_t>(count), std::align_val_t{64}));
       capacity_ = count;
     }
     return data_;
@@ -37,7 +37,7 @@ class Scratch {
 
  private:
   void release() {
-    ::operator delete(data_, std::align_val_t{64});
+    ::operator delete (data_, std::align_val_t{64});
     data_ = nullptr;
     capacity_ = 0;
   }
@@ -45,25 +45,6 @@ class Scratch {
   std::int64_t capacity_ = 0;
 };
 thread_local Scratch t_packed_a, t_packed_b;
-
-// out[p * width + i] = source[i * across + p * along] for i < count, zeros up to width.
-void pack_panel(const float* source, std::int64_t across, std::int64_t along, std::int64_t count,
-                std::int64_t depth, std::int64_t width, float* out) {
-  if (across == 1) {
-    for (std::int64_t p = 0; p < depth; ++p) {
-      std::copy_n(source + p * along, count, out + p * width);
-      std::fill(out + p * width + count, out + (p + 1) * width, 0.0f);
-    }
-    return;
-  }
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float* line = source + i * across;
-    for (std::int64_t p = 0; p < depth; ++p) out[p * width + i] = line[p * along];
-  }
-  for (std::int64_t i = count; i < width; ++i) {
-    for (std::int64_t p = 0; p < depth; ++p) out[p * width + i] = 0.0f;
-  }
-}
 
 // One block: rows of A against packed or plain columns of B, a range of k.
 struct Block {
@@ -84,8 +65,8 @@ void Block::multiply(std::int64_t i0, std::int64_t i1, std::int64_t begin, std::
   if (pack_a) {
     float* out = t_packed_a.reserve(divide_up(i1 - i0, mr) * mr * depth);
     for (std::int64_t i = 0; i < i1 - i0; i += mr) {
-      pack_panel(a + i * g.a_row, g.a_row, g.a_col, std::min(mr, i1 - i0 - i), depth, mr,
-                 out + i * depth);
+      kernels.pack(a + i * g.a_row, g.a_row, g.a_col, std::min(mr, i1 - i0 - i), depth, mr,
+                   out + i * depth);
     }
     packed_a = out;
   }
@@ -119,8 +100,8 @@ void pack_columns(const Block& block, float* out) {
   parallel_for(panels, grain, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t q = first; q < last; ++q) {
       const float* source = g.b + block.p0 * g.b_row + (block.j0 + q * nr) * g.b_col;
-      pack_panel(source, g.b_col, g.b_row, std::min(nr, block.cols - q * nr), block.depth, nr,
-                 out + q * nr * block.depth);
+      block.kernels.pack(source, g.b_col, g.b_row, std::min(nr, block.cols - q * nr), block.depth,
+                         nr, out + q * nr * block.depth);
     }
   });
 }

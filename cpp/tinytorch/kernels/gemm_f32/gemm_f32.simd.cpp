@@ -1,5 +1,5 @@
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
-
+#include "tinytorch/kernels/gemm_f32/pack.simd.hpp"
 #include "tinytorch/kernels/simd.hpp"
 
 namespace tt::kernels::TT_ISA {
@@ -21,44 +21,104 @@ constexpr int kCols = kVectors * kWidth;
 inline F32 load_lanes(const float* p, int lanes) {
   return lanes == kWidth ? load(p) : load_n(p, static_cast<std::size_t>(lanes));
 }
-
-// C values of one vector: (old C, if accumulating) + sum, then + bias.
-inline void finish(float* c, F32 sum, int lanes, bool accumulate, const float* bias) {
-  if (accumulate) sum = load_lanes(c, lanes) + sum;
-  if (bias != nullptr) sum = sum + load_lanes(bias, lanes);
+inline void store_lanes(float* p, int lanes, F32 v) {
   if (lanes == kWidth) {
-    store(c, sum);
+    store(p, v);
   } else {
-    store_n(c, static_cast<std::size_t>(lanes), sum);
+    store_n(p, static_cast<std::size_t>(lanes), v);
   }
 }
 
+// How A is read. Packed panels have constant strides. In a plain matrix one address serves three
+// rows (base, base + row, base + 2 row), which spares integer registers.
+template <int R>
+struct PackedRows {
+  explicit PackedRows(const GemmTile& t) : at(t.a) {}
+  float operator()(int i) const { return at[i]; }
+  void next() { at += kRows; }
+  const float* at;
+};
+template <int R>
+struct PlainRows {
+  explicit PlainRows(const GemmTile& t) : row(t.a_row), step(t.a_step) {
+    TT_UNROLL for (int g = 0; g < kGroups; ++g) at[g] = t.a + 3 * g * row;
+  }
+  float operator()(int i) const { return at[i / 3][(i % 3) * row]; }
+  void next() { TT_UNROLL for (int g = 0; g < kGroups; ++g) at[g] += step; }
+  static constexpr int kGroups = (R + 2) / 3;
+  const float* at[kGroups];
+  std::int64_t row, step;
+};
+
+// C = (C +) sums (+ bias), whole vectors.
+template <int R, int V, bool kAdd, bool kBias>
+inline void write(const F32 (&acc)[R][V], const GemmTile& t) {
+  F32 bias[V];
+  if constexpr (kBias) {
+    TT_UNROLL for (int v = 0; v < V; ++v) bias[v] = load(t.bias + v * kWidth);
+  }
+  float* c = t.c;
+  const std::int64_t c_row = t.c_row;
+  TT_UNROLL for (int i = 0; i < R; ++i) {
+    TT_UNROLL for (int v = 0; v < V; ++v) {
+      F32 sum = acc[i][v];
+      if constexpr (kAdd) sum = load(c + v * kWidth) + sum;
+      if constexpr (kBias) sum = sum + bias[v];
+      store(c + v * kWidth, sum);
+    }
+    c += c_row;
+  }
+}
+
+// The same in a plain loop, for tiles whose last vector has `last` < W columns.
+inline void write_rows(const float* sums, int rows, int vectors, const GemmTile& t, int last) {
+  for (int i = 0; i < rows; ++i) {
+    float* c = t.c + i * t.c_row;
+    for (int v = 0; v < vectors; ++v) {
+      const int lanes = v == vectors - 1 ? last : kWidth;
+      F32 sum = F32::load_aligned(sums + (i * vectors + v) * kWidth);
+      if (t.accumulate) sum = load_lanes(c + v * kWidth, lanes) + sum;
+      if (t.bias != nullptr) sum = sum + load_lanes(t.bias + v * kWidth, lanes);
+      store_lanes(c + v * kWidth, lanes, sum);
+    }
+  }
+}
+template <int R, int V>
+inline void write_partial(const F32 (&acc)[R][V], const GemmTile& t, int last) {
+  alignas(64) float sums[R * V * kWidth];
+  TT_UNROLL for (int i = 0; i < R; ++i) {
+    TT_UNROLL for (int v = 0; v < V; ++v) acc[i][v].store_aligned(sums + (i * V + v) * kWidth);
+  }
+  write_rows(sums, R, V, t, last);
+}
+
 // kPartial: the last of the V vectors of B has `last` < W readable columns.
-template <int R, int V, bool kPartial>
+template <int R, int V, bool kPartial, class Rows>
 void multiply(const GemmTile& t, int last) {
   F32 acc[R][V];
   TT_UNROLL for (int i = 0; i < R; ++i) {
     TT_UNROLL for (int v = 0; v < V; ++v) acc[i][v] = F32(0.0f);
   }
-  const float* a = t.a;
+  Rows a(t);
   const float* b = t.b;
-  const std::int64_t a_row = t.a_row, a_step = t.a_step, b_step = t.b_step;
-  for (std::int64_t p = 0; p < t.k; ++p, a += a_step, b += b_step) {
+  const std::int64_t b_step = t.b_step;
+  for (std::int64_t p = t.k; p > 0; --p, b += b_step) {
     F32 row[V];
     TT_UNROLL for (int v = 0; v < V; ++v) {
       row[v] = kPartial && v == V - 1 ? load_n(b + v * kWidth, static_cast<std::size_t>(last))
                                       : load(b + v * kWidth);
     }
     TT_UNROLL for (int i = 0; i < R; ++i) {
-      const F32 x(a[i * a_row]);
+      const F32 x(a(i));
       TT_UNROLL for (int v = 0; v < V; ++v) acc[i][v] = fma(x, row[v], acc[i][v]);
     }
+    a.next();
   }
-  TT_UNROLL for (int i = 0; i < R; ++i) {
-    TT_UNROLL for (int v = 0; v < V; ++v) {
-      finish(t.c + i * t.c_row + v * kWidth, acc[i][v], v == V - 1 ? last : kWidth, t.accumulate,
-             t.bias == nullptr ? nullptr : t.bias + v * kWidth);
-    }
+  if (last != kWidth) return write_partial<R, V>(acc, t, last);
+  if (t.accumulate) {
+    t.bias != nullptr ? write<R, V, true, true>(acc, t) : write<R, V, true, false>(acc, t);
+  } else {
+    t.bias != nullptr ? write<R, V, false, true>(acc, t) : write<R, V, false, false>(acc, t);
   }
 }
 
@@ -69,10 +129,12 @@ void tile_of(const GemmTile& t) {
     if (vectors < V) return tile_of<R, V - 1>(t);
   }
   const int last = t.cols - (V - 1) * kWidth;
-  if (last == kWidth || t.b_padded) {
-    multiply<R, V, false>(t, last);
+  if (last != kWidth && !t.b_padded) {
+    multiply<R, V, true, PlainRows<R>>(t, last);
+  } else if (t.a_row == 1 && t.a_step == kRows) {
+    multiply<R, V, false, PackedRows<R>>(t, last);
   } else {
-    multiply<R, V, true>(t, last);
+    multiply<R, V, false, PlainRows<R>>(t, last);
   }
 }
 
@@ -84,36 +146,36 @@ void tile(const GemmTile& t) {
   tile_of<R, kVectors>(t);
 }
 
-// One block of k for a strip of columns: sums in `acc` (cols floats, rounded up to vectors).
-// Several rows of B per pass over the strip: long contiguous reads, the order of p kept.
+// acc[v] = fma chain over `steps` rows of B, for the columns of one vector.
+template <int kSteps>
+inline F32 chain(const F32 (&x)[kSteps], const float* b, std::int64_t b_row, int lanes, F32 sum) {
+  TT_UNROLL for (int s = 0; s < kSteps; ++s) sum = fma(x[s], load_lanes(b + s * b_row, lanes), sum);
+  return sum;
+}
+
+// acc[cols] += x[kSteps] B[kSteps, cols]: kSteps rows of B per pass over the sums.
+template <int kSteps>
+inline void add_rows(const float* x, std::int64_t x_step, const float* b, std::int64_t b_row,
+                     std::int64_t cols, float* acc) {
+  F32 values[kSteps];
+  TT_UNROLL for (int s = 0; s < kSteps; ++s) values[s] = F32(x[s * x_step]);
+  std::int64_t j = 0;
+  for (; j + kWidth <= cols; j += kWidth) {
+    chain<kSteps>(values, b + j, b_row, kWidth, F32::load_aligned(acc + j)).store_aligned(acc + j);
+  }
+  if (j < cols) {
+    const int lanes = static_cast<int>(cols - j);
+    chain<kSteps>(values, b + j, b_row, lanes, F32::load_aligned(acc + j)).store_aligned(acc + j);
+  }
+}
+
+// One block of k for a strip of columns: long contiguous reads of B, the order of p kept.
 void strip_block(std::int64_t k, std::int64_t cols, const float* x, std::int64_t x_step,
                  const float* b, std::int64_t b_row, float* acc) {
   for (std::int64_t j = 0; j < cols; j += kWidth) F32(0.0f).store_aligned(acc + j);
-  constexpr int kUnroll = 4;
   std::int64_t p = 0;
-  for (; p + kUnroll <= k; p += kUnroll) {
-    const F32 x0(x[p * x_step]), x1(x[(p + 1) * x_step]), x2(x[(p + 2) * x_step]),
-        x3(x[(p + 3) * x_step]);
-    const float* r0 = b + p * b_row;
-    const float *r1 = r0 + b_row, *r2 = r1 + b_row, *r3 = r2 + b_row;
-    for (std::int64_t j = 0; j < cols; j += kWidth) {
-      const int lanes = cols - j < kWidth ? static_cast<int>(cols - j) : kWidth;
-      F32 sum = F32::load_aligned(acc + j);
-      sum = fma(x0, load_lanes(r0 + j, lanes), sum);
-      sum = fma(x1, load_lanes(r1 + j, lanes), sum);
-      sum = fma(x2, load_lanes(r2 + j, lanes), sum);
-      sum = fma(x3, load_lanes(r3 + j, lanes), sum);
-      sum.store_aligned(acc + j);
-    }
-  }
-  for (; p < k; ++p) {
-    const F32 value(x[p * x_step]);
-    for (std::int64_t j = 0; j < cols; j += kWidth) {
-      const int lanes = cols - j < kWidth ? static_cast<int>(cols - j) : kWidth;
-      fma(value, load_lanes(b + p * b_row + j, lanes), F32::load_aligned(acc + j))
-          .store_aligned(acc + j);
-    }
-  }
+  for (; p + 8 <= k; p += 8) add_rows<8>(x + p * x_step, x_step, b + p * b_row, b_row, cols, acc);
+  for (; p < k; ++p) add_rows<1>(x + p * x_step, x_step, b + p * b_row, b_row, cols, acc);
 }
 
 void row_times_matrix(std::int64_t k, std::int64_t n, const float* x, std::int64_t x_step,
@@ -123,16 +185,15 @@ void row_times_matrix(std::int64_t k, std::int64_t n, const float* x, std::int64
   alignas(64) float acc[kStrip];
   for (std::int64_t j0 = 0; j0 < n; j0 += kStrip) {
     const std::int64_t cols = n - j0 < kStrip ? n - j0 : kStrip;
+    const int vectors = static_cast<int>((cols + kWidth - 1) / kWidth);
     for (std::int64_t p0 = 0; p0 < k; p0 += kGemmDepth) {
       const std::int64_t depth = k - p0 < kGemmDepth ? k - p0 : kGemmDepth;
       strip_block(depth, cols, x + p0 * x_step, x_step, b + p0 * b_row + j0, b_row, acc);
-      const bool add = accumulate || p0 > 0;
-      const float* last_bias = p0 + depth == k && bias != nullptr ? bias + j0 : nullptr;
-      for (std::int64_t j = 0; j < cols; j += kWidth) {
-        const int lanes = cols - j < kWidth ? static_cast<int>(cols - j) : kWidth;
-        finish(y + j0 + j, F32::load_aligned(acc + j), lanes, add,
-               last_bias == nullptr ? nullptr : last_bias + j);
-      }
+      GemmTile t{};
+      t.c = y + j0;
+      t.accumulate = accumulate || p0 > 0;
+      t.bias = p0 + depth == k && bias != nullptr ? bias + j0 : nullptr;
+      write_rows(acc, 1, vectors, t, static_cast<int>(cols - (vectors - 1) * kWidth));
     }
   }
 }
@@ -143,6 +204,7 @@ void fill_gemm_f32(GemmTable& table) {
   table.mr = kRows;
   table.nr = kCols;
   table.tile = &tile<>;
+  table.pack = &pack;
   table.row_times_matrix = &row_times_matrix;
 }
 
