@@ -117,7 +117,9 @@ def print_table(rows: list[dict]) -> None:
                 continue
             ratios = [t / o for t, o in zip(times[who], times["tinytorch"], strict=True)]
             low, mid, high = statistics.quantiles(ratios, n=4)
-            cells.append(f"{statistics.median(times[who]):.2f} ({mid:.2f}x, {low:.2f} to {high:.2f})")
+            cells.append(
+                f"{statistics.median(times[who]):.2f} ({mid:.2f}x, {low:.2f} to {high:.2f})"
+            )
         print(f"| {row['operation']} | {' | '.join(cells)} |")
 
 
@@ -131,7 +133,9 @@ def main() -> None:
     print_table(rows)
     if args.json:
         with open(args.json, "w") as file:
-            json.dump({"cpu": _core.cpu_name(), "isa": _core.active_isa(), "rows": rows}, file, indent=1)
+            json.dump(
+                {"cpu": _core.cpu_name(), "isa": _core.active_isa(), "rows": rows}, file, indent=1
+            )
 
 
 if __name__ == "__main__":
