@@ -28,8 +28,8 @@ class Scratch {
   float* reserve(std::int64_t count) {
     if (count > capacity_) {
       release();
-      data_ = static_cast<float*>(
-          ::operator new (sizeof(float) * static_cast<std::size_t>(count), std::align_val_t{64}));
+      data_ = static_cast<float*>(::operator new(sizeof(float) * static_cast<std::size_t>(count),
+                                                 std::align_val_t{64}));
       capacity_ = count;
     }
     return data_;
@@ -37,7 +37,7 @@ class Scratch {
 
  private:
   void release() {
-    ::operator delete (data_, std::align_val_t{64});
+    ::operator delete(data_, std::align_val_t{64});
     data_ = nullptr;
     capacity_ = 0;
   }

@@ -1,4 +1,5 @@
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
+
 #include "tinytorch/kernels/gemm_f32/pack.simd.hpp"
 #include "tinytorch/kernels/simd.hpp"
 
@@ -44,7 +45,9 @@ struct PlainRows {
     TT_UNROLL for (int g = 0; g < kGroups; ++g) at[g] = t.a + 3 * g * row;
   }
   float operator()(int i) const { return at[i / 3][(i % 3) * row]; }
-  void next() { TT_UNROLL for (int g = 0; g < kGroups; ++g) at[g] += step; }
+  void next() {
+    TT_UNROLL for (int g = 0; g < kGroups; ++g) at[g] += step;
+  }
   static constexpr int kGroups = (R + 2) / 3;
   const float* at[kGroups];
   std::int64_t row, step;
