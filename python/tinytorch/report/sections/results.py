@@ -152,4 +152,4 @@ def _best_batch(m: dict[str, Any]) -> Any:
         return "\u2013"
     rate = _rate(m["batched_throughput_samples_per_sec"])
     rows = m.get("best_batch_size")
-    return [rate, tag("small", "1 row" if rows == 1 else f"{rows} rows") if rows else None]
+    return [rate, tag("small", "1 row" if rows == 1 else f"{rows:,} rows") if rows else None]
