@@ -47,6 +47,8 @@ def test_sizes_points_and_factors() -> None:
     assert figures.size(24 << 30) == f"24.0{THIN}GiB"
     assert figures.points(-0.0056) == "\u22120.6"
     assert figures.points(0.0001) == "\u00b10.0"
+    assert figures.speed(0.6) == "1.7\u00d7 slower"
+    assert figures.speed(1.01) == "as fast"
     assert figures.factor(7.58) == "7.6\u00d7"
     assert figures.short(f"5.00{THIN}\u00b5s") == f"5{THIN}\u00b5s"
     assert figures.short(f"100{THIN}B") == f"100{THIN}B"

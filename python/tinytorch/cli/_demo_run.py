@@ -195,13 +195,10 @@ class DemoRun:
         capstone.validate_submission_schema(submission)
         capstone.save_submission(submission, self.out / "submission.json")
         gained = submission["improvements"]
-        faster, smaller = (
-            figures.factor(gained["speedup"]),
-            figures.factor(gained["compression_ratio"]),
-        )
+        smaller = figures.factor(gained["compression_ratio"])
         say(
-            f"  {self.out / 'submission.json'}: valid; {model.title} {faster} faster, "
-            f"{smaller} smaller, accuracy {figures.points(gained['accuracy_delta'])} points"
+            f"  {self.out / 'submission.json'}: valid; {model.title} "
+            f"{figures.speed(gained['speedup'])}, {smaller} smaller, accuracy {figures.points(gained['accuracy_delta'])} points"
         )
 
     def _report(self, models: list[ModelRun], trained: list[Trained]) -> None:

@@ -66,6 +66,13 @@ def factor(ratio: float) -> str:
     return f"{digits(ratio, 2 if ratio < 100 else 3)}{TIMES}"
 
 
+def speed(ratio: float) -> str:
+    """A speed-up in words: "1.7\u00d7 faster", "2.1\u00d7 slower", "as fast" within 3 %."""
+    if 0.97 <= ratio <= 1.03:
+        return "as fast"
+    return f"{factor(ratio)} faster" if ratio > 1 else f"{factor(1 / ratio)} slower"
+
+
 def seconds(value: float) -> str:
     """A span: "0.8 s", "42 s", "3 min 20 s"."""
     if value < 60:

@@ -36,7 +36,7 @@ def _headline(index: int, model: ModelRun) -> Markup:
                 figures.size(stored_bytes(best.metrics)),
                 f"{figures.factor(smaller)} smaller",
             ),
-            ("one row", figures.time_ms(best.metrics["latency_ms_mean"]), _speed(faster)),
+            ("one row", figures.time_ms(best.metrics["latency_ms_mean"]), figures.speed(faster)),
         ]
         subtitle = f"{best.title}, against {base.title.lower()}"
     facts = [
@@ -56,14 +56,6 @@ def _absolute(variant: Variant) -> list[tuple[str, str, str]]:
         ("stored", figures.size(stored_bytes(variant.metrics)), ""),
         ("one row", figures.time_ms(variant.metrics["latency_ms_mean"]), ""),
     ]
-
-
-def _speed(faster: float) -> str:
-    if 0.97 <= faster <= 1.03:
-        return "as fast"
-    if faster > 1:
-        return f"{figures.factor(faster)} faster"
-    return f"{figures.factor(1 / faster)} slower"
 
 
 def results(run: Run) -> Markup | None:
