@@ -195,11 +195,12 @@ class DemoRun:
         capstone.validate_submission_schema(submission)
         capstone.save_submission(submission, self.out / "submission.json")
         gained = submission["improvements"]
-        smaller = figures.factor(gained["compression_ratio"])
-        say(
-            f"  {self.out / 'submission.json'}: valid; {model.title} "
-            f"{figures.speed(gained['speedup'])}, {smaller} smaller, accuracy {figures.points(gained['accuracy_delta'])} points"
-        )
+        said = [
+            figures.speed(gained["speedup"]),
+            f"{figures.factor(gained['compression_ratio'])} smaller",
+            f"accuracy {figures.points(gained['accuracy_delta'])} points",
+        ]
+        say(f"  {self.out / 'submission.json'}: valid; {model.title} {', '.join(said)}")
 
     def _report(self, models: list[ModelRun], trained: list[Trained]) -> None:
         outputs = {m.name: measure.scores(m.forms[-1].network, self.data.images) for m in trained}
