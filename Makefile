@@ -70,7 +70,7 @@ format:  ## rewrites C++ and Python sources in the project's style
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
 .PHONY: stubs
-stubs:  ## python/tinytorch/_core.pyi, from the built extension
+stubs:  ## python/tinytorch/_core/*.pyi, from the built extension
 	@tools/setup.sh dev
 	@tools/build.sh build/dev _core
 	@$(BIN)/python tools/make_stubs.py

@@ -92,7 +92,7 @@ def test_wheel_is_small_and_holds_one_extension(wheel: Path) -> None:
     assert extensions[0].startswith("tinytorch/_core.")
     assert {n.split("/")[0].split("-")[0] for n in names} == {"tinytorch"}
     assert [n for n in names if n.endswith((".cpp", ".hpp", ".a", "CMakeLists.txt"))] == []
-    assert any(n.endswith("py.typed") for n in names)
+    assert {"tinytorch/py.typed", "tinytorch/_core/__init__.pyi"} <= set(names)
     assert any("LICENSE" in n for n in names)
 
 
