@@ -76,7 +76,7 @@ def _scan(data: bytes) -> None:
                 raise UnsafePickleError(
                     f"pickle opcode {opcode.name} at byte {position} is refused"
                 )
-            if opcode.name in _PUT_OPCODES and not 0 <= int(arg) <= count:
+            if opcode.name in _PUT_OPCODES and not 0 <= int(arg or 0) <= count:
                 raise UnsafePickleError(
                     f"pickle memo slot {arg} at byte {position} is out of range"
                 )
@@ -91,7 +91,7 @@ class _DType:
 
     def __init__(self, code: Any = None, align: Any = False, copy: Any = True) -> None:
         self.code = code.decode("ascii") if isinstance(code, bytes) else code
-        self.order = "="
+        self.order: Any = "="  # a byte order of NumPy's
 
     def __setstate__(self, state: Any) -> None:
         # (version, byte order, subarray, names, fields, itemsize, alignment, ...)

@@ -86,14 +86,15 @@ def from_numpy(array: np.ndarray, requires_grad: bool = False) -> Tensor:
     made = _over(array, requires_grad)
     if made.data is not array:
         raise ValueError(
-            f"the memory of this {array.dtype} array cannot be shared (it is read-only, misaligned, "
-            "not in C order, or of a type the engine does not have); use engine.tensor(array) to copy it"
+            f"the memory of this {array.dtype} array cannot be shared (it is read-only, "
+            "misaligned, not in C order, or of a type the engine does not have); "
+            "use engine.tensor(array) to copy it"
         )
     return made
 
 
 def from_dlpack(producer: Any) -> Tensor:
-    """A Tensor over the memory of any object with ``__dlpack__`` (a PyTorch tensor), without a copy.
+    """A Tensor over the memory of any object with ``__dlpack__`` (a PyTorch tensor), uncopied.
 
     Read-only memory is copied. The other way: ``torch.from_dlpack(t)``, ``numpy.from_dlpack(t)``.
     """

@@ -117,9 +117,11 @@ def _task(
 def _callable(model: Any) -> Callable[[np.ndarray], Any]:
     for name in ("forward", "predict"):
         if hasattr(model, name):
-            return getattr(model, name)
+            model = getattr(model, name)
+            break
     if callable(model):
-        return model
+        call: Callable[[np.ndarray], Any] = model
+        return call
     raise TypeError(f"{type(model).__name__} has no forward or predict and is not callable")
 
 

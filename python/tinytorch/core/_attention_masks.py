@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .tensor import Tensor
 
@@ -19,8 +20,8 @@ def additive_bias(mask: Any) -> np.ndarray:
     1 keeps and 0 blocks: (1 - mask) MASK_VALUE. Already additive masks come back bounded by
     MASK_VALUE, because -inf in a whole row would make its softmax NaN.
     """
-    values = np.asarray(mask.data if isinstance(mask, Tensor) else mask)
-    values = values.astype(np.float32, copy=False)
+    given = np.asarray(mask.data if isinstance(mask, Tensor) else mask)
+    values: NDArray[np.float32] = given.astype(np.float32, copy=False)
     if values.size and values.max() <= 0 and values.min() <= _ADDITIVE_BELOW:
         return np.maximum(values, np.float32(MASK_VALUE))
     return (1 - values) * np.float32(MASK_VALUE)

@@ -69,7 +69,7 @@ class EngineFunction(Function):
         arity = self._arity or max(len(self.saved_tensors), 1)
         if self._node is None:  # no operand requires grad
             return (None,) * arity
-        entries = self._node.apply(grad_output)
+        entries: tuple[np.ndarray | None, ...] = self._node.apply(grad_output)
         return entries if self._arity is None else entries[: self._arity]
 
     def __repr__(self) -> str:

@@ -31,16 +31,13 @@ def sample_tokens(model: Any, prompt: Any, count: int, temperature: float) -> Te
 
 def _last_logits(model: Any, tokens: np.ndarray, cache: Any, first: bool) -> np.ndarray:
     """Logits (B, vocabulary) of the token that follows `tokens`."""
-    if cache is None:
-        return model.forward(Tensor(tokens)).data[:, -1]
-    if first:
+    if cache is not None and first:
         cache.reset()
-        logits = model.forward(Tensor(tokens)).data[:, -1]
-        for _ in range(tokens.shape[1]):
+    given = tokens if cache is None or first else tokens[:, -1:]
+    logits: np.ndarray = model.forward(Tensor(given)).data[:, -1]
+    if cache is not None:
+        for _ in range(given.shape[1]):
             cache.advance()
-        return logits
-    logits = model.forward(Tensor(tokens[:, -1:])).data[:, -1]
-    cache.advance()
     return logits
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from .. import _core
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 class _GradMode:
@@ -21,9 +24,9 @@ class _GradMode:
     def __exit__(self, *exc: object) -> None:
         _core.set_grad_enabled(self._before)
 
-    def __call__(self, fn: Callable) -> Callable:
+    def __call__(self, fn: Callable[_P, _R]) -> Callable[_P, _R]:
         @functools.wraps(fn)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
+        def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             with type(self)():
                 return fn(*args, **kwargs)
 

@@ -79,7 +79,7 @@ class TransposeBackward(EngineFunction):
         self.dim0, self.dim1 = dim0, dim1
         super().__init__(tensor)
 
-    def _operation(self, tensor: Any) -> Tensor:
+    def _operation(self, tensor: Tensor) -> Tensor:
         return tensor.transpose(self.dim0, self.dim1)
 
 

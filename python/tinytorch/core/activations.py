@@ -42,7 +42,8 @@ class _Activation:
 
 
 def _on_array(function: Any, x: np.ndarray, *args: Any) -> np.ndarray:
-    return function(Tensor(x), *args).data
+    result: Tensor = function(Tensor(x), *args)
+    return result.data
 
 
 class Sigmoid(_Activation):

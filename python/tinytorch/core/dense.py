@@ -37,7 +37,7 @@ class MLP(Layer):
         if output_activation is not None:
             self.layers.append(output_activation())
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
             x = layer.forward(x)
         return x

@@ -70,7 +70,7 @@ class PositionalEncoding(Layer):
         table = np.random.uniform(-limit, limit, (max_seq_len, embed_dim))
         self.position_embeddings = Tensor(table, requires_grad=True)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if len(x.shape) != 3:
             raise ValueError(f"Expected 3D input (batch, sequence, embed_dim), got shape {x.shape}")
         _, length, width = x.shape
@@ -157,7 +157,7 @@ class EmbeddingLayer(Layer):
 
     def parameters(self) -> list[Tensor]:
         params = list(self.token_embedding.parameters())
-        if self.pos_encoding_type == "learned" and self.pos_encoding is not None:
+        if self.pos_encoding is not None and not isinstance(self.pos_encoding, Tensor):
             params += self.pos_encoding.parameters()
         return params
 

@@ -49,10 +49,10 @@ class Linear(Layer):
         self.weight = Tensor(weight, requires_grad=True)
         self.bias = Tensor(np.zeros(out_features), requires_grad=True) if bias else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         return _linear(x, self.weight, self.bias)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Tensor:
         return self.forward(x)
 
     def parameters(self) -> list[Tensor]:
@@ -86,7 +86,7 @@ class Dropout(Layer):
             raise ValueError(f"Dropout probability must be between 0 and 1, got {p}")
         self.p = p
 
-    def forward(self, x: Any, training: bool = True) -> Any:
+    def forward(self, x: Tensor, training: bool = True) -> Tensor:
         if not (training and self.training) or self.p == DROPOUT_MIN_PROB:
             return x
         if self.p == DROPOUT_MAX_PROB:
@@ -95,7 +95,7 @@ class Dropout(Layer):
         mask = np.random.random(x.shape) < keep
         return x * Tensor(mask) / Tensor(keep)
 
-    def __call__(self, x: Any, training: bool = True) -> Any:
+    def __call__(self, x: Any, training: bool = True) -> Tensor:
         return self.forward(x, training)
 
     def parameters(self) -> list[Tensor]:

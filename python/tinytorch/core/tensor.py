@@ -27,12 +27,13 @@ class Gradient(np.ndarray):
     ``t.grad.data * 0.1`` mean what they say.
     """
 
-    @property
-    def data(self) -> np.ndarray:  # type: ignore[override]
+    # ndarray.data is a memoryview; the course reads and assigns `t.grad.data` as an array.
+    @property  # type: ignore[override]
+    def data(self) -> np.ndarray:
         return self.view(np.ndarray)
 
     @data.setter
-    def data(self, value: Any) -> None:  # type: ignore[override]
+    def data(self, value: Any) -> None:
         self[...] = value
 
 
@@ -41,7 +42,8 @@ def _as_float32(data: Any) -> np.ndarray:
     if isinstance(data, _core.TensorBase):
         return np.array(data.data, dtype=np.float32, order="C")
     if type(data) is np.ndarray and data.dtype == np.float32:
-        return data.copy(order="C")
+        copy: np.ndarray = data.copy(order="C")
+        return copy
     kind = getattr(getattr(data, "dtype", None), "kind", None)
     if kind is None:
         try:
@@ -110,7 +112,8 @@ class Tensor(_core.TensorBase):
         """The only element as a Python number. ValueError if there is not exactly one."""
         if self.size != 1:
             raise ValueError(f"item() needs a tensor of one element, got shape {self.shape}")
-        return self.data.item()
+        value: float = self.data.item()
+        return value
 
     def __float__(self) -> float:
         return float(self.item())
@@ -118,7 +121,7 @@ class Tensor(_core.TensorBase):
     def __int__(self) -> int:
         return int(self.item())
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         state = dict(self.__dict__)
         return _rebuild, (type(self), np.array(self.data), self.requires_grad, self.grad, state)
 
@@ -146,13 +149,13 @@ class Tensor(_core.TensorBase):
 
     def transpose(self, dim0: int | None = None, dim1: int | None = None) -> Tensor:
         """Two dimensions exchanged; without arguments the last two (below 2-D, a copy)."""
+        if dim0 is not None and dim1 is not None:
+            return _F.transpose(self, dim0, dim1)
         if (dim0 is None) != (dim1 is None):
             raise ValueError("Both dim0 and dim1 must be specified, or neither")
-        if dim0 is None:
-            if self.ndim < 2:
-                return _F.reshape(self, self.shape)
-            dim0, dim1 = -2, -1
-        return _F.transpose(self, dim0, dim1)
+        if self.ndim < 2:
+            return _F.reshape(self, self.shape)
+        return _F.transpose(self, -2, -1)
 
     @property
     def T(self) -> Tensor:
@@ -222,7 +225,9 @@ class HookHandle:
         _core.remove_hook(self._tensor, self._id)
 
 
-def _rebuild(cls: type, data: np.ndarray, requires_grad: bool, grad: Any, state: dict) -> Tensor:
+def _rebuild(
+    cls: type[Tensor], data: np.ndarray, requires_grad: bool, grad: Any, state: dict[str, Any]
+) -> Tensor:
     tensor = cls.__new__(cls)
     tensor._set(np.array(data), requires_grad)
     if grad is not None:

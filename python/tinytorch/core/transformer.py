@@ -88,7 +88,7 @@ class TransformerBlock(Layer):
         width = int(embed_dim * mlp_ratio) if hidden_dim is None else hidden_dim
         self.mlp = MLP(embed_dim, width, dropout_prob)
 
-    def forward(self, x: Any, mask: Any = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Any = None) -> Tensor:
         x = x + self.attention.forward(self.ln1.forward(x), mask)
         return x + self.mlp.forward(self.ln2.forward(x))
 

@@ -120,19 +120,24 @@ class Conv2dCsr(_Sparse):
     _marks = frozenset({"row_pointers", "geometry"})
 
     def __init__(self, conv: Conv2d | Conv2dInt8) -> None:
-        geometry = {"stride": conv.stride, "padding": conv.padding}
         if isinstance(conv, Conv2dInt8):
             native = _sparse.Conv2dCsr(
                 conv.q_weight,
                 conv.bias,
                 conv.scales,
-                **geometry,
+                stride=conv.stride,
+                padding=conv.padding,
                 dilation=tuple(int(d) for d in conv.geometry[4:6]),
                 groups=int(conv.geometry[6]),
                 input_scale=conv._native.input_scale,
             )
         else:
-            native = _sparse.Conv2dCsr(array_of(conv.weight), array_of(conv.bias), **geometry)
+            native = _sparse.Conv2dCsr(
+                array_of(conv.weight),
+                array_of(conv.bias),
+                stride=conv.stride,
+                padding=conv.padding,
+            )
         super().__init__(native)
 
     @property
