@@ -16,9 +16,11 @@ from tinytorch.datasets import (
     CIFAR10,
     MNIST,
     ImageDataset,
+    ShakespeareExcerpt,
     TextFile,
     TinyDigits,
     TinyShakespeare,
+    TinyShapes,
     TokenWindows,
     digits,
     read_idx,
@@ -89,6 +91,47 @@ def test_digits_datasets():
     assert abs(normalized.std() - 1) < 1e-3
     with pytest.raises(ValueError, match="split"):
         TinyDigits().raw("validation")
+
+
+# ---- drawn images, and the shipped text -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    return TinyShapes()
+
+
+def test_shapes_have_the_form_of_cifar(shapes):
+    for split, count in (("train", 500), ("test", 100)):
+        images, labels = shapes.raw(split)
+        assert images.shape == (10 * count, 3, 32, 32)
+        assert images.dtype == labels.dtype == np.uint8
+        assert np.bincount(labels).tolist() == [count] * 10
+        assert len({image.tobytes() for image in images}) == len(images)
+    assert len(shapes.classes) == len(CIFAR10.classes)
+
+
+def test_shapes_are_the_same_each_time_and_leave_the_global_generator_alone(shapes):
+    state = np.random.get_state()[1].copy()
+    assert np.array_equal(TinyShapes().raw("test")[0], shapes.raw("test")[0])
+    assert np.array_equal(np.random.get_state()[1], state)
+
+
+def test_colours_do_not_tell_the_figure(shapes):
+    """The nearest mean colour stays close to the 10 % of guessing."""
+    x, y = shapes.get_train_data()
+    queries, expected = shapes.get_test_data()
+    colours = np.array([x[y == c].mean(axis=(0, 2, 3)) for c in range(10)])
+    distance = ((queries.mean(axis=(2, 3))[:, None] - colours) ** 2).sum(2)
+    assert (distance.argmin(1) == expected).mean() < 0.2
+
+
+def test_the_excerpt_is_shakespeare():
+    text = ShakespeareExcerpt()
+    assert text.text.startswith("First Citizen:\nBefore we proceed")
+    assert 149_000 < len(text.text) <= 150_000
+    assert len(text.get_test_data()) == len(text.text) - len(text.get_train_data())
+    assert text.path.stat().st_size < 160_000
 
 
 # ---- images as a dataset -----------------------------------------------------------------------
@@ -452,7 +495,7 @@ def test_full_shakespeare():
     assert len(corpus.text) == 1115394
     assert len(corpus.get_train_data()) == 1003854
     assert len(corpus.vocabulary) == 65
-    assert corpus.text.startswith("First Citizen:")
+    assert corpus.text.startswith(ShakespeareExcerpt().text)
 
 
 # ---- import ------------------------------------------------------------------------------------

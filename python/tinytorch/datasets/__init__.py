@@ -1,9 +1,11 @@
-"""Data sets: the 8x8 digits that come with the package, and readers of full sets.
+"""Data sets: small ones that come with the package, and readers of full sets.
 
-    TinyDigits        1,797 digits of 8x8 pixels, shipped
-    MNIST             70,000 digits of 28x28 pixels     (gzipped IDX files)
-    CIFAR10           60,000 colour images of 32x32     ("binary" or "python" batches)
-    TinyShakespeare   1.1 million characters            (input.txt)
+    TinyDigits          1,797 digits of 8x8 pixels, shipped
+    TinyShapes          6,000 colour images of 32x32, drawn when asked for
+    ShakespeareExcerpt  150,000 characters, shipped
+    MNIST               70,000 digits of 28x28 pixels     (gzipped IDX files)
+    CIFAR10             60,000 colour images of 32x32     ("binary" or "python" batches)
+    TinyShakespeare     1.1 million characters            (input.txt)
 
 The last three are read from `root=`, or the folder that the environment variable TINYTORCH_DATA
 names; nothing is downloaded. Where a set is missing, FileNotFoundError says where it was looked for
@@ -15,16 +17,19 @@ from .cifar import CIFAR10
 from .digits import TinyDigits
 from .idx import read_idx
 from .mnist import MNIST
-from .text import TextFile, TinyShakespeare, TokenWindows
+from .shapes import TinyShapes
+from .text import ShakespeareExcerpt, TextFile, TinyShakespeare, TokenWindows
 
 __all__ = [
     "CIFAR10",
     "MNIST",
     "ImageDataset",
     "ImageSet",
+    "ShakespeareExcerpt",
     "TextFile",
     "TinyDigits",
     "TinyShakespeare",
+    "TinyShapes",
     "TokenWindows",
     "read_idx",
 ]

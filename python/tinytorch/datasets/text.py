@@ -10,6 +10,7 @@ import numpy as np
 from ..core.dataloader import Dataset
 from ._folder import PathLike, find
 
+EXCERPT = Path(__file__).with_name("shakespeare.txt")
 _SHAKESPEARE = (
     "tinyshakespeare/input.txt, from "
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -51,6 +52,13 @@ class TinyShakespeare(TextFile):
             "Tiny Shakespeare", root, ("tinyshakespeare", "."), ["input.txt"], _SHAKESPEARE
         )
         super().__init__(folder / "input.txt")
+
+
+class ShakespeareExcerpt(TextFile):
+    """The first 150,000 characters of "Tiny Shakespeare", shipped; 90 % for training."""
+
+    def __init__(self) -> None:
+        super().__init__(EXCERPT)
 
 
 class TokenWindows(Dataset):
