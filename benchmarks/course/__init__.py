@@ -1,0 +1,1 @@
+"""The course's typical operations, by three contenders."""
