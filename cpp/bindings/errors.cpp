@@ -1,6 +1,5 @@
 #include "errors.hpp"
 
-#include <cerrno>
 #include <new>
 
 #include "tinytorch/base/error.hpp"
@@ -10,6 +9,17 @@ namespace py = pybind11;
 namespace tt::bindings {
 namespace {
 
+// OSError(errno, text, filename) makes FileNotFoundError and the like of itself. File names are
+// bytes, and so are the system's texts.
+void set_os_error(const IoError& e) {
+  PyObject* error = PyObject_CallFunction(PyExc_OSError, "iNN", e.code,
+                                          PyUnicode_DecodeFSDefault(e.reason.c_str()),
+                                          PyUnicode_DecodeFSDefault(e.path.c_str()));
+  if (error == nullptr) return;  // another error is set
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error)), error);
+  Py_DECREF(error);
+}
+
 // True if the exception is one of ours.
 bool set_engine_error(std::exception_ptr error) {
   try {
@@ -18,12 +28,7 @@ bool set_engine_error(std::exception_ptr error) {
     // The interrupt check ran Python's signal handlers, which normally have set the error already.
     if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
   } catch (const IoError& e) {
-    if (e.code != 0) {
-      errno = e.code;
-      PyErr_SetFromErrnoWithFilename(PyExc_OSError, e.path.c_str());
-    } else {
-      PyErr_SetString(PyExc_OSError, e.what());
-    }
+    set_os_error(e);
   } catch (const ValueError& e) {
     PyErr_SetString(PyExc_ValueError, e.what());
   } catch (const TypeError& e) {
@@ -51,6 +56,8 @@ void set_python_error() {
     e.restore();
   } catch (const py::builtin_exception& e) {
     e.set_error();
+  } catch (const OutOfMemory& e) {
+    PyErr_SetString(PyExc_MemoryError, e.what());
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
   } catch (const std::exception& e) {

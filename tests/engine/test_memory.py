@@ -6,6 +6,7 @@ import gc
 
 import numpy as np
 import pytest
+
 from tinytorch import Tensor, engine
 from tinytorch.core.autograd import no_grad
 
@@ -87,3 +88,16 @@ def test_freed_blocks_are_reused() -> None:
     assert engine.memory_stats()["cached_bytes"] < cached
     engine.empty_memory_cache()
     assert engine.memory_stats()["cached_bytes"] == 0
+
+
+@pytest.mark.parametrize("size", [2**40, 2**50])
+def test_more_than_the_machine_has_is_refused_at_once(size: int) -> None:
+    """Also where the system would promise it: it is refused before a page is touched."""
+    before = engine.memory_stats()
+    for make in (
+        lambda: engine.Generator(0).uniform(size),
+        lambda: F.expand(Tensor(1.0), size) + 1,
+    ):
+        with pytest.raises(MemoryError, match=f"cannot allocate {4 * size} bytes .*iB.*hold"):
+            make()
+    assert engine.memory_stats() == before

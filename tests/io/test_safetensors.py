@@ -1,5 +1,6 @@
 """Safetensors files: round trips, agreement with the reference package both ways, refusals."""
 
+import errno
 import gc
 import os
 import threading
@@ -191,10 +192,13 @@ def test_operating_system_errors_keep_their_type(tmp_path):
     with pytest.raises(FileNotFoundError) as missing:
         load_safetensors(tmp_path / "missing")
     assert str(missing.value.filename) == str(tmp_path / "missing")
+    assert missing.value.errno == errno.ENOENT
+    assert str(missing.value).count(str(tmp_path)) == 1
     with pytest.raises(IsADirectoryError):
         load_safetensors(tmp_path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"cannot write.*create the folder first") as no:
         save_safetensors(tmp_path / "no" / "folder", {})
+    assert (no.value.errno, no.value.filename) == (errno.ENOENT, str(tmp_path / "no" / "folder"))
     with pytest.raises(IsADirectoryError):
         save_safetensors(tmp_path, {})
     os.mkfifo(tmp_path / "pipe")

@@ -2,13 +2,18 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cstdlib>
+#include <iomanip>
 #include <mutex>
-#include <new>
+#include <sstream>
 #include <vector>
+
+#include "tinytorch/base/error.hpp"
+#include "tinytorch/base/memory.hpp"
 
 namespace tt {
 namespace {
@@ -34,10 +39,30 @@ std::size_t size_class(std::size_t rounded) {
   return log2 * 4 + ((rounded >> (log2 - 2)) & 3);
 }
 
-void* system_allocate(std::size_t rounded) {
-  void* block = std::aligned_alloc(kAlignment, rounded);
-  if (block == nullptr) throw std::bad_alloc();
-  return block;
+// No request passes that this process cannot hold; below 2^60 in any case, for round_up().
+std::size_t memory_limit() {
+  static const std::size_t limit = [] {
+    constexpr std::size_t most = std::size_t{1} << 60;
+    const auto known = static_cast<std::size_t>(total_memory_bytes());
+    return known == 0 ? most : std::min(most, known + static_cast<std::size_t>(total_swap_bytes()));
+  }();
+  return limit;
+}
+
+std::string readable(std::size_t bytes) {
+  static constexpr std::array units{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(1) << value << ' ' << units[unit];
+  return out.str();
+}
+
+[[noreturn, gnu::cold]] void refuse(std::size_t bytes, std::size_t live) {
+  throw OutOfMemory(concat("cannot allocate ", bytes, " bytes (", readable(bytes),
+                           "): arrays hold ", readable(live), " of ", readable(memory_limit()),
+                           " here; use a smaller shape or batch, or free what is not needed"));
 }
 
 class Cache {
@@ -94,9 +119,17 @@ std::atomic<std::int64_t> g_live{0}, g_peak{0}, g_count{0};
 }  // namespace
 
 void* allocate(std::size_t bytes) {
+  const auto before = static_cast<std::size_t>(g_live.load(std::memory_order_relaxed));
+  const std::size_t limit = memory_limit();
+  if (bytes > limit || before > limit - bytes) refuse(bytes, before);
   const std::size_t rounded = round_up(bytes);
   void* block = kCache ? cache().take(rounded) : nullptr;
-  if (block == nullptr) block = system_allocate(rounded);
+  if (block == nullptr) block = std::aligned_alloc(kAlignment, rounded);
+  if (block == nullptr) {  // blocks of other sizes may be what is missing
+    cache().clear();
+    block = std::aligned_alloc(kAlignment, rounded);
+  }
+  if (block == nullptr) refuse(bytes, before);
   g_count.fetch_add(1, std::memory_order_relaxed);
   const auto size = static_cast<std::int64_t>(bytes);
   const std::int64_t live = g_live.fetch_add(size, std::memory_order_relaxed) + size;
@@ -112,7 +145,8 @@ void deallocate(void* block, std::size_t bytes) {
 }
 
 MemoryStats memory_stats() {
-  return {g_live.load(), g_peak.load(), static_cast<std::int64_t>(cache().cached()), g_count.load()};
+  return {g_live.load(), g_peak.load(), static_cast<std::int64_t>(cache().cached()),
+          g_count.load()};
 }
 
 void reset_peak_memory() { g_peak.store(g_live.load()); }

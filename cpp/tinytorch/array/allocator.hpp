@@ -1,6 +1,7 @@
 // Aligned memory with a cache of freed blocks, and the counters that reports and tests read.
 // Blocks are 64-byte aligned and rounded up to a size class; kernels must not read the rounding.
-// The cache is bounded (kMaxCachedBytes) and off under sanitizers, which would otherwise miss errors.
+// The cache is bounded (kMaxCachedBytes) and off under sanitizers, which would otherwise miss
+// errors.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,9 @@ struct MemoryStats {
   std::int64_t allocations = 0;   // requests served, cached or not, since the process began
 };
 
-void* allocate(std::size_t bytes);                // MemoryError as std::bad_alloc
+// OutOfMemory where the system has no more, and at once where live_bytes would exceed all memory
+// and swap of the machine or container: a system that overcommits grants that too, and kills later.
+void* allocate(std::size_t bytes);
 void deallocate(void* block, std::size_t bytes);  // bytes as given to allocate
 
 MemoryStats memory_stats();

@@ -67,9 +67,7 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
   if (path_.empty()) fail_with(ENOENT, "write");
   if (path_.back() == '/' || (exists && S_ISDIR(existing.st_mode))) fail_with(EISDIR, "write");
   if (exists && !S_ISREG(existing.st_mode)) {
-    throw IoError(
-        EOPNOTSUPP, path_,
-        concat("cannot replace '", path_, "': it is a device, pipe or socket, not a file"));
+    throw IoError(EOPNOTSUPP, path_, "replace", "it is a device, pipe or socket, not a file");
   }
   do {
     temporary_ = unique_temporary(target_);
@@ -119,7 +117,7 @@ void AtomicFile::fail_with(int code, std::string_view doing) {
   discard();
   std::string why = std::strerror(code);
   if (code == ENOENT) why += "; create the folder first";
-  throw IoError(code, path_, concat("cannot ", doing, " '", path_, "': ", why));
+  throw IoError(code, path_, std::string(doing), why);
 }
 
 void write_file_atomic(const std::string& path, std::span<const std::byte> bytes) {

@@ -1,9 +1,10 @@
 // Exception types of the engine. Each maps to one Python exception (bindings/errors.cpp):
 //   ShapeError, ValueError, FormatError -> ValueError     DTypeError, TypeError -> TypeError
 //   IndexError -> IndexError   IoError -> OSError   SchemaError -> AssertionError
-//   StateError -> RuntimeError   Interrupted -> KeyboardInterrupt
+//   StateError -> RuntimeError   Interrupted -> KeyboardInterrupt   OutOfMemory -> MemoryError
 // A message says what was given, what is allowed, and what to try.
 #pragma once
+#include <new>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -43,10 +44,21 @@ struct Interrupted : Error {
 
 // An operating-system failure; `code` is errno, so that Python picks FileNotFoundError and friends.
 struct IoError : Error {
-  IoError(int error_code, std::string file, const std::string& what)
-      : Error(what), code(error_code), path(std::move(file)) {}
+  IoError(int error_code, std::string file, const std::string& doing, const std::string& why)
+      : Error("cannot " + doing + " '" + file + "': " + why),
+        code(error_code),
+        path(std::move(file)),
+        reason("cannot " + doing + ": " + why) {}
   int code;
   std::string path;
+  std::string reason;  // what() without the path, which Python shows after it
+};
+
+// Memory that cannot be had; MemoryError in Python.
+struct OutOfMemory : std::bad_alloc {
+  explicit OutOfMemory(const std::string& message) : text(message) {}
+  const char* what() const noexcept override { return text.what(); }
+  std::runtime_error text;  // unlike a string, copied without throwing
 };
 
 // Text made of its arguments, as by `<<`.

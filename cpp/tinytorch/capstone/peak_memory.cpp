@@ -1,7 +1,6 @@
 #include "tinytorch/capstone/peak_memory.hpp"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -38,18 +37,6 @@ void reset_peak_resident() noexcept {
     std::ofstream("/proc/self/clear_refs") << 5;
   } catch (...) {  // not allowed here: the peak stays that of the whole process
   }
-}
-
-std::int64_t total_memory_bytes() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGE_SIZE);
-  std::int64_t total = pages > 0 && page > 0 ? std::int64_t{pages} * page : 0;
-  for (const char* path :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::ifstream file(path);
-    std::int64_t limit = 0;  // "max" leaves it 0
-    if (file >> limit && limit > 0) total = total > 0 ? std::min(total, limit) : limit;
-  }
-  return total;
 }
 
 PeakMemory measure_peak_memory(Measurable& model, std::int64_t stored_bytes,

@@ -32,7 +32,5 @@ PeakMemory measure_peak_memory(Measurable& model, std::int64_t stored_bytes,
 
 std::int64_t peak_resident_bytes();   // since start or reset_peak_resident(); 0 if unknown
 void reset_peak_resident() noexcept;  // Linux; elsewhere nothing
-std::int64_t
-total_memory_bytes();  // the smaller of the machine's and the container's; 0 if unknown
 
 }  // namespace tt::capstone

@@ -52,9 +52,7 @@ double ratio(const Json& baseline, const Json& optimized, const char* name) {
 }
 
 std::string read_bounded(const std::string& path) {
-  const auto refuse = [&](int code) {
-    throw IoError(code, path, concat("cannot read '", path, "': ", std::strerror(code)));
-  };
+  const auto refuse = [&](int code) { throw IoError(code, path, "read", std::strerror(code)); };
   errno = 0;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
                                                        std::fclose);

@@ -1,8 +1,8 @@
 #include "tinytorch/capstone/system_info.hpp"
 
 #include "tinytorch/base/cpu.hpp"
+#include "tinytorch/base/memory.hpp"
 #include "tinytorch/base/thread_pool.hpp"
-#include "tinytorch/capstone/peak_memory.hpp"
 
 namespace tt::capstone {
 

@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint64_t kReadBytes = 16u << 20;  // between two looks at Ctrl-C
 
 [[noreturn]] void fail_reading(int code, const std::string& path, const std::string& why) {
-  throw IoError(code, path, concat("cannot read '", path, "': ", why));
+  throw IoError(code, path, "read", why);
 }
 
 }  // namespace
@@ -63,9 +63,7 @@ MappedFile::MappedFile(const FileDescriptor& file, const std::string& path) {
   size_ = static_cast<std::size_t>(file.size());
   if (size_ == 0) return;
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (address == MAP_FAILED) {
-    throw IoError(errno, path, concat("cannot map '", path, "': ", std::strerror(errno)));
-  }
+  if (address == MAP_FAILED) throw IoError(errno, path, "map", std::strerror(errno));
   data_ = static_cast<const std::byte*>(address);
 }
 
