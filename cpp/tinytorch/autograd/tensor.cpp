@@ -113,7 +113,8 @@ void GradMeta::accumulate(Array g) {
   const Array before = user ? user->read() : grad();
   if (!before.defined()) {
     set_grad(g.unique() && g.is_contiguous() ? std::move(g) : g.copy());
-  } else if (!user && before.storage()->use_count() == 2 && !before.storage()->foreign()) {
+  } else if (!user && before.shape() == shape && before.storage()->use_count() == 2 &&
+             !before.storage()->foreign()) {
     ops::add_in_place(before, g);  // `before` and grad_ are the only holders
   } else {
     const Array sum = ops::add(before, g).astype(g.dtype());
