@@ -3,8 +3,8 @@
     python benchmarks/small_ops.py [--json FILE] [--rounds N]
 
 Each round times every contender in turn, one thread; the table gives the median of the rounds in
-microseconds and the ratio to ours with its quartiles. Below a few hundred elements the arithmetic is
-a few nanoseconds, so these figures are overhead.
+microseconds and the ratio to ours with its quartiles. Below a few hundred elements the arithmetic
+is a few nanoseconds, so these figures are overhead.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -132,7 +133,7 @@ def main() -> None:
     print(f"{_core.cpu_name()}, ISA {_core.active_isa()}, one thread, {args.rounds} rounds")
     print_table(rows)
     if args.json:
-        with open(args.json, "w") as file:
+        with Path(args.json).open("w") as file:
             json.dump(
                 {"cpu": _core.cpu_name(), "isa": _core.active_isa(), "rows": rows}, file, indent=1
             )

@@ -14,7 +14,12 @@ from hypothesis import HealthCheck, settings
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 settings.register_profile(
-    "fast", max_examples=15, derandomize=True, database=None, deadline=None, suppress_health_check=_QUIET
+    "fast",
+    max_examples=15,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=_QUIET,
 )
 settings.register_profile("slow", max_examples=300, deadline=None, suppress_health_check=_QUIET)
 settings.load_profile(os.environ.get("TINYTORCH_HYPOTHESIS", "fast"))

@@ -1,8 +1,9 @@
 """What the rows of the table are made of: sample inputs, memory layouts, and hypothesis strategies.
 
 A case is drawn for one of two purposes. For comparison with an oracle any value will do, ties and
-zeros included. For central differences (``smooth=True``) values lie on a grid on which no two inputs
-meet and nothing is zero, so that a step of 1e-5 never crosses a kink of ``max``, ``abs`` or ``relu``.
+zeros included. For central differences (``smooth=True``) values lie on a grid on which no two
+inputs meet and nothing is zero, so that a step of 1e-5 never crosses a kink of ``max``, ``abs`` or
+``relu``.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ POSITIVE = Domain(0.1, 4.0, ties=False)
 def values(
     shape: tuple[int, ...], domain: Domain = REAL, smooth: bool = False, slot: int = 0
 ) -> st.SearchStrategy[np.ndarray]:
-    """float32 arrays of a shape. ``slot`` numbers the inputs of a case, to keep their grids apart."""
+    """float32 arrays of a shape. ``slot`` numbers a case's inputs, to keep their grids apart."""
 
     def make(seed: int, tied: bool) -> np.ndarray:
         rng = np.random.default_rng(seed)
@@ -102,7 +103,7 @@ def masks(shape: tuple[int, ...]) -> st.SearchStrategy[np.ndarray]:
 def shapes(
     draw: Callable, min_dims: int = 0, max_dims: int = 3, min_side: int = 0, smooth: bool = False
 ) -> tuple[int, ...]:
-    """Mostly small; some empty, some with size 1, some long enough for vector loops and their tails.
+    """Mostly small; some empty, some with size 1, some long enough for vector loops and tails.
 
     For central differences, which evaluate the operator twice per element, always small.
     """
@@ -120,7 +121,7 @@ def shapes(
 def broadcast_shapes(
     draw: Callable, count: int, smooth: bool = False, max_dims: int = 3
 ) -> list[tuple[int, ...]]:
-    """Shapes that broadcast together: one whole, the others with sizes 1 or leading axes left out."""
+    """Shapes that broadcast together: one whole, others with sizes 1 or leading axes left out."""
     whole = draw(shapes(max_dims=max_dims, smooth=smooth))
     out = []
     for _ in range(count):

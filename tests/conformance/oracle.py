@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+
 from tinytorch import engine
 
 from .cases import Case
@@ -72,7 +73,9 @@ def engine_gradients(row: Row, case: Case, dtype: str = "float32") -> dict[int, 
     }
 
 
-def numpy_forward(row: Row, case: Case, arrays: Sequence[np.ndarray | None] | None = None) -> list[np.ndarray]:
+def numpy_forward(
+    row: Row, case: Case, arrays: Sequence[np.ndarray | None] | None = None
+) -> list[np.ndarray]:
     given = case.arrays if arrays is None else arrays
     wide = [a.astype(np.float64) if a is not None and a.dtype.kind == "f" else a for a in given]
     out = row.numpy(*wide, **case.options)
@@ -117,7 +120,9 @@ def torch_gradients(row: Row, case: Case) -> dict[int, np.ndarray]:
     }
 
 
-def check_forward(row: Row, case: Case, got: np.ndarray, want: np.ndarray, eps: float = EPS32) -> None:
+def check_forward(
+    row: Row, case: Case, got: np.ndarray, want: np.ndarray, eps: float = EPS32
+) -> None:
     assert got.shape == want.shape, f"shape {got.shape}, expected {want.shape}"
     if want.dtype.kind != "f":
         assert got.dtype == want.dtype

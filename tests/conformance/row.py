@@ -5,12 +5,12 @@ Tolerances. A result is right when, elementwise,
     |got - want| <= eps * ulps * terms * max(|want|, magnitude)
 
 with eps of the element type (2^-23 for float32, 2^-52 for float64), ``terms`` the number of values
-that are added up (or otherwise accumulated) per element of the result, and ``magnitude`` the size of
-those values: the rounding errors of a sum are relative to its terms, not to what is left of them.
-A row states all three; for elementwise operators terms is 1 and magnitude 0, so the bound is purely
-relative. Gradients use the same terms, times the number of elements that broadcasting adds up, and
-as magnitude the largest gradient or seed value. Both are rounding bounds with room for the order of
-summation; neither grows faster than linearly with the number of terms.
+that are added up (or otherwise accumulated) per element of the result, and ``magnitude`` the size
+of those values: the rounding errors of a sum are relative to its terms, not to what is left of
+them. A row states all three; for elementwise operators terms is 1 and magnitude 0, so the bound is
+purely relative. Gradients use the same terms, times the number of elements that broadcasting adds
+up, and as magnitude the largest gradient or seed value. Both are rounding bounds with room for the
+order of summation; neither grows faster than linearly with the number of terms.
 """
 
 from __future__ import annotations
@@ -74,5 +74,7 @@ def _by_name(name: str) -> Callable:
 
 def largest(case: Case) -> float:
     """The largest absolute value among the float inputs."""
-    sizes = [np.abs(a).max() for a in case.arrays if a is not None and a.size and a.dtype.kind == "f"]
+    sizes = [
+        np.abs(a).max() for a in case.arrays if a is not None and a.size and a.dtype.kind == "f"
+    ]
     return float(max(sizes, default=0.0))

@@ -76,8 +76,12 @@ def numpy_conv2d(
         kernel = w[g * each_out : (g + 1) * each_out]
         for i, j in np.ndindex(h, v):
             top, left = i * sh, j * sw
-            window = image[:, :, top : top + (kh - 1) * dh + 1 : dh, left : left + (kw - 1) * dw + 1 : dw]
-            out[:, g * each_out : (g + 1) * each_out, i, j] = np.tensordot(window, kernel, ([1, 2, 3],) * 2)
+            window = image[
+                :, :, top : top + (kh - 1) * dh + 1 : dh, left : left + (kw - 1) * dw + 1 : dw
+            ]
+            out[:, g * each_out : (g + 1) * each_out, i, j] = np.tensordot(
+                window, kernel, ([1, 2, 3],) * 2
+            )
     return out if b is None else out + b[:, None, None]
 
 
@@ -85,7 +89,12 @@ def numpy_conv2d(
 def pool_cases(draw: Callable, smooth: bool) -> Case:
     kernel = draw(pair(1, 3))
     side = st.integers(1, 4) if smooth else st.sampled_from([1, 3, 4, 7, 12])
-    x = draw(values((draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(side), draw(side)), smooth=smooth))
+    x = draw(
+        values(
+            (draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(side), draw(side)),
+            smooth=smooth,
+        )
+    )
     options = {
         "kernel_size": kernel,
         "stride": draw(st.none() | pair(1, 3)),
@@ -96,7 +105,11 @@ def pool_cases(draw: Callable, smooth: bool) -> Case:
 
 def pool_has_output(case: Case) -> bool:
     o = case.options
-    kernel, stride, padding = two(o["kernel_size"]), two(o["stride"] or o["kernel_size"]), two(o["padding"])
+    kernel, stride, padding = (
+        two(o["kernel_size"]),
+        two(o["stride"] or o["kernel_size"]),
+        two(o["padding"]),
+    )
     shape = case.arrays[0].shape[2:]
     return all(out_size(shape[d], kernel[d], stride[d], padding[d]) > 0 for d in range(2))
 
@@ -128,7 +141,12 @@ def numpy_avg_pool(x: np.ndarray, kernel_size: Any, stride: Any, padding: Any) -
 @st.composite
 def adaptive_cases(draw: Callable, smooth: bool) -> Case:
     side = st.integers(1, 4) if smooth else st.sampled_from([1, 3, 4, 7, 12])
-    x = draw(values((draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(side), draw(side)), smooth=smooth))
+    x = draw(
+        values(
+            (draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(side), draw(side)),
+            smooth=smooth,
+        )
+    )
     return Case((x,), {"output_size": draw(pair(1, 5))}, draw(layouts(1)))
 
 

@@ -138,12 +138,12 @@ def where_cases(draw: Callable, smooth: bool) -> Case:
 BOUNDS = st.sampled_from([None, -1.0, 0.0, 0.5, 2.0])
 
 
-def clip(x: np.ndarray, min: float | None, max: float | None) -> np.ndarray:  # noqa: A002
+def clip(x: np.ndarray, min: float | None, max: float | None) -> np.ndarray:
     x = x if min is None else np.maximum(x, min)
     return x if max is None else np.minimum(x, max)
 
 
-def torch_clip(t: Any, x: Any, min: float | None, max: float | None) -> Any:  # noqa: A002
+def torch_clip(t: Any, x: Any, min: float | None, max: float | None) -> Any:
     return x * 1 if min is None and max is None else t.clamp(x, min, max)
 
 

@@ -69,7 +69,9 @@ EQUATIONS = [
 def einsum_cases(draw: Callable, smooth: bool) -> Case:
     equation = draw(st.sampled_from(EQUATIONS))
     first, second = equation.split("->")[0].split(",")
-    sizes = {c: draw(st.sampled_from([2, 3, 1] if smooth else [2, 3, 1, 0, 5])) for c in "abcdhijkoq"}
+    sizes = {
+        c: draw(st.sampled_from([2, 3, 1] if smooth else [2, 3, 1, 0, 5])) for c in "abcdhijkoq"
+    }
     arrays = tuple(
         draw(values(tuple(sizes[c] for c in labels), smooth=smooth, slot=i))
         for i, labels in enumerate((first, second))

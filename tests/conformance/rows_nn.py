@@ -47,7 +47,10 @@ def numpy_log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
 @st.composite
 def dropout_cases(draw: Callable, smooth: bool) -> Case:
     x = draw(values(draw(shapes(smooth=smooth)), smooth=smooth))
-    options = {"p": draw(st.sampled_from([0.0, 0.25, 0.5, 0.9, 1.0])), "seed": draw(st.integers(0, 99))}
+    options = {
+        "p": draw(st.sampled_from([0.0, 0.25, 0.5, 0.9, 1.0])),
+        "seed": draw(st.integers(0, 99)),
+    }
     return Case((x,), options, draw(layouts(1)))
 
 
@@ -116,7 +119,9 @@ def batch_norm_cases(draw: Callable, smooth: bool) -> Case:
     return Case((x, weight, bias), options, draw(layouts(3)))
 
 
-def our_batch_norm(ops: Any, x: Any, w: Any, b: Any, running: Any, training: bool, eps: float) -> Any:
+def our_batch_norm(
+    ops: Any, x: Any, w: Any, b: Any, running: Any, training: bool, eps: float
+) -> Any:
     mean, var = (r.copy() for r in running)
     return ops.batch_norm(x, w, b, mean, var, training, eps=eps)
 
@@ -144,7 +149,10 @@ def numpy_batch_norm(
 @st.composite
 def attention_cases(draw: Callable, smooth: bool) -> Case:
     batch = draw(st.sampled_from([(), (2,), (2, 2)]))
-    queries, width = draw(st.integers(1, 4)), draw(st.sampled_from([2, 1, 3] if smooth else [2, 8, 17]))
+    queries, width = (
+        draw(st.integers(1, 4)),
+        draw(st.sampled_from([2, 1, 3] if smooth else [2, 8, 17])),
+    )
     kind = draw(st.sampled_from(["none", "causal", "boolean", "added"]))
     keys = queries if kind == "causal" else draw(st.integers(1, 4))
     mask: Any = None

@@ -22,7 +22,9 @@ def reduced_count(case: Case) -> int:
     return max(int(np.prod([x.shape[a] for a in axes])), 1)
 
 
-def over_axes(domain: Domain = REAL, min_side: int = 0, several: bool = True, **more: Any) -> Callable:
+def over_axes(
+    domain: Domain = REAL, min_side: int = 0, several: bool = True, **more: Any
+) -> Callable:
     @st.composite
     def cases(draw: Callable, smooth: bool) -> Case:
         shape = draw(shapes(min_side=min_side, smooth=smooth))

@@ -44,7 +44,10 @@ def permute_cases(draw: Callable, smooth: bool) -> Case:
 def expand_cases(draw: Callable, smooth: bool) -> Case:
     x = draw(values(draw(shapes(max_dims=2, smooth=smooth)), smooth=smooth))
     grown = [draw(st.sampled_from([3, 1, 0])) if s == 1 else s for s in x.shape]
-    shape = [draw(st.sampled_from([-1, s])) if s == old else s for s, old in zip(grown, x.shape, strict=True)]
+    shape = [
+        draw(st.sampled_from([-1, s])) if s == old else s
+        for s, old in zip(grown, x.shape, strict=True)
+    ]
     front = draw(st.sampled_from([[], [2], [1, 3]]))
     return Case((x,), {"shape": tuple(front + shape)}, draw(layouts(1)))
 
@@ -135,11 +138,15 @@ def pad_cases(draw: Callable, smooth: bool) -> Case:
     for side in x.shape:
         before = draw(st.integers(-min(side, 1), 2))
         widths.append((before, draw(st.integers(-min(side + min(before, 0), 1), 2))))
-    return Case((x,), {"widths": widths, "value": draw(st.sampled_from([0.0, -1.5]))}, draw(layouts(1)))
+    return Case(
+        (x,), {"widths": widths, "value": draw(st.sampled_from([0.0, -1.5]))}, draw(layouts(1))
+    )
 
 
 def numpy_pad(x: np.ndarray, widths: Any, value: float) -> np.ndarray:
-    inner = tuple(slice(max(-b, 0), n - max(-a, 0)) for (b, a), n in zip(widths, x.shape, strict=True))
+    inner = tuple(
+        slice(max(-b, 0), n - max(-a, 0)) for (b, a), n in zip(widths, x.shape, strict=True)
+    )
     grown = [(max(b, 0), max(a, 0)) for b, a in widths]
     return np.pad(x[inner], grown, constant_values=value) if x.ndim else x
 

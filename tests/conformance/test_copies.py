@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+
 from tinytorch import engine
 from tinytorch.core.autograd import no_grad
 
@@ -28,7 +29,9 @@ def leaves(row: Row, case: Case) -> list[Any]:
 def intermediates(row: Row, case: Case) -> list[Any]:
     """Tensors over the engine's own memory, which nobody has looked at yet."""
     made = tensors_of(row, case)
-    return [None if t is None else engine.ops.concat([t.reshape(-1)]).reshape(t.shape) for t in made]
+    return [
+        None if t is None else engine.ops.concat([t.reshape(-1)]).reshape(t.shape) for t in made
+    ]
 
 
 @pytest.mark.parametrize("inputs", [leaves, intermediates])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
+
 from tinytorch import engine
 
 from .cases import Case

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tinytorch import engine
 
 F = engine.ops
@@ -134,7 +135,8 @@ def test_random_streams_are_what_they_were() -> None:
     """Philox4x32-10 in the order that rng.hpp states; a change here breaks resumed runs."""
     g = engine.Generator(42)
     np.testing.assert_array_equal(
-        g.uniform(4).data, np.array(philox(42, 0), np.uint64).astype(np.uint32) // 256 / np.float32(2**24)
+        g.uniform(4).data,
+        np.array(philox(42, 0), np.uint64).astype(np.uint32) // 256 / np.float32(2**24),
     )
     assert g.position == 1
     assert g.permutation(1).tolist() == [0]
@@ -219,7 +221,8 @@ G = engine.Generator(11)
 x, w = G.normal((40, 700)), G.normal((700, 50))
 out = {
     "linear": F.linear(x, w), "softmax": F.softmax(x), "gelu": F.gelu(x), "tanh": F.tanh(x),
-    "exp": F.exp(x), "layer_norm": F.layer_norm(x), "sum": F.sum(x, 1), "logsumexp": F.logsumexp(x, 1),
+    "exp": F.exp(x), "layer_norm": F.layer_norm(x), "sum": F.sum(x, 1),
+    "logsumexp": F.logsumexp(x, 1),
 }
 np.savez(sys.argv[1], **{name: t.data for name, t in out.items()})
 """
@@ -232,14 +235,19 @@ def test_float_results_across_instruction_sets_stay_within_bounds(tmp_path) -> N
     for isa in engine.supported_isas():
         path = tmp_path / f"{isa}.npz"
         subprocess.run(
-            [sys.executable, "-c", ACROSS, path], check=True, env=os.environ | {"TINYTORCH_ISA": isa}
+            [sys.executable, "-c", ACROSS, path],
+            check=True,
+            env=os.environ | {"TINYTORCH_ISA": isa},
         )
         found[isa] = np.load(path)
     first = found["baseline"]
     for isa, arrays in found.items():
         for name in first.files:
             a, b = first[name].astype(np.float64), arrays[name].astype(np.float64)
-            assert np.abs(a - b).max() <= bounds.get(name, 8) * 2.0**-23 * np.abs(a).max(), (isa, name)
+            assert np.abs(a - b).max() <= bounds.get(name, 8) * 2.0**-23 * np.abs(a).max(), (
+                isa,
+                name,
+            )
 
 
 def test_every_clause_names_tests_that_exist() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tinytorch import engine
 
 F = engine.ops
@@ -118,7 +119,7 @@ def test_halves_round_to_nearest_even(values: list[float]) -> None:
     np.testing.assert_array_equal(got, rounded)
 
 
-# ---- integers --------------------------------------------------------------------------------------
+# ---- integers ------------------------------------------------------------------------------------
 
 
 def numbers(kind: str) -> st.SearchStrategy[np.ndarray]:
@@ -130,10 +131,15 @@ def numbers(kind: str) -> st.SearchStrategy[np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", INTEGERS)
-@pytest.mark.parametrize("name", ["add", "sub", "mul", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge"])
+@pytest.mark.parametrize(
+    "name", ["add", "sub", "mul", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge"]
+)
 def test_integer_arithmetic_wraps_like_numpys(kind: str, name: str) -> None:
-    numpy_name = {"sub": "subtract", "add": "add", "mul": "multiply", "eq": "equal", "ne": "not_equal",
-                  "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}.get(name, name)  # fmt: skip
+    numpy_names = {
+        "sub": "subtract", "mul": "multiply", "eq": "equal", "ne": "not_equal",
+        "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+    }  # fmt: skip
+    numpy_name = numpy_names.get(name, name)
 
     @given(numbers(kind), numbers(kind))
     def check(a: np.ndarray, b: np.ndarray) -> None:

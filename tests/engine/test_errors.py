@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from tinytorch import Tensor, _core, engine
 
 F = engine.ops
@@ -16,12 +17,24 @@ TRACKED = Tensor(np.zeros(3), requires_grad=True)
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: A.matmul(Tensor(np.zeros((2, 4)))), ValueError, "Inner dimensions must match: 3 ≠ 2"),
-        (lambda: A @ Tensor(np.zeros((5, 2, 4))), ValueError, r"Inner dimensions must match: 3 ≠ 2"),
+        (
+            lambda: A.matmul(Tensor(np.zeros((2, 4)))),
+            ValueError,
+            "Inner dimensions must match: 3 ≠ 2",
+        ),
+        (
+            lambda: A @ Tensor(np.zeros((5, 2, 4))),
+            ValueError,
+            r"Inner dimensions must match: 3 ≠ 2",
+        ),
         (lambda: A.matmul(Tensor(np.zeros(4))), ValueError, ""),
         (lambda: A.matmul(np.zeros((3, 2))), TypeError, "Expected Tensor"),
         (lambda: A @ [1.0], TypeError, "Expected Tensor"),
-        (lambda: F.matmul(Tensor(np.zeros((2, 1, 3))), Tensor(np.zeros((3, 3, 1)))), ValueError, "broadcast"),
+        (
+            lambda: F.matmul(Tensor(np.zeros((2, 1, 3))), Tensor(np.zeros((3, 3, 1)))),
+            ValueError,
+            "broadcast",
+        ),
         (lambda: A.reshape(2, 2), ValueError, "Total elements must match: 6 ≠ 4"),
         (lambda: A.reshape(-1, -1), ValueError, "one unknown dimension"),
         (lambda: A.reshape(-2, 3), ValueError, "at least 0"),
@@ -71,11 +84,19 @@ TRACKED = Tensor(np.zeros(3), requires_grad=True)
         (lambda: F.conv2d(A, A), ValueError, "Expected 4D input"),
         (lambda: F.max_pool2d(A, 2), ValueError, "Expected 4D input"),
         (lambda: F.max_pool2d(Tensor(np.zeros((1, 1, 2, 2))), 0), ValueError, "at least 1"),
-        (lambda: F.conv2d(Tensor(np.zeros((1, 3, 4, 4))), Tensor(np.zeros((2, 2, 1, 1)))), ValueError, "channels"),
+        (
+            lambda: F.conv2d(Tensor(np.zeros((1, 3, 4, 4))), Tensor(np.zeros((2, 2, 1, 1)))),
+            ValueError,
+            "channels",
+        ),
         (lambda: F.layer_norm(A, Tensor(np.zeros(2))), ValueError, r"\(3,\)"),
         (lambda: F.batch_norm(A, None, None, None, None, False), ValueError, "running"),
         (lambda: F.astype(A, "int16"), TypeError, "unknown dtype"),
-        (lambda: F.scaled_dot_product_attention(TRACKED, TRACKED, TRACKED), ValueError, "length, width"),
+        (
+            lambda: F.scaled_dot_product_attention(TRACKED, TRACKED, TRACKED),
+            ValueError,
+            "length, width",
+        ),
         (lambda: engine.from_numpy([1.0]), TypeError, "ndarray"),
         (lambda: engine.from_numpy(np.zeros(3, ">f4")), ValueError, "cannot be shared"),
         (lambda: engine.from_numpy(np.zeros(3, np.uint16)), (TypeError, ValueError), ""),
@@ -126,7 +147,7 @@ def test_names_that_a_tensor_must_not_have() -> None:
         assert not hasattr(Tensor(1.0), name)
     a, b = Tensor(1.0), Tensor(1.0)
     assert a != b
-    assert a == a  # noqa: PLR0124
+    assert a == a
     assert len({a, b}) == 2
     assert bool(Tensor(0.0))
 

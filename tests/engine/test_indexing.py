@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from tinytorch import Tensor, engine
 from tinytorch.core.autograd import no_grad
 
@@ -43,7 +44,9 @@ def keys(draw: Callable, shape: tuple[int, ...]) -> Any:
             axis += 1
         elif kind == "array":
             low = -max(n, 1)
-            items.append(np.array(draw(st.lists(st.integers(low, max(n - 1, 0)), min_size=12, max_size=12)))[: int(np.prod(index_shape))].reshape(index_shape))  # fmt: skip
+            places = draw(st.lists(st.integers(low, max(n - 1, 0)), min_size=12, max_size=12))
+            count = int(np.prod(index_shape))
+            items.append(np.array(places)[:count].reshape(index_shape))
             axis += 1
         elif kind == "list":
             items.append(draw(st.lists(st.integers(0, max(n - 1, 0)), min_size=1, max_size=3)))
@@ -131,7 +134,9 @@ def test_assignment_reaches_shared_memory() -> None:
     np.testing.assert_array_equal(x[:, 1:3], [[5, 6], [0, 0], [5, 6]])
 
 
-@pytest.mark.parametrize("kind", ["int64", "int32", "int8", "uint8", "bool", "float16", "bfloat16", "float64"])
+@pytest.mark.parametrize(
+    "kind", ["int64", "int32", "int8", "uint8", "bool", "float16", "bfloat16", "float64"]
+)
 def test_every_element_type(kind: str) -> None:
     x = engine.tensor(np.arange(6).reshape(2, 3) % 2, kind)
     for key in (0, (slice(None), -1), ([1, 0], [0, 2]), np.eye(2, 3, dtype=bool)):
@@ -142,7 +147,9 @@ def test_every_element_type(kind: str) -> None:
 
 def test_tensors_as_indices() -> None:
     x = Tensor(np.arange(12.0).reshape(4, 3))
-    np.testing.assert_array_equal(x[Tensor([2.0, 0.0])].data, x.data[[2, 0]])  # ids travel as float32
+    np.testing.assert_array_equal(
+        x[Tensor([2.0, 0.0])].data, x.data[[2, 0]]
+    )  # ids travel as float32
     np.testing.assert_array_equal(x[engine.tensor([1, -1], "int64")].data, x.data[[1, -1]])
     mask = engine.ops.gt(x, 5.0)
     np.testing.assert_array_equal(x[mask].data, x.data[x.data > 5])

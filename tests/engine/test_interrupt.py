@@ -17,16 +17,16 @@ import pytest
 BOUND_SECONDS = 1.0
 
 OPERATIONS = {
-    "matmul": "F.matmul(engine.Generator(0).uniform((8000, 8000)), engine.Generator(0).uniform((8000, 8000)))",
+    "matmul": "F.matmul(uniform((8000, 8000)), uniform((8000, 8000)))",
     "matmul float64": "F.matmul(wide, wide)",
-    "batched matmul": "F.matmul(engine.Generator(0).uniform((100000, 64, 64)), engine.Generator(0).uniform((64, 64)))",
-    "conv2d": "F.conv2d(engine.Generator(0).uniform((64, 64, 112, 112)), engine.Generator(0).uniform((256, 64, 3, 3)))",
-    "conv2d float64": "F.conv2d(F.astype(engine.Generator(0).uniform((4, 64, 112, 112)), 'float64'),"
-    " F.astype(engine.Generator(0).uniform((256, 64, 3, 3)), 'float64'))",
+    "batched matmul": "F.matmul(uniform((100000, 64, 64)), uniform((64, 64)))",
+    "conv2d": "F.conv2d(uniform((64, 64, 112, 112)), uniform((256, 64, 3, 3)))",
+    "conv2d float64": "F.conv2d(F.astype(uniform((4, 64, 112, 112)), 'float64'),"
+    " F.astype(uniform((256, 64, 3, 3)), 'float64'))",
     "backward": "chain.backward()",
     "backward of prod": "F.prod(rows, 1).sum().backward()",
-    "gather of many blocks": "F.index(engine.Generator(0).uniform((1000, 3)), many)",
-    "scatter": "F.scatter_add(engine.Generator(0).uniform(10), 0, flat, engine.Generator(0).uniform(60_000_000))",
+    "gather of many blocks": "F.index(uniform((1000, 3)), many)",
+    "scatter": "F.scatter_add(uniform(10), 0, flat, uniform(60_000_000))",
 }
 
 SCRIPT = """
@@ -34,9 +34,10 @@ import os, sys, time
 import numpy as np
 from tinytorch import Tensor, engine
 F = engine.ops
+uniform = lambda shape: engine.Generator(0).uniform(shape)
 name = sys.argv[1]
 if "float64" in name:
-    wide = F.astype(engine.Generator(0).uniform((4000, 4000)), "float64")
+    wide = F.astype(uniform((4000, 4000)), "float64")
 if name == "backward":
     w = Tensor(np.ones((1500, 1500)) / 1500, requires_grad=True)
     chain = Tensor(np.ones((1500, 1500)))
@@ -102,5 +103,7 @@ def test_signal_handlers_run_during_native_work() -> None:
     assert np.isfinite(y.data).all()
     print("handled" if calls else "never")
     """
-    run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True
+    )
     assert run.stdout == "handled\n", run.stderr

@@ -8,6 +8,7 @@ import weakref
 
 import numpy as np
 import pytest
+
 from tinytorch import Tensor, engine
 from tinytorch.core.autograd import no_grad
 
@@ -130,7 +131,7 @@ def test_gradients_do_not_alias() -> None:
     np.testing.assert_array_equal(a.grad, [7, 7])
 
 
-# ---- NumPy both ways -------------------------------------------------------------------------------
+# ---- NumPy both ways -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -212,7 +213,7 @@ def test_numpy_functions_take_tensors() -> None:
     np.testing.assert_array_equal(np.from_dlpack(t), t.data)
 
 
-# ---- DLPack ----------------------------------------------------------------------------------------
+# ---- DLPack --------------------------------------------------------------------------------------
 
 
 def test_torch_is_here_if_it_must_be() -> None:
@@ -246,7 +247,9 @@ def test_from_torch_takes_any_strides() -> None:
     for view in (source.permute(2, 0, 1), source[:, ::2], source[1:], source[0, 0, 0], source[:0]):
         t = engine.from_dlpack(view)
         np.testing.assert_array_equal((t * 1).data, view.numpy())
-    np.testing.assert_array_equal(engine.from_dlpack(source.expand(2, 2, 3, 4)).data.shape, (2, 2, 3, 4))
+    np.testing.assert_array_equal(
+        engine.from_dlpack(source.expand(2, 2, 3, 4)).data.shape, (2, 2, 3, 4)
+    )
 
 
 @needs_torch
