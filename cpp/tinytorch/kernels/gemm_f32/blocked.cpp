@@ -13,7 +13,7 @@ namespace {
 // cache; a block of B (kGemmDepth x columns) is packed once for all threads.
 constexpr std::int64_t kBlockRows = 144;
 constexpr std::int64_t kBlockCols = 3072;
-constexpr std::int64_t kGroupCols = 256;          // columns of one chunk of work, if rows are few
+constexpr std::int64_t kChunksPerThread = 4;      // so that threads end at about the same time
 constexpr std::int64_t kChunkProducts = 1 << 18;  // fewer are not worth a second thread
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -28,8 +28,8 @@ class Scratch {
   float* reserve(std::int64_t count) {
     if (count > capacity_) {
       release();
-      data_ = static_cast<float*>(::operator new(sizeof(float) * static_cast<std::size_t>(count),
-                                                 std::align_val_t{64}));
+      data_ = static_cast<float*>(
+          ::operator new (sizeof(float) * static_cast<std::size_t>(count), std::align_val_t{64}));
       capacity_ = count;
     }
     return data_;
@@ -37,7 +37,7 @@ class Scratch {
 
  private:
   void release() {
-    ::operator delete(data_, std::align_val_t{64});
+    ::operator delete (data_, std::align_val_t{64});
     data_ = nullptr;
     capacity_ = 0;
   }
@@ -112,9 +112,12 @@ void multiply_block(const Block& block) {
   const std::int64_t tiles = divide_up(block.g.m, mr);
   const std::int64_t row_chunks = divide_up(tiles, kBlockRows / mr);
   const std::int64_t rows = divide_up(tiles, row_chunks) * mr;
-  std::int64_t group = divide_up(kChunkProducts, std::min(rows, block.g.m) * block.depth);
-  group = divide_up(std::max(group, kGroupCols), nr) * nr;
-  if (row_chunks >= 64) group = divide_up(block.cols, nr) * nr;
+  // Columns are cut only where the rows alone would not keep the threads busy: each cut packs A
+  // again. Any cut gives the same bits, so that it may follow the number of threads.
+  const std::int64_t wanted = num_threads() == 1 ? 1 : kChunksPerThread * num_threads();
+  const std::int64_t worth = divide_up(kChunkProducts, std::min(rows, block.g.m) * block.depth);
+  const std::int64_t share = divide_up(block.cols, divide_up(wanted, row_chunks));
+  const std::int64_t group = divide_up(std::max(worth, share), nr) * nr;
   const std::int64_t col_chunks = divide_up(block.cols, group);
   parallel_for(row_chunks * col_chunks, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t chunk = first; chunk < last; ++chunk) {

@@ -19,12 +19,15 @@ void empty_sum(const Gemm& g) {
   }
 }
 
-// Bound by reading B: columns are shared out, enough of them to be worth a thread.
+// Bound by reading B: every thread gets long runs of columns, so that the hardware prefetches along
+// the rows. Any cut gives the same bits, so that it may follow the number of threads.
 void one_row(const Gemm& g, const GemmTable& kernels) {
-  constexpr std::int64_t kChunkProducts = 1 << 17;
-  const std::int64_t columns = std::max<std::int64_t>(kChunkProducts / g.k, 64);
-  const std::int64_t grain = (columns + 63) / 64 * 64;
-  parallel_for(g.n, grain, [&](std::int64_t begin, std::int64_t end) {
+  constexpr std::int64_t kChunkProducts = 1 << 17, kAlign = 64;
+  const std::int64_t threads = num_threads();
+  const std::int64_t worth = kChunkProducts / g.k, share = (g.n + threads - 1) / threads;
+  const std::int64_t columns = std::max({worth, share, kAlign});
+  parallel_for(g.n, (columns + kAlign - 1) / kAlign * kAlign,
+               [&](std::int64_t begin, std::int64_t end) {
     kernels.row_times_matrix(g.k, end - begin, g.a, g.a_col, g.b + begin, g.b_row, g.c + begin,
                              g.accumulate, g.bias == nullptr ? nullptr : g.bias + begin);
   });

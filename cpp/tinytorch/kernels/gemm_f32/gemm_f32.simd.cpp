@@ -1,5 +1,4 @@
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
-
 #include "tinytorch/kernels/gemm_f32/pack.simd.hpp"
 #include "tinytorch/kernels/simd.hpp"
 
@@ -45,9 +44,7 @@ struct PlainRows {
     TT_UNROLL for (int g = 0; g < kGroups; ++g) at[g] = t.a + 3 * g * row;
   }
   float operator()(int i) const { return at[i / 3][(i % 3) * row]; }
-  void next() {
-    TT_UNROLL for (int g = 0; g < kGroups; ++g) at[g] += step;
-  }
+  void next() { TT_UNROLL for (int g = 0; g < kGroups; ++g) at[g] += step; }
   static constexpr int kGroups = (R + 2) / 3;
   const float* at[kGroups];
   std::int64_t row, step;
@@ -184,7 +181,7 @@ void strip_block(std::int64_t k, std::int64_t cols, const float* x, std::int64_t
 void row_times_matrix(std::int64_t k, std::int64_t n, const float* x, std::int64_t x_step,
                       const float* b, std::int64_t b_row, float* y, bool accumulate,
                       const float* bias) {
-  constexpr std::int64_t kStrip = 1024;  // 4 KB of sums stay in the first cache
+  constexpr std::int64_t kStrip = 4096;  // 16 KB of sums stay in the first cache
   alignas(64) float acc[kStrip];
   for (std::int64_t j0 = 0; j0 < n; j0 += kStrip) {
     const std::int64_t cols = n - j0 < kStrip ? n - j0 : kStrip;
