@@ -83,6 +83,7 @@ wheel:  ## dist/*.tar.gz and, built from it, dist/*.whl
 .PHONY: docs
 docs:  ## HTML pages in build/docs; a warning is an error
 	@tools/setup.sh docs
+	@tools/build.sh build/dev _core
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs && echo "build/docs/index.html"
 
 .PHONY: clean

@@ -1,9 +1,11 @@
 """SGD, Adam and AdamW. The arithmetic is the engine's; each step gives parameters new arrays.
 
-SGD    g += wd w;  v = momentum v + g;  w -= lr v          (Nesterov: w -= lr (g + momentum v))
-Adam   g += wd w;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
-       w -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)       (Kingma & Ba 2015)
-AdamW  Adam without weight decay in g, then w *= 1 - lr wd   (Loshchilov & Hutter 2019)
+With gradient g, learning rate lr and weight decay wd::
+
+    SGD    g += wd w;  v = momentum v + g;  w -= lr v        (Nesterov: w -= lr (g + momentum v))
+    Adam   g += wd w;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+           w -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)     (Kingma & Ba 2015)
+    AdamW  Adam without weight decay in g, then w *= 1 - lr wd   (Loshchilov & Hutter 2019)
 """
 
 from __future__ import annotations
