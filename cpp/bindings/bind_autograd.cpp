@@ -42,17 +42,16 @@ int add_hook(const Tensor& t, py::object callable) {
   return id;
 }
 
-void remove_hook(const Tensor& t, int id) {
-  t.meta()->remove_hook(id);
-}
+void remove_hook(const Tensor& t, int id) { t.meta()->remove_hook(id); }
 
 // In-place changes are seen by the graph: a leaf that requires grad may not be changed while
 // recording, and saved data that changed makes backward() an error. They are not seen by results
 // made from the tensor, which behave as copies: memory that one of them views is left to it.
 const Array& writable(Tensor t) {
   if (t.requires_grad() && autograd::grad_enabled()) {
-    fail<StateError>("a tensor that requires grad cannot be changed in place while operations are "
-                     "recorded; do it inside no_grad()");
+    fail<StateError>(
+        "a tensor that requires grad cannot be changed in place while operations are "
+        "recorded; do it inside no_grad()");
   }
   const StoragePtr& storage = t.array().storage();
   if (storage->viewed() && storage->use_count() > 1) t.set_array(t.array().copy());
@@ -60,24 +59,39 @@ const Array& writable(Tensor t) {
 }
 
 void bind_in_place(py::module_& m) {
-  m.def("add_", [](const Tensor& t, const Tensor& other) {
-    ops::add_in_place(writable(t), other.array());
-    return t;
-  }, py::arg("tensor").none(false), py::arg("other").none(false), "tensor += other, in its memory.");
-  m.def("copy_", [](const Tensor& t, const Tensor& other) {
-    writable(t).copy_from(other.array());
-    t.array().storage()->bump_version();
-    return t;
-  }, py::arg("tensor").none(false), py::arg("other").none(false), "Overwrite tensor with other, broadcast.");
-  m.def("fill_", [](const Tensor& t, double value) {
-    writable(t).fill(value);
-    t.array().storage()->bump_version();
-    return t;
-  }, py::arg("tensor").none(false), py::arg("value"), "Overwrite every element with a number.");
-  m.def("index_assign_", [](const Tensor& t, py::handle key, const Tensor& value) {
-    ops::index_assign(writable(t), index_key(key), value.array());
-    return t;
-  }, py::arg("tensor").none(false), py::arg("key"), py::arg("value").none(false), "tensor[key] = value.");
+  m.def(
+      "add_",
+      [](const Tensor& t, const Tensor& other) {
+        ops::add_in_place(writable(t), other.array());
+        return t;
+      },
+      py::arg("tensor").none(false), py::arg("other").none(false),
+      "tensor += other, in its memory.");
+  m.def(
+      "copy_",
+      [](const Tensor& t, const Tensor& other) {
+        writable(t).copy_from(other.array());
+        t.array().storage()->bump_version();
+        return t;
+      },
+      py::arg("tensor").none(false), py::arg("other").none(false),
+      "Overwrite tensor with other, broadcast.");
+  m.def(
+      "fill_",
+      [](const Tensor& t, double value) {
+        writable(t).fill(value);
+        t.array().storage()->bump_version();
+        return t;
+      },
+      py::arg("tensor").none(false), py::arg("value"), "Overwrite every element with a number.");
+  m.def(
+      "index_assign_",
+      [](const Tensor& t, py::handle key, const Tensor& value) {
+        ops::index_assign(writable(t), index_key(key), value.array());
+        return t;
+      },
+      py::arg("tensor").none(false), py::arg("key"), py::arg("value").none(false),
+      "tensor[key] = value.");
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
 // Taking over memory through DLPack: the producer's tensor stays alive as long as our storage.
-#include "dlpack.hpp"
-
 #include <pybind11/pybind11.h>
 
+#include "dlpack.hpp"
 #include "gil.hpp"
 #include "tensor_type.hpp"
 
@@ -26,8 +25,8 @@ DType dtype_of_view(const DataType& t) {
     if (t.code == 1 && bits == 8) return DType::u8;
     if (t.code == 6 && bits == 8) return DType::boolean;
   }
-  fail<TypeError>("DLPack element type (code ", int{t.code}, ", ", int{t.bits}, " bits, ",
-                  t.lanes, " lanes) is not supported; convert it to a type the engine has");
+  fail<TypeError>("DLPack element type (code ", int{t.code}, ", ", int{t.bits}, " bits, ", t.lanes,
+                  " lanes) is not supported; convert it to a type the engine has");
 }
 
 struct Layout {

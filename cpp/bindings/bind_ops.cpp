@@ -78,7 +78,8 @@ autograd::Pair pair_from(py::handle value, const char* what) {
   const Dims dims = dims_from(value);
   if (dims.size() == 1) return {dims[0], dims[0]};
   if (dims.size() != 2) {
-    fail<ValueError>(what, " must be an int or a pair (height, width), got ", dims.size(), " values");
+    fail<ValueError>(what, " must be an int or a pair (height, width), got ", dims.size(),
+                     " values");
   }
   return {dims[0], dims[1]};
 }
@@ -92,18 +93,21 @@ void bind_ops(py::module_& parent) {
   bind_ops_nn(m);
   bind_ops_conv(m);
   check_all_bound(m);
-  parent.def("operator_registry", [] {
-    py::dict rows;
-    for (const auto& [name, info] : registry()) {
-      py::dict row;
-      row["kind"] = info.kind;
-      row["signature"] = info.signature;
-      row["doc"] = info.doc;
-      row["gradient"] = info.gradient;
-      rows[py::str(name)] = row;
-    }
-    return rows;
-  }, "All operators: name -> {kind, signature, doc, gradient}.");
+  parent.def(
+      "operator_registry",
+      [] {
+        py::dict rows;
+        for (const auto& [name, info] : registry()) {
+          py::dict row;
+          row["kind"] = info.kind;
+          row["signature"] = info.signature;
+          row["doc"] = info.doc;
+          row["gradient"] = info.gradient;
+          rows[py::str(name)] = row;
+        }
+        return rows;
+      },
+      "All operators: name -> {kind, signature, doc, gradient}.");
 }
 
 }  // namespace tt::bindings

@@ -42,67 +42,110 @@ std::vector<ops::PadWidth> pad_widths(py::handle widths) {
 }
 
 void bind_views(py::module_& m) {
-  bind_op(m, "reshape", [](py::handle x, py::handle shape) {
-    return view_of(x, [&](const Tensor& t) { return autograd::reshape(t, dims_from(shape)); });
-  }, py::arg("x").none(false), py::arg("shape"));
-  bind_op(m, "transpose", [](py::handle x, index_t a, index_t b) {
-    return view_of(x, [&](const Tensor& t) { return autograd::transpose(t, a, b); });
-  }, py::arg("x").none(false), py::arg("dim0"), py::arg("dim1"));
-  bind_op(m, "permute", [](py::handle x, py::handle axes) {
-    return view_of(x, [&](const Tensor& t) { return autograd::permute(t, dims_from(axes)); });
-  }, py::arg("x").none(false), py::arg("axes"));
-  bind_op(m, "expand", [](py::handle x, py::handle shape) {
-    return view_of(x, [&](const Tensor& t) { return autograd::expand(t, dims_from(shape)); });
-  }, py::arg("x").none(false), py::arg("shape"));
-  bind_op(m, "squeeze", [](py::handle x, std::optional<index_t> axis) {
-    return view_of(x, [&](const Tensor& t) { return autograd::squeeze(t, axis); });
-  }, py::arg("x").none(false), py::arg("axis") = py::none());
-  bind_op(m, "unsqueeze", [](py::handle x, index_t axis) {
-    return view_of(x, [&](const Tensor& t) { return autograd::unsqueeze(t, axis); });
-  }, py::arg("x").none(false), py::arg("axis"));
-  bind_op(m, "flip", [](py::handle x, py::handle axis) {
-    return view_of(x, [&](const Tensor& t) { return autograd::flip(t, dims_from(axis)); });
-  }, py::arg("x").none(false), py::arg("axis"));
-  bind_op(m, "index", [](py::handle x, py::handle key) {
-    return view_of(x, [&](const Tensor& t) { return autograd::index(t, index_key(key)); });
-  }, py::arg("x").none(false), py::arg("key"));
-  bind_op(m, "split", [](py::handle x, py::handle sizes, index_t axis) {
-    const Tensor t = operand(x);
-    const int d = normalize_axis(axis, t.array().ndim());
-    std::vector<Tensor> parts = autograd::split(t, part_sizes(sizes, t.shape()[d]), axis);
-    if (is_tensor(x)) {
-      for (Tensor& part : parts) part = unshared_view(part, x);
-    }
-    return parts;
-  }, py::arg("x").none(false), py::arg("size_or_sections"), py::arg("axis") = 0);
+  bind_op(
+      m, "reshape",
+      [](py::handle x, py::handle shape) {
+        return view_of(x, [&](const Tensor& t) { return autograd::reshape(t, dims_from(shape)); });
+      },
+      py::arg("x").none(false), py::arg("shape"));
+  bind_op(
+      m, "transpose",
+      [](py::handle x, index_t a, index_t b) {
+        return view_of(x, [&](const Tensor& t) { return autograd::transpose(t, a, b); });
+      },
+      py::arg("x").none(false), py::arg("dim0"), py::arg("dim1"));
+  bind_op(
+      m, "permute",
+      [](py::handle x, py::handle axes) {
+        return view_of(x, [&](const Tensor& t) { return autograd::permute(t, dims_from(axes)); });
+      },
+      py::arg("x").none(false), py::arg("axes"));
+  bind_op(
+      m, "expand",
+      [](py::handle x, py::handle shape) {
+        return view_of(x, [&](const Tensor& t) { return autograd::expand(t, dims_from(shape)); });
+      },
+      py::arg("x").none(false), py::arg("shape"));
+  bind_op(
+      m, "squeeze",
+      [](py::handle x, std::optional<index_t> axis) {
+        return view_of(x, [&](const Tensor& t) { return autograd::squeeze(t, axis); });
+      },
+      py::arg("x").none(false), py::arg("axis") = py::none());
+  bind_op(
+      m, "unsqueeze",
+      [](py::handle x, index_t axis) {
+        return view_of(x, [&](const Tensor& t) { return autograd::unsqueeze(t, axis); });
+      },
+      py::arg("x").none(false), py::arg("axis"));
+  bind_op(
+      m, "flip",
+      [](py::handle x, py::handle axis) {
+        return view_of(x, [&](const Tensor& t) { return autograd::flip(t, dims_from(axis)); });
+      },
+      py::arg("x").none(false), py::arg("axis"));
+  bind_op(
+      m, "index",
+      [](py::handle x, py::handle key) {
+        return view_of(x, [&](const Tensor& t) { return autograd::index(t, index_key(key)); });
+      },
+      py::arg("x").none(false), py::arg("key"));
+  bind_op(
+      m, "split",
+      [](py::handle x, py::handle sizes, index_t axis) {
+        const Tensor t = operand(x);
+        const int d = normalize_axis(axis, t.array().ndim());
+        std::vector<Tensor> parts = autograd::split(t, part_sizes(sizes, t.shape()[d]), axis);
+        if (is_tensor(x)) {
+          for (Tensor& part : parts) part = unshared_view(part, x);
+        }
+        return parts;
+      },
+      py::arg("x").none(false), py::arg("size_or_sections"), py::arg("axis") = 0);
 }
 
 }  // namespace
 
 void bind_ops_shape(py::module_& m) {
   bind_views(m);
-  bind_op(m, "concat", [](py::handle xs, index_t axis) {
-    return autograd::concat(tensors_from(xs, "concat"), axis);
-  }, py::arg("tensors"), py::arg("axis") = 0);
-  bind_op(m, "stack", [](py::handle xs, index_t axis) {
-    return autograd::stack(tensors_from(xs, "stack"), axis);
-  }, py::arg("tensors"), py::arg("axis") = 0);
-  bind_op(m, "pad", [](const Tensor& x, py::handle widths, double value) {
-    return autograd::pad(x, pad_widths(widths), value);
-  }, py::arg("x").none(false), py::arg("widths"), py::arg("value") = 0.0);
-  bind_op(m, "gather", [](Tensor x, index_t axis, Tensor index) {
-    const WithoutGil released(x, index);
-    return autograd::gather(x, axis, index);
-  }, py::arg("x").none(false), py::arg("axis"), py::arg("index").none(false));
-  bind_op(m, "scatter_add", [](Tensor x, index_t axis, Tensor index, Tensor source) {
-    const WithoutGil released(x, index, source);
-    return autograd::scatter_add(x, axis, index, source);
-  }, py::arg("x").none(false), py::arg("axis"), py::arg("index").none(false),
-          py::arg("source").none(false));
-  bind_op(m, "embedding", [](Tensor weight, Tensor indices) {
-    const WithoutGil released(weight, indices);
-    return autograd::embedding(weight, indices);
-  }, py::arg("weight").none(false), py::arg("indices").none(false));
+  bind_op(
+      m, "concat",
+      [](py::handle xs, index_t axis) {
+        return autograd::concat(tensors_from(xs, "concat"), axis);
+      },
+      py::arg("tensors"), py::arg("axis") = 0);
+  bind_op(
+      m, "stack",
+      [](py::handle xs, index_t axis) { return autograd::stack(tensors_from(xs, "stack"), axis); },
+      py::arg("tensors"), py::arg("axis") = 0);
+  bind_op(
+      m, "pad",
+      [](const Tensor& x, py::handle widths, double value) {
+        return autograd::pad(x, pad_widths(widths), value);
+      },
+      py::arg("x").none(false), py::arg("widths"), py::arg("value") = 0.0);
+  bind_op(
+      m, "gather",
+      [](Tensor x, index_t axis, Tensor index) {
+        const WithoutGil released(x, index);
+        return autograd::gather(x, axis, index);
+      },
+      py::arg("x").none(false), py::arg("axis"), py::arg("index").none(false));
+  bind_op(
+      m, "scatter_add",
+      [](Tensor x, index_t axis, Tensor index, Tensor source) {
+        const WithoutGil released(x, index, source);
+        return autograd::scatter_add(x, axis, index, source);
+      },
+      py::arg("x").none(false), py::arg("axis"), py::arg("index").none(false),
+      py::arg("source").none(false));
+  bind_op(
+      m, "embedding",
+      [](Tensor weight, Tensor indices) {
+        const WithoutGil released(weight, indices);
+        return autograd::embedding(weight, indices);
+      },
+      py::arg("weight").none(false), py::arg("indices").none(false));
 }
 
 }  // namespace tt::bindings

@@ -4,7 +4,8 @@
 
 namespace tt::bindings {
 
-void set_python_error();  // call inside a catch block: sets Python's error from the active exception
+void set_python_error();  // call inside a catch block: sets Python's error from the active
+                          // exception
 void register_error_translator();
 
 // Runs fn and returns its PyObject*; on an exception sets Python's error and returns null.

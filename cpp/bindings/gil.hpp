@@ -1,8 +1,8 @@
 // The interpreter lock. It is released around real work only: giving it up and taking it back costs
 // as much as an operation on a few hundred elements.
 //
-// Where the interpreter is being shut down, CPython before 3.14 ends a thread that asks for the lock
-// by unwinding its stack, which C++ destructors do not survive. Such a thread is stopped here
+// Where the interpreter is being shut down, CPython before 3.14 ends a thread that asks for the
+// lock by unwinding its stack, which C++ destructors do not survive. Such a thread is stopped here
 // instead, as CPython 3.14 does; the process ends without it.
 #pragma once
 #include <pybind11/pybind11.h>
@@ -15,7 +15,8 @@ inline constexpr index_t kReleaseAbove = 10000;  // elements
 
 class ReleaseGil {
  public:
-  explicit ReleaseGil(bool worthwhile = true) : state_(worthwhile ? PyEval_SaveThread() : nullptr) {}
+  explicit ReleaseGil(bool worthwhile = true)
+      : state_(worthwhile ? PyEval_SaveThread() : nullptr) {}
   ReleaseGil(const ReleaseGil&) = delete;
   ReleaseGil& operator=(const ReleaseGil&) = delete;
   ~ReleaseGil();

@@ -50,7 +50,8 @@ ops::IndexItem item(py::handle object) {
   if (o == Py_Ellipsis) return ops::Ellipsis{};
   if (PySlice_Check(o)) return slice_item(o);
   if (is_boolean(o)) return Array::scalar(PyObject_IsTrue(o) == 1 ? 1.0 : 0.0, DType::boolean);
-  if (is_tensor(object) || py::isinstance<py::array>(object) || PyList_Check(o) || PyTuple_Check(o)) {
+  if (is_tensor(object) || py::isinstance<py::array>(object) || PyList_Check(o) ||
+      PyTuple_Check(o)) {
     return index_array(object);
   }
   if (PyIndex_Check(o)) {
@@ -58,8 +59,10 @@ ops::IndexItem item(py::handle object) {
     if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
     return static_cast<index_t>(value);
   }
-  fail<IndexError>("only integers, slices (:), ellipsis (...), None and integer or boolean arrays "
-                   "are valid indices, got ", Py_TYPE(o)->tp_name);
+  fail<IndexError>(
+      "only integers, slices (:), ellipsis (...), None and integer or boolean arrays "
+      "are valid indices, got ",
+      Py_TYPE(o)->tp_name);
 }
 
 }  // namespace

@@ -25,8 +25,10 @@ std::optional<DType> engine_dtype(const py::dtype& type) {
     case 'u':
       if (size == 1) return DType::u8;
       break;
-    case 'b': return DType::boolean;
-    default: break;
+    case 'b':
+      return DType::boolean;
+    default:
+      break;
   }
   return std::nullopt;
 }
@@ -83,13 +85,14 @@ Array from_numpy(const py::array& array, bool allow_readonly) {
     fail<ShapeError>("at most ", kMaxDims, " dimensions are supported, got ", array.ndim());
   }
   const bool native = py::cast<bool>(array.dtype().attr("isnative"));
-  const bool usable = dtype && aligned && native && (array.writeable() || allow_readonly) &&
-                      steps_whole(array);
+  const bool usable =
+      dtype && aligned && native && (array.writeable() || allow_readonly) && steps_whole(array);
   if (!usable) {
-    const char* name = !dtype && array.dtype().kind() != 'O' && array.dtype().kind() != 'f' ? "int64" : "float32";
+    const char* name =
+        !dtype && array.dtype().kind() != 'O' && array.dtype().kind() != 'f' ? "int64" : "float32";
     const std::string wanted = dtype ? std::string(name_of(*dtype)) : name;
     const py::array copy = py::module_::import("numpy").attr("array")(array, py::dtype(wanted),
-                                                                     py::arg("order") = "C");
+                                                                      py::arg("order") = "C");
     return from_numpy(copy, true);
   }
   Shape shape;

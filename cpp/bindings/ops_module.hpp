@@ -20,11 +20,12 @@ void bind_op(pybind11::module_& m, const char* name, Fn&& fn, const Extra&... ex
 
 // Python's axis argument: None, an int, or a tuple or list of ints.
 autograd::Axes axes_from(pybind11::handle axis);
-index_t index_from(pybind11::handle number);            // TypeError unless an integer
-Dims dims_from(pybind11::handle ints);                  // an int, or a sequence of ints
+index_t index_from(pybind11::handle number);  // TypeError unless an integer
+Dims dims_from(pybind11::handle ints);        // an int, or a sequence of ints
 autograd::Pair pair_from(pybind11::handle value, const char* what);  // an int, or two
 
-// An operator whose result may share memory with x: a Tensor (shared safely) or anything array-like.
+// An operator whose result may share memory with x: a Tensor (shared safely) or anything
+// array-like.
 template <class Fn>
 autograd::Tensor view_of(pybind11::handle x, Fn fn) {
   if (!is_tensor(x)) return fn(operand(x));

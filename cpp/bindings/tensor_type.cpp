@@ -16,15 +16,16 @@ namespace {
 
 using autograd::Tensor;
 
-PyTypeObject* g_base = nullptr;  // TensorBase
-PyObject* g_class = nullptr;     // tinytorch.Tensor, once registered
+PyTypeObject* g_base = nullptr;    // TensorBase
+PyObject* g_class = nullptr;       // tinytorch.Tensor, once registered
 PyObject* g_grad_class = nullptr;  // ndarray subclass for gradients
 
 PyTensor* self_of(PyObject* o) { return reinterpret_cast<PyTensor*>(o); }
 
 const Tensor& checked(PyObject* o) {
   const Tensor& t = self_of(o)->tensor;
-  if (!t.defined()) fail<StateError>("this Tensor was never initialised; call super().__init__(data)");
+  if (!t.defined())
+    fail<StateError>("this Tensor was never initialised; call super().__init__(data)");
   return t;
 }
 
@@ -143,7 +144,8 @@ int set_data(PyObject* o, PyObject* value, void*) {
 
 class UserGrad final : public autograd::GradSource {
  public:
-  UserGrad(py::object value, DType dtype) : value_(std::move(value)), dtype_(autograd::gradient_type(dtype)) {}
+  UserGrad(py::object value, DType dtype)
+      : value_(std::move(value)), dtype_(autograd::gradient_type(dtype)) {}
   Array read() const override {
     AcquireGil gil;
     if (is_tensor(value_.get())) return tensor_of(value_.get()).array().astype(dtype_);
@@ -261,9 +263,11 @@ PyObject* get_dtype(PyObject* o, void*) {
 }
 
 PyGetSetDef g_attributes[] = {
-    {"data", get_data, set_data, "The values as a writable ndarray over the tensor's memory.", nullptr},
+    {"data", get_data, set_data, "The values as a writable ndarray over the tensor's memory.",
+     nullptr},
     {"grad", get_grad, set_grad, "None, or the gradient that backward() added up.", nullptr},
-    {"_grad_fn", get_grad_fn, set_grad_fn, "The operation that made this tensor, or None.", nullptr},
+    {"_grad_fn", get_grad_fn, set_grad_fn, "The operation that made this tensor, or None.",
+     nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad,
      "Whether operations on this tensor are recorded.", nullptr},
     {"shape", get_shape, nullptr, "Sizes as a tuple of ints.", nullptr},
@@ -354,8 +358,8 @@ const Tensor& tensor_of(py::handle object) { return checked(object.ptr()); }
 PyObject* wrap(const Tensor& tensor) {
   auto* existing = static_cast<PyObject*>(tensor.impl()->python);
   if (existing != nullptr) return Py_NewRef(existing);
-  auto* type = reinterpret_cast<PyTypeObject*>(g_class != nullptr ? g_class
-                                                                 : reinterpret_cast<PyObject*>(g_base));
+  auto* type = reinterpret_cast<PyTypeObject*>(
+      g_class != nullptr ? g_class : reinterpret_cast<PyObject*>(g_base));
   PyObject* o = tensor_new(type, nullptr, nullptr);
   if (o == nullptr) throw py::error_already_set();
   self_of(o)->tensor = tensor;
@@ -381,21 +385,30 @@ Tensor unshared_view(Tensor view, py::handle source) {
 }
 
 void bind_tensor_type(py::module_& m) {
-  PyType_Slot slots[] = {
-      slot(Py_tp_new, tensor_new),          slot(Py_tp_dealloc, tensor_dealloc),
-      slot(Py_tp_traverse, tensor_traverse), slot(Py_tp_clear, tensor_clear),
-      {Py_tp_getset, g_attributes},         {Py_tp_methods, g_methods},
-      slot(Py_nb_add, slot_add),            slot(Py_nb_subtract, slot_sub),
-      slot(Py_nb_multiply, slot_mul),       slot(Py_nb_true_divide, slot_div),
-      slot(Py_nb_power, slot_pow),          slot(Py_nb_negative, slot_neg),
-      slot(Py_nb_absolute, slot_abs),       slot(Py_nb_bool, slot_bool),
-      slot(Py_mp_subscript, slot_getitem),  slot(Py_mp_length, slot_length),
-      slot(Py_sq_item, slot_item),          {0, nullptr}};
+  PyType_Slot slots[] = {slot(Py_tp_new, tensor_new),
+                         slot(Py_tp_dealloc, tensor_dealloc),
+                         slot(Py_tp_traverse, tensor_traverse),
+                         slot(Py_tp_clear, tensor_clear),
+                         {Py_tp_getset, g_attributes},
+                         {Py_tp_methods, g_methods},
+                         slot(Py_nb_add, slot_add),
+                         slot(Py_nb_subtract, slot_sub),
+                         slot(Py_nb_multiply, slot_mul),
+                         slot(Py_nb_true_divide, slot_div),
+                         slot(Py_nb_power, slot_pow),
+                         slot(Py_nb_negative, slot_neg),
+                         slot(Py_nb_absolute, slot_abs),
+                         slot(Py_nb_bool, slot_bool),
+                         slot(Py_mp_subscript, slot_getitem),
+                         slot(Py_mp_length, slot_length),
+                         slot(Py_sq_item, slot_item),
+                         {0, nullptr}};
   PyType_Spec spec = {"tinytorch._core.TensorBase", static_cast<int>(sizeof(PyTensor)), 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   g_base = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   if (g_base == nullptr) throw py::error_already_set();
-  m.add_object("TensorBase", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(g_base)));
+  m.add_object("TensorBase",
+               py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(g_base)));
   m.def(
       "set_tensor_class",
       [](py::type tensor_class, py::type grad_class) {

@@ -7,8 +7,8 @@
 //   grad      None, an ndarray made from the engine's gradient, or whatever the user stored
 //   _grad_fn  None, a wrapper of the engine's node, or whatever the user stored
 //
-// Results behave as copies. They may share memory inside the engine (a reshape is a view), so memory
-// is unshared when `data` is first handed out, and a view of a handed-out tensor copies.
+// Results behave as copies. They may share memory inside the engine (a reshape is a view), so
+// memory is unshared when `data` is first handed out, and a view of a handed-out tensor copies.
 #pragma once
 #include <pybind11/pybind11.h>
 
@@ -20,12 +20,11 @@
 namespace tt::bindings {
 
 struct PyTensor {
-  PyObject_HEAD
-  autograd::Tensor tensor;
-  PyObject* data;              // ndarray or null
-  PyObject* grad;              // what the grad attribute returns, or null
+  PyObject_HEAD autograd::Tensor tensor;
+  PyObject* data;               // ndarray or null
+  PyObject* grad;               // what the grad attribute returns, or null
   const Storage* grad_storage;  // memory that `grad` shows when it is the engine's
-  PyObject* grad_fn;           // wrapper of `node`, or null
+  PyObject* grad_fn;            // wrapper of `node`, or null
   const autograd::Node* node;
 };
 

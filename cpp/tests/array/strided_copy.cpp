@@ -10,7 +10,7 @@ using namespace tt;
 
 namespace {
 
-constexpr DType kTypes[] = {DType::f32, DType::f64, DType::bf16, DType::f16, DType::i64,
+constexpr DType kTypes[] = {DType::f32, DType::f64, DType::bf16, DType::f16,    DType::i64,
                             DType::i32, DType::i8,  DType::u8,   DType::boolean};
 
 // All layouts of a (3, 4) array: (view, its place in memory is up to the layout).
@@ -107,7 +107,8 @@ TEST_CASE("large copies are shared out between threads and come out the same") {
   const Array y = x.transpose(0, 1).copy();
   int wrong = 0;
   for (index_t i = 0; i < n; ++i) {
-    for (index_t j = 0; j < m; ++j) wrong += y.data<float>()[j * n + i] != x.data<float>()[i * m + j];
+    for (index_t j = 0; j < m; ++j)
+      wrong += y.data<float>()[j * n + i] != x.data<float>()[i * m + j];
   }
   CHECK(wrong == 0);
   CHECK(y.is_contiguous());

@@ -68,7 +68,8 @@ TEST_CASE("every bfloat16 has the value of its bits and survives the round trip"
   for (int bits = 0; bits < kBits; ++bits) {
     const float value = static_cast<float>(bf16_of(bits));
     wrong += std::bit_cast<std::uint32_t>(value) != static_cast<std::uint32_t>(bits) << 16;
-    wrong += std::isnan(value) ? !std::isnan(static_cast<float>(bf16(value))) : bf16(value).bits != bits;
+    wrong +=
+        std::isnan(value) ? !std::isnan(static_cast<float>(bf16(value))) : bf16(value).bits != bits;
   }
   CHECK(wrong == 0);
 }
@@ -77,7 +78,8 @@ TEST_CASE("floats between two float16 round to the nearest, ties to even") {
   int wrong = 0;
   for (int bits = 0; bits + 1 < 0x7c00; ++bits) {
     const float tie = static_cast<float>((f16_value(bits) + f16_value(bits + 1)) / 2);
-    wrong += wrong_around_tie<f16>(tie, static_cast<std::uint16_t>(bits), static_cast<std::uint16_t>(bits + 1));
+    wrong += wrong_around_tie<f16>(tie, static_cast<std::uint16_t>(bits),
+                                   static_cast<std::uint16_t>(bits + 1));
   }
   CHECK(wrong == 0);
   // Past the largest number, 65504, the tie at 65520 goes to infinity.
@@ -91,7 +93,8 @@ TEST_CASE("floats between two bfloat16 round to the nearest, ties to even") {
   int wrong = 0;
   for (int bits = 0; bits + 1 < 0x7f80; ++bits) {
     const float tie = std::bit_cast<float>((static_cast<std::uint32_t>(bits) << 16) | 0x8000u);
-    wrong += wrong_around_tie<bf16>(tie, static_cast<std::uint16_t>(bits), static_cast<std::uint16_t>(bits + 1));
+    wrong += wrong_around_tie<bf16>(tie, static_cast<std::uint16_t>(bits),
+                                    static_cast<std::uint16_t>(bits + 1));
   }
   CHECK(wrong == 0);
   CHECK(bf16(std::numeric_limits<float>::max()).bits == 0x7f80);

@@ -27,8 +27,10 @@ TEST_CASE("a stream does not depend on how it is drawn") {
   std::vector<float> whole(static_cast<std::size_t>(n)), parts(whole.size());
   const bool normal = GENERATE(false, true);
   const auto fill = [&](Generator& g, float* out, std::int64_t count) {
-    if (normal) g.normal(out, count);
-    else g.uniform(out, count);
+    if (normal)
+      g.normal(out, count);
+    else
+      g.uniform(out, count);
   };
   const int before = num_threads();
   set_num_threads(1);
@@ -84,7 +86,8 @@ TEST_CASE("numbers have the moments of their distributions") {
   Generator g(123);
   const auto moments = [&] {
     double mean = 0, square = 0;
-    for (float v : x) mean += static_cast<double>(v), square += static_cast<double>(v) * static_cast<double>(v);
+    for (float v : x)
+      mean += static_cast<double>(v), square += static_cast<double>(v) * static_cast<double>(v);
     mean /= static_cast<double>(n);
     return std::pair{mean, std::sqrt(square / static_cast<double>(n) - mean * mean)};
   };

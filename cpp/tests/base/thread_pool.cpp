@@ -160,8 +160,10 @@ TEST_CASE("an interrupt skips the chunks that are left") {
       nap();
       ++done;
     };
-    if (nested) parallel_for(200, 1, chunk);
-    else chunk(0, 1);
+    if (nested)
+      parallel_for(200, 1, chunk);
+    else
+      chunk(0, 1);
   };
   const auto start = std::chrono::steady_clock::now();
   CHECK_THROWS_AS(parallel_for(2000, 1, work), Interrupted);

@@ -24,9 +24,9 @@ template <class Family>
 std::vector<Isa> isas(Family Table::*family) {
   std::vector<Isa> found;
   for (Isa isa : supported_isas()) {
-    const bool fresh = found.empty() || std::memcmp(&(table(isa).*family),
-                                                    &(table(found.back()).*family),
-                                                    sizeof(Family)) != 0;
+    const bool fresh =
+        found.empty() ||
+        std::memcmp(&(table(isa).*family), &(table(found.back()).*family), sizeof(Family)) != 0;
     if (fresh) found.push_back(isa);
   }
   return found;
@@ -121,10 +121,44 @@ inline std::vector<double> widen(const std::vector<float>& v) {
 }
 
 inline std::vector<float> special_values() {
-  return {0.0f, -0.0f, 1.0f, -1.0f, kInf, -kInf, kNan, -kNan, 1e-45f, -1e-45f, 1.1754942e-38f,
-          -1.1754942e-38f, 1.17549435e-38f, 3.4028235e38f, -3.4028235e38f, 0.5f, -0.5f, 2.0f, -2.0f,
-          3.0f, -3.0f, 88.0f, -88.0f, 88.73f, -87.5f, -103.5f, -104.5f, 104.0f, 0.99999994f,
-          1.0000001f, 8192.0f, 8193.0f, 1e10f, -1e30f, 16777216.0f, 16777217.0f, 2.5f, -2.5f};
+  return {0.0f,
+          -0.0f,
+          1.0f,
+          -1.0f,
+          kInf,
+          -kInf,
+          kNan,
+          -kNan,
+          1e-45f,
+          -1e-45f,
+          1.1754942e-38f,
+          -1.1754942e-38f,
+          1.17549435e-38f,
+          3.4028235e38f,
+          -3.4028235e38f,
+          0.5f,
+          -0.5f,
+          2.0f,
+          -2.0f,
+          3.0f,
+          -3.0f,
+          88.0f,
+          -88.0f,
+          88.73f,
+          -87.5f,
+          -103.5f,
+          -104.5f,
+          104.0f,
+          0.99999994f,
+          1.0000001f,
+          8192.0f,
+          8193.0f,
+          1e10f,
+          -1e30f,
+          16777216.0f,
+          16777217.0f,
+          2.5f,
+          -2.5f};
 }
 
 }  // namespace tt::kernels::test

@@ -1,10 +1,9 @@
 // Indexing of arrays: keys of every kind against the definition, gradients and assignment by it.
-#include "tinytorch/ops/index.hpp"
-
 #include <limits>
 
 #include "ops/plain_loops.hpp"
 #include "support/catch.hpp"
+#include "tinytorch/ops/index.hpp"
 #include "tinytorch/ops/reduce.hpp"
 
 using namespace tt;
@@ -61,7 +60,8 @@ TEST_CASE("slices select what Python's do, for all bounds and steps around a sma
 }
 
 TEST_CASE("steps of any size do not overflow") {
-  const index_t most = std::numeric_limits<index_t>::max(), least = std::numeric_limits<index_t>::min();
+  const index_t most = std::numeric_limits<index_t>::max(),
+                least = std::numeric_limits<index_t>::min();
   const Array x = counting({4});
   for (index_t step : {most, most - 1, least, least + 1}) {
     CHECK(ops::index(x, {Slice{{}, {}, step}}).size() == 1);
@@ -73,7 +73,8 @@ TEST_CASE("steps of any size do not overflow") {
 TEST_CASE("integers, new axes, ellipsis") {
   const Array x = counting({2, 3, 4});
   CHECK(ops::index(x, {index_t{1}, NewAxis{}, Ellipsis{}, index_t{-1}}).shape() == Shape{1, 3});
-  CHECK(values(ops::index(x, {index_t{1}, Ellipsis{}, index_t{-1}})) == std::vector<float>{15, 19, 23});
+  CHECK(values(ops::index(x, {index_t{1}, Ellipsis{}, index_t{-1}})) ==
+        std::vector<float>{15, 19, 23});
   CHECK(ops::index(x, {}).shape() == x.shape());
   CHECK_THROWS_AS(ops::index(x, {index_t{2}}), IndexError);
   CHECK_THROWS_AS(ops::index(x, {index_t{-3}}), IndexError);
@@ -87,8 +88,9 @@ TEST_CASE("index arrays: where their dimensions go, and what they pick") {
   CHECK(ops::index(x, {a}).shape() == Shape{3, 3, 4});
   CHECK(ops::index(x, {a, b}).shape() == Shape{3, 4});
   CHECK(ops::index(x, {Slice{}, b, b}).shape() == Shape{2, 3});
-  CHECK(ops::index(x, {a, Slice{}, b}).shape() == Shape{3, 3});      // apart: first
-  CHECK(ops::index(x, {index_t{0}, Slice{}, b}).shape() == Shape{3, 3});  // an integer counts as one
+  CHECK(ops::index(x, {a, Slice{}, b}).shape() == Shape{3, 3});  // apart: first
+  CHECK(ops::index(x, {index_t{0}, Slice{}, b}).shape() ==
+        Shape{3, 3});  // an integer counts as one
   CHECK(ops::index(x, {NewAxis{}, Slice{}, b}).shape() == Shape{1, 2, 3, 4});
   const Array picked = ops::index(x, {a, b, indices({3, 3, 3})});
   CHECK(values(picked) == std::vector<float>{15, 11, 23});
@@ -139,7 +141,8 @@ TEST_CASE("assignment writes what indexing reads, and raises the version") {
   ops::index_assign(x, key, value);
   CHECK(values(ops::index(x, key)) == values(value));
   CHECK(x.storage()->version() != version);
-  ops::index_assign(x, {indices({0, 0})}, Array::from<float>({1, 2}, {2, 1}));  // the last one stays
+  ops::index_assign(x, {indices({0, 0})},
+                    Array::from<float>({1, 2}, {2, 1}));  // the last one stays
   CHECK(values(ops::index(x, {index_t{0}})) == std::vector<float>{2, 2, 2, 2});
   CHECK_THROWS_AS(ops::index_assign(x, {indices({0})}, Array::zeros({3})), ShapeError);
 }

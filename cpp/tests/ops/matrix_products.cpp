@@ -1,8 +1,7 @@
 // matmul and linear over all combinations of vectors, matrices and batches, against plain loops.
-#include "tinytorch/ops/matmul.hpp"
-
 #include "ops/plain_loops.hpp"
 #include "support/catch.hpp"
+#include "tinytorch/ops/matmul.hpp"
 #include "tinytorch/ops/reduce.hpp"
 
 using namespace tt;
@@ -57,12 +56,23 @@ void check_close(const Array& got, const Array& want, double tolerance) {
 }  // namespace
 
 TEST_CASE("matmul takes vectors, matrices and broadcast batches in any layout") {
-  const std::pair<Shape, Shape> shapes[] = {
-      {{3}, {3}},          {{2, 3}, {3}},          {{3}, {3, 2}},       {{2, 3}, {3, 4}},
-      {{2, 2, 3}, {3, 4}}, {{3}, {5, 3, 2}},       {{5, 2, 3}, {3}},    {{2, 3}, {5, 3, 4}},
-      {{5, 2, 3}, {5, 3, 4}}, {{2, 1, 4, 3}, {5, 3, 2}}, {{0, 3}, {3, 2}}, {{2, 0}, {0, 3}},
-      {{2, 3}, {3, 0}},    {{0, 2, 3}, {3, 4}},    {{1, 1}, {1, 1}},    {{70, 65}, {65, 33}},
-      {{3, 40, 50}, {3, 50, 20}}};
+  const std::pair<Shape, Shape> shapes[] = {{{3}, {3}},
+                                            {{2, 3}, {3}},
+                                            {{3}, {3, 2}},
+                                            {{2, 3}, {3, 4}},
+                                            {{2, 2, 3}, {3, 4}},
+                                            {{3}, {5, 3, 2}},
+                                            {{5, 2, 3}, {3}},
+                                            {{2, 3}, {5, 3, 4}},
+                                            {{5, 2, 3}, {5, 3, 4}},
+                                            {{2, 1, 4, 3}, {5, 3, 2}},
+                                            {{0, 3}, {3, 2}},
+                                            {{2, 0}, {0, 3}},
+                                            {{2, 3}, {3, 0}},
+                                            {{0, 2, 3}, {3, 4}},
+                                            {{1, 1}, {1, 1}},
+                                            {{70, 65}, {65, 33}},
+                                            {{3, 40, 50}, {3, 50, 20}}};
   for (const auto& [sa, sb] : shapes) {
     for (const DType type : {DType::f32, DType::f64}) {
       const Array a = random(sa, 1, type), b = random(sb, 2, type);
@@ -89,14 +99,16 @@ TEST_CASE("linear adds its bias to every row") {
 TEST_CASE("matmul refuses shapes that do not fit, in the words that callers know") {
   CHECK_THROWS_WITH(ops::matmul(random({2, 3}), random({2, 3})),
                     Catch::Contains("Inner dimensions must match: 3 ≠ 2"));
-  CHECK_THROWS_WITH(ops::matmul(random({2, 2, 3}), random({3, 3, 2})), Catch::Contains("broadcast"));
+  CHECK_THROWS_WITH(ops::matmul(random({2, 2, 3}), random({3, 3, 2})),
+                    Catch::Contains("broadcast"));
   CHECK_THROWS_AS(ops::matmul(Array::scalar(1), random({2})), ShapeError);
 }
 
 TEST_CASE("gradients of matmul are adjoints") {
-  const std::pair<Shape, Shape> shapes[] = {{{3}, {3}},       {{2, 3}, {3}},       {{3}, {3, 2}},
-                                            {{2, 3}, {3, 4}}, {{5, 2, 3}, {3, 4}}, {{2, 3}, {5, 3, 4}},
-                                            {{3}, {5, 3, 2}}, {{5, 2, 3}, {3}},    {{2, 1, 2, 3}, {4, 3, 2}}};
+  const std::pair<Shape, Shape> shapes[] = {
+      {{3}, {3}},       {{2, 3}, {3}},       {{3}, {3, 2}},
+      {{2, 3}, {3, 4}}, {{5, 2, 3}, {3, 4}}, {{2, 3}, {5, 3, 4}},
+      {{3}, {5, 3, 2}}, {{5, 2, 3}, {3}},    {{2, 1, 2, 3}, {4, 3, 2}}};
   for (const auto& [sa, sb] : shapes) {
     const Array a = random(sa, 1, DType::f64), b = random(sb, 2, DType::f64);
     const Array y = ops::matmul(a, b), g = random(y.shape(), 3, DType::f64);

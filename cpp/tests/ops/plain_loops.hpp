@@ -22,7 +22,8 @@ inline double element(const Array& a, const std::vector<index_t>& at) {
 }
 
 // fn(multi-index) for every element of a shape, in row-major order.
-inline void each_index(const Shape& shape, const std::function<void(const std::vector<index_t>&)>& fn) {
+inline void each_index(const Shape& shape,
+                       const std::function<void(const std::vector<index_t>&)>& fn) {
   std::vector<index_t> at(static_cast<std::size_t>(shape.size()), 0);
   const index_t n = numel(shape);
   for (index_t i = 0; i < n; ++i) {

@@ -1,11 +1,10 @@
 // Reductions over every subset of axes and several layouts, against plain loops in double.
-#include "tinytorch/ops/reduce.hpp"
-
 #include <cmath>
 
 #include "ops/plain_loops.hpp"
 #include "support/catch.hpp"
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/ops/reduce.hpp"
 
 using namespace tt;
 using namespace tt::test;
@@ -19,7 +18,8 @@ std::vector<double> group(const Array& x, std::uint32_t mask, const std::vector<
   each_index(x.shape(), [&](const std::vector<index_t>& at) {
     bool mine = true;
     for (int d = 0; d < x.ndim(); ++d) {
-      if (!(mask & (1u << d))) mine = mine && at[static_cast<std::size_t>(d)] == to[static_cast<std::size_t>(d)];
+      if (!(mask & (1u << d)))
+        mine = mine && at[static_cast<std::size_t>(d)] == to[static_cast<std::size_t>(d)];
     }
     if (mine) out.push_back(element(x, at));
   });
@@ -60,11 +60,13 @@ TEST_CASE("sum, prod, max, min over all subsets of axes, types and layouts") {
         int wrong = 0;
         each_index(kept.shape(), [&](const std::vector<index_t>& to) {
           const double want = plain(f, group(x, mask, to));
-          wrong += !(std::abs(element(kept, to) - want) <= tolerance * std::max(1.0, std::abs(want)));
+          wrong +=
+              !(std::abs(element(kept, to) - want) <= tolerance * std::max(1.0, std::abs(want)));
         });
         CHECK(wrong == 0);
         CHECK(dropped.ndim() == 3 - static_cast<int>(std::popcount(mask)));
-        CHECK(ops::reduce(f, kept.reshape(dropped.shape()), Dims{}, false).size() == dropped.size());
+        CHECK(ops::reduce(f, kept.reshape(dropped.shape()), Dims{}, false).size() ==
+              dropped.size());
       }
     }
   }
@@ -107,7 +109,8 @@ TEST_CASE("reductions of nothing") {
 TEST_CASE("large reductions are bit-equal for any number of threads") {
   const Array x = random({513, 77, 9}, 8);
   const int before = num_threads();
-  for (const auto& axes : {ops::Axes(), ops::Axes(Dims{0}), ops::Axes(Dims{1}), ops::Axes(Dims{0, 2})}) {
+  for (const auto& axes :
+       {ops::Axes(), ops::Axes(Dims{0}), ops::Axes(Dims{1}), ops::Axes(Dims{0, 2})}) {
     set_num_threads(1);
     const Array one = ops::sum(x, axes), lse = ops::logsumexp(x, axes, false);
     for (int threads : {2, 3, 8}) {
@@ -125,7 +128,8 @@ TEST_CASE("undoing a broadcast sums what was repeated, and refuses what was not"
   CHECK(ops::reduce_to_shape(x, {2, 3}).select(0, 0).select(0, 0).item() == 4);
   CHECK(ops::reduce_to_shape(x, {1, 3}).select(0, 0).select(0, 2).item() == 8);
   CHECK(ops::reduce_to_shape(x, {}).item() == 24);
-  for (const Shape& wrong : {Shape{2}, Shape{4, 2, 2}, Shape{4, 2, 3, 1}, Shape{2, 4, 3}, Shape{0}}) {
+  for (const Shape& wrong :
+       {Shape{2}, Shape{4, 2, 2}, Shape{4, 2, 3, 1}, Shape{2, 4, 3}, Shape{0}}) {
     CHECK_THROWS_AS(ops::reduce_to_shape(x, wrong), ShapeError);
   }
 }

@@ -19,9 +19,11 @@ TEST_CASE("batched convolution is the same for any number of threads, also while
   const int before = num_threads();
   set_num_threads(1);
   const Array want = ops::conv2d(x, w, bias, shape);
-  const Array dw = ops::conv2d_grad_weight(want, x, shape), dx = ops::conv2d_grad_input(want, w, shape);
+  const Array dw = ops::conv2d_grad_weight(want, x, shape),
+              dx = ops::conv2d_grad_input(want, w, shape);
   const auto same = [](const Array& a, const Array& b) {
-    return a.shape() == b.shape() && std::equal(a.data<float>(), a.data<float>() + a.size(), b.data<float>());
+    return a.shape() == b.shape() &&
+           std::equal(a.data<float>(), a.data<float>() + a.size(), b.data<float>());
   };
 
   std::atomic<bool> stop{false};

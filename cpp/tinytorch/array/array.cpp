@@ -63,7 +63,8 @@ Array Array::permute(const Dims& order) const {
   std::uint32_t seen = 0;
   for (index_t axis : order) {
     const int d = normalize_axis(axis, ndim());
-    if (seen & (1u << d)) fail<ShapeError>("permute got axis ", axis, " twice in ", to_string(order));
+    if (seen & (1u << d))
+      fail<ShapeError>("permute got axis ", axis, " twice in ", to_string(order));
     seen |= 1u << d;
     shape.push_back(shape_[d]);
     strides.push_back(strides_[d]);
@@ -160,7 +161,8 @@ Shape infer_reshape(index_t size, const Shape& wanted) {
   for (int d = 0; d < wanted.size(); ++d) {
     if (wanted[d] == -1) {
       if (unknown >= 0) {
-        fail<ShapeError>("can infer only one unknown dimension (-1), got shape ", to_string(wanted));
+        fail<ShapeError>("can infer only one unknown dimension (-1), got shape ",
+                         to_string(wanted));
       }
       unknown = d;
     } else if (wanted[d] < 0) {

@@ -40,7 +40,9 @@ class Array {
   T* data() const {
     return reinterpret_cast<T*>(raw());
   }
-  std::byte* raw() const { return storage_->data() + offset_ * static_cast<index_t>(size_of(dtype_)); }
+  std::byte* raw() const {
+    return storage_->data() + offset_ * static_cast<index_t>(size_of(dtype_));
+  }
 
   // Views: the same storage.
   Array with(Shape shape, Strides strides, index_t offset) const;
@@ -55,10 +57,10 @@ class Array {
   Array flip(int axis) const;
 
   // Data: new storage, except where already as asked.
-  Array contiguous() const;            // row-major; itself if it is
-  Array copy() const;                  // always new storage, row-major
-  Array astype(DType dtype) const;     // itself if it is; float to integer truncates
-  Array reshape(const Shape& shape) const;  // a view where possible; one size may be -1
+  Array contiguous() const;                   // row-major; itself if it is
+  Array copy() const;                         // always new storage, row-major
+  Array astype(DType dtype) const;            // itself if it is; float to integer truncates
+  Array reshape(const Shape& shape) const;    // a view where possible; one size may be -1
   void copy_from(const Array& source) const;  // broadcast and convert into this view, in place
   void fill(double value) const;
 

@@ -12,10 +12,10 @@ namespace tt {
 
 template <std::size_t N>
 struct Loop {
-  Shape shape;                    // simplified; empty shape: one element
+  Shape shape;                     // simplified; empty shape: one element
   std::array<Strides, N> strides;  // of each operand, in elements
-  index_t inner = 1;              // length of the innermost row
-  index_t outer = 1;              // number of rows
+  index_t inner = 1;               // length of the innermost row
+  index_t outer = 1;               // number of rows
 };
 
 // All operands must already have `shape` (use expand).
@@ -46,8 +46,8 @@ Loop<N> make_loop(const Shape& shape, const std::array<const Strides*, N>& strid
   return loop;
 }
 
-// fn(offsets, steps, n): one row of n elements; operand k begins at offsets[k] with stride steps[k].
-// Long rows are cut so that threads share them. `cost` scales the grain: 1 for an add.
+// fn(offsets, steps, n): one row of n elements; operand k begins at offsets[k] with stride
+// steps[k]. Long rows are cut so that threads share them. `cost` scales the grain: 1 for an add.
 template <std::size_t N, class Fn>
 void for_each_row(const Loop<N>& loop, Fn&& fn, index_t cost = 1) {
   if (loop.inner == 0 || loop.outer == 0) return;

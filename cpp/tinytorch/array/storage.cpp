@@ -16,7 +16,8 @@ Storage* Storage::allocate(std::size_t bytes) {
   return storage;
 }
 
-Storage* Storage::adopt(void* data, std::size_t bytes, void* owner, Release release, bool writable) {
+Storage* Storage::adopt(void* data, std::size_t bytes, void* owner, Release release,
+                        bool writable) {
   auto* storage = new Storage;
   storage->data_ = static_cast<std::byte*>(data);
   storage->bytes_ = bytes;

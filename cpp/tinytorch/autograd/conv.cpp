@@ -19,26 +19,30 @@ kernels::Window2d window_of(Pair kernel, Pair stride, Pair padding) {
 Tensor max_pooled(const Tensor& x, const ops::MaxPooled& pooled, const char* name) {
   const Tensor out(pooled.y);
   if (!tracked(x)) return out;
-  return attach(out, name, {&x}, [argmax = pooled.argmax, shape = x.shape()](const Array& dy, Grads& g) {
-    g.set(0, ops::max_pool2d_grad(dy, argmax, shape));
-  });
+  return attach(out, name, {&x},
+                [argmax = pooled.argmax, shape = x.shape()](const Array& dy, Grads& g) {
+                  g.set(0, ops::max_pool2d_grad(dy, argmax, shape));
+                });
 }
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const ConvOptions& options) {
   kernels::Window2d window = window_of({1, 1}, options.stride, options.padding);
   window.dilation_h = options.dilation.h, window.dilation_w = options.dilation.w;
   const Array b = bias.defined() ? bias.array() : Array();
-  const ops::ConvShape shape = ops::conv_shape(x.array(), weight.array(), b, window, options.groups);
+  const ops::ConvShape shape =
+      ops::conv_shape(x.array(), weight.array(), b, window, options.groups);
   const Tensor out(ops::conv2d(x.array(), weight.array(), b, shape));
   if (!tracked(x, weight, bias)) return out;
-  return attach(out, "Conv2dBackward", {&x, &weight, &bias},
-                [shape, sx = Saved(x.array()), sw = Saved(weight.array())](const Array& dy, Grads& g) {
-                  if (g.want(0)) g.set(0, ops::conv2d_grad_input(dy, sw.get(), shape));
-                  if (g.want(1)) g.set(1, ops::conv2d_grad_weight(dy, sx.get(), shape));
-                  if (g.want(2)) g.set(2, ops::sum(dy, all_but_channels()));
-                });
+  return attach(
+      out, "Conv2dBackward", {&x, &weight, &bias},
+      [shape, sx = Saved(x.array()), sw = Saved(weight.array())](const Array& dy, Grads& g) {
+        if (g.want(0)) g.set(0, ops::conv2d_grad_input(dy, sw.get(), shape));
+        if (g.want(1)) g.set(1, ops::conv2d_grad_weight(dy, sx.get(), shape));
+        if (g.want(2)) g.set(2, ops::sum(dy, all_but_channels()));
+      });
 }
 
 Tensor max_pool2d(const Tensor& x, Pair kernel, Pair stride, Pair padding) {
@@ -55,17 +59,19 @@ Tensor avg_pool2d(const Tensor& x, Pair kernel, Pair stride, Pair padding) {
   const auto window = ops::pool_window(x.array(), window_of(kernel, stride, padding));
   const Tensor out(ops::avg_pool2d(x.array(), window));
   if (!tracked(x)) return out;
-  return attach(out, "AvgPool2dBackward", {&x}, [window, shape = x.shape()](const Array& dy, Grads& g) {
-    g.set(0, ops::avg_pool2d_grad(dy, shape, window));
-  });
+  return attach(out, "AvgPool2dBackward", {&x},
+                [window, shape = x.shape()](const Array& dy, Grads& g) {
+                  g.set(0, ops::avg_pool2d_grad(dy, shape, window));
+                });
 }
 
 Tensor adaptive_avg_pool2d(const Tensor& x, Pair output) {
   const Tensor out(ops::adaptive_avg_pool2d(x.array(), output.h, output.w));
   if (!tracked(x)) return out;
-  return attach(out, "AdaptiveAvgPool2dBackward", {&x}, [shape = x.shape()](const Array& dy, Grads& g) {
-    g.set(0, ops::adaptive_avg_pool2d_grad(dy, shape));
-  });
+  return attach(out, "AdaptiveAvgPool2dBackward", {&x},
+                [shape = x.shape()](const Array& dy, Grads& g) {
+                  g.set(0, ops::adaptive_avg_pool2d_grad(dy, shape));
+                });
 }
 
 }  // namespace tt::autograd

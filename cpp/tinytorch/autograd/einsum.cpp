@@ -100,9 +100,12 @@ Tensor einsum(const std::string& equation, const Tensor& first, const Tensor& se
 
   std::string batch, contracted, only_a, only_b;
   for (char c : e.a) {
-    if (!has(e.b, c)) only_a += c;
-    else if (has(e.out, c)) batch += c;
-    else contracted += c;
+    if (!has(e.b, c))
+      only_a += c;
+    else if (has(e.out, c))
+      batch += c;
+    else
+      contracted += c;
   }
   for (char c : e.b) {
     if (!has(e.a, c)) only_b += c;

@@ -13,7 +13,11 @@ struct UnaryInfo {
 };
 
 constexpr UnaryInfo kUnaryInfo[] = {
-#define TT_UNARY(name, saved, parameter, doc) {#name, Keep::saved, },
+#define TT_UNARY(name, saved, parameter, doc) \
+  {                                           \
+      #name,                                  \
+      Keep::saved,                            \
+  },
 #include "tinytorch/kernels/unary/unary.def"
 #undef TT_UNARY
 };
@@ -41,8 +45,9 @@ const char* unary_node_name(Unary f) {
 }
 
 const char* binary_node_name(Binary f) {
-  constexpr const char* names[] = {"AddBackward",     "SubBackward",     "MulBackward", "DivBackward",
-                                   "MaximumBackward", "MinimumBackward", "PowBackward"};
+  constexpr const char* names[] = {"AddBackward", "SubBackward",     "MulBackward",
+                                   "DivBackward", "MaximumBackward", "MinimumBackward",
+                                   "PowBackward"};
   return names[static_cast<int>(f)];
 }
 
@@ -64,11 +69,13 @@ Array pow_grad_base(const Array& dy, const Array& a, const Array& b) {
 Array pow_grad_exponent(const Array& dy, const Array& a, const Array& b, const Array& y) {
   const Array slope = ops::mul(y, ops::unary(Unary::log, a));
   const Array zero = Array::scalar(0.0, slope.dtype());
-  const Array flat = ops::mul(ops::compare(Compare::eq, a, zero), ops::compare(Compare::ge, b, zero));
+  const Array flat =
+      ops::mul(ops::compare(Compare::eq, a, zero), ops::compare(Compare::ge, b, zero));
   return ops::mul(dy, ops::where(flat, zero, slope));
 }
 
-void binary_rule(Binary f, const Array& a, const Array& b, const Array& y, const Array& dy, Grads& g) {
+void binary_rule(Binary f, const Array& a, const Array& b, const Array& y, const Array& dy,
+                 Grads& g) {
   switch (f) {
     case Binary::add:
       if (g.want(0)) g.set(0, dy);

@@ -31,7 +31,8 @@ class Sorter {
       }
     }
     std::reverse(graph_.order.begin(), graph_.order.end());
-    for (std::size_t i = 0; i < graph_.order.size(); ++i) graph_.position[graph_.order[i].get()] = i;
+    for (std::size_t i = 0; i < graph_.order.size(); ++i)
+      graph_.position[graph_.order[i].get()] = i;
     return std::move(graph_);
   }
 
@@ -70,8 +71,9 @@ Array starting_gradient(const Tensor& root, const Array& seed) {
   const Shape& shape = root.shape();
   if (!seed.defined()) {
     if (root.array().size() != 1) {
-      fail<ValueError>("backward() on a non-scalar tensor of shape ", to_string(shape),
-                       " needs a gradient of that shape; or reduce it first, as in t.sum().backward()");
+      fail<ValueError>(
+          "backward() on a non-scalar tensor of shape ", to_string(shape),
+          " needs a gradient of that shape; or reduce it first, as in t.sum().backward()");
     }
     return Array::full(shape, 1.0, gradient_type(root.dtype()));
   }
@@ -112,8 +114,9 @@ Array run_hooks(const GradMeta& meta, Array g) {
 Array as_made(const Array& dy, const Shape& made) {
   if (dy.shape() == made) return dy;
   if (dy.size() == numel(made)) return dy.reshape(made);
-  fail<ShapeError>("a gradient of shape ", to_string(dy.shape()), " reached an operation whose result had shape ",
-                   to_string(made), "; was its _grad_fn put on another tensor, or its data replaced?");
+  fail<ShapeError>("a gradient of shape ", to_string(dy.shape()),
+                   " reached an operation whose result had shape ", to_string(made),
+                   "; was its _grad_fn put on another tensor, or its data replaced?");
 }
 
 void propagate(const Graph& graph, std::vector<Array>& pending, Node& node, const Array& dy) {

@@ -96,7 +96,8 @@ struct ConvOptions {
   Pair stride{1, 1}, padding{0, 0}, dilation{1, 1};
   index_t groups = 1;
 };
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options);
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const ConvOptions& options);
 Tensor max_pool2d(const Tensor& x, Pair kernel, Pair stride, Pair padding);
 Tensor avg_pool2d(const Tensor& x, Pair kernel, Pair stride, Pair padding);
 Tensor adaptive_avg_pool2d(const Tensor& x, Pair output);

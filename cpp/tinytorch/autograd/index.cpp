@@ -29,7 +29,8 @@ Tensor scatter_add(const Tensor& x, index_t axis, const Tensor& at, const Tensor
                   if (!g.want(1)) return;
                   const Array picked = ops::gather(dy, axis, i.get());
                   std::vector<ops::PadWidth> rest;  // parts of source past the index are unused
-                  for (int d = 0; d < shape.size(); ++d) rest.push_back({0, shape[d] - picked.shape(d)});
+                  for (int d = 0; d < shape.size(); ++d)
+                    rest.push_back({0, shape[d] - picked.shape(d)});
                   g.set(1, ops::pad(picked, rest, 0.0));
                 });
 }

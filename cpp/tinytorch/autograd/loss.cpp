@@ -25,8 +25,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, double label_s
   const Tensor out(r.loss);
   if (!tracked(logits)) return out;
   return attach(out, "CrossEntropyBackward", {&logits},
-                [lp = r.log_probability, t = Saved(targets.array()),
-                 label_smoothing](const Array& dy, Grads& g) {
+                [lp = r.log_probability, t = Saved(targets.array()), label_smoothing](
+                    const Array& dy, Grads& g) {
                   g.set(0, ops::cross_entropy_grad(dy, lp, t.get(), label_smoothing));
                 });
 }
@@ -50,7 +50,8 @@ Tensor binary_cross_entropy(const Tensor& p, const Tensor& target, double eps) {
 // max(x, 0) - x t + log(1 + exp(-|x|)): finite for any x.
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target) {
   const Array in = ops::to_compute(x.array()), t = target.array().astype(in.dtype());
-  const Array tail = ops::unary(Unary::softplus, ops::unary(Unary::neg, ops::unary(Unary::abs, in)));
+  const Array tail =
+      ops::unary(Unary::softplus, ops::unary(Unary::neg, ops::unary(Unary::abs, in)));
   const Array hinge = ops::sub(ops::unary(Unary::relu, in), ops::mul(in, t));
   const Array each = ops::add(hinge, tail);
   const Tensor out(ops::mean(each));

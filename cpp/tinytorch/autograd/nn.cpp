@@ -15,9 +15,10 @@ Array array_or_none(const Tensor& t) { return t.defined() ? t.array() : Array();
 Tensor softmax(const Tensor& x, index_t axis) {
   const Tensor out(ops::softmax(x.array(), axis));
   if (!tracked(x)) return out;
-  return attach(out, "SoftmaxBackward", {&x}, [axis, y = Saved(out.array())](const Array& dy, Grads& g) {
-    g.set(0, ops::softmax_grad(dy, y.get(), axis));
-  });
+  return attach(out, "SoftmaxBackward", {&x},
+                [axis, y = Saved(out.array())](const Array& dy, Grads& g) {
+                  g.set(0, ops::softmax_grad(dy, y.get(), axis));
+                });
 }
 
 Tensor log_softmax(const Tensor& x, index_t axis) {
@@ -61,8 +62,8 @@ Tensor rms_norm(const Tensor& x, const Tensor& gamma, double eps) {
   const Tensor out(r.y);
   if (!tracked(x, gamma)) return out;
   return attach(out, "RMSNormBackward", {&x, &gamma},
-                [sx = Saved(x.array()), sg = Saved(array_or_none(gamma)),
-                 s = r.rstd](const Array& dy, Grads& g) {
+                [sx = Saved(x.array()), sg = Saved(array_or_none(gamma)), s = r.rstd](
+                    const Array& dy, Grads& g) {
                   auto d = ops::rms_norm_grad(dy, sx.get(), sg.get(), s);
                   g.set(0, d.dx);
                   g.set(1, d.dgamma);
@@ -118,8 +119,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
   }
   if (!tracked(x, gamma, beta)) return out;
   return attach(out, "BatchNormBackward", {&x, &gamma, &beta},
-                [sx = Saved(x.array()), sg = Saved(w), m = stats.mean, rstd,
-                 training](const Array& dy, Grads& g) {
+                [sx = Saved(x.array()), sg = Saved(w), m = stats.mean, rstd, training](
+                    const Array& dy, Grads& g) {
                   auto d = ops::batch_norm_grad(dy, sx.get(), m, rstd, sg.get(), training);
                   g.set(0, d.dx);
                   g.set(1, d.dgamma);
@@ -151,14 +152,16 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   const int nd = q.array().ndim();
   if (nd < 2 || k.array().ndim() < 2 || v.array().ndim() < 2) {
     fail<ShapeError>("attention needs queries, keys and values of shape (..., length, width), got ",
-                     to_string(q.shape()), ", ", to_string(k.shape()), " and ", to_string(v.shape()));
+                     to_string(q.shape()), ", ", to_string(k.shape()), " and ",
+                     to_string(v.shape()));
   }
   const double s = scale ? *scale : 1.0 / std::sqrt(static_cast<double>(q.shape().back()));
   const Tensor scaled = mul(q, Tensor(Array::scalar(s, ops::to_compute(q.array()).dtype())));
   Tensor scores = matmul(scaled, transpose(k, -2, -1));
   if (causal) {
     const int d = scores.array().ndim();
-    scores = add(scores, Tensor(causal_bias(scores.shape()[d - 2], scores.shape()[d - 1], scores.dtype())));
+    scores = add(scores,
+                 Tensor(causal_bias(scores.shape()[d - 2], scores.shape()[d - 1], scores.dtype())));
   }
   if (mask.defined()) {
     if (mask.dtype() == DType::boolean) {  // true keeps, as in PyTorch

@@ -109,7 +109,8 @@ class RuleNode final : public Node {
 
 // Makes `out` the result of an operation with this gradient rule: rule(dy, grads).
 template <class Rule>
-Tensor attach(Tensor out, const char* name, std::initializer_list<const Tensor*> inputs, Rule rule) {
+Tensor attach(Tensor out, const char* name, std::initializer_list<const Tensor*> inputs,
+              Rule rule) {
   auto node = std::make_shared<RuleNode<Rule>>(name, std::move(rule));
   Attach::link(*node, out, inputs.begin(), inputs.size());
   out.meta()->grad_fn = std::move(node);

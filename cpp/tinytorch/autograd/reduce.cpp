@@ -11,19 +11,22 @@ Array lift(const Array& dy, const Shape& input, const Axes& axes) {
 }
 
 Tensor extreme(const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
-  const Tensor out(ops::reduce(largest ? ops::Reduce::max : ops::Reduce::min, x.array(), axes, keepdims));
+  const Tensor out(
+      ops::reduce(largest ? ops::Reduce::max : ops::Reduce::min, x.array(), axes, keepdims));
   if (!tracked(x)) return out;
-  return attach(out, largest ? "MaxBackward" : "MinBackward", {&x},
-                [axes, s = Saved(x.array()), y = Saved(out.array())](const Array& dy, Grads& g) {
-                  const Array& in = s.get();
-                  const Array hit = ops::compare(Compare::eq, in, lift(y.get(), in.shape(), axes))
-                                        .astype(dy.dtype());
-                  const Array ties = ops::sum(hit, axes, true);
-                  g.set(0, ops::mul(hit, ops::div(lift(dy, in.shape(), axes), ties)));
-                });
+  return attach(
+      out, largest ? "MaxBackward" : "MinBackward", {&x},
+      [axes, s = Saved(x.array()), y = Saved(out.array())](const Array& dy, Grads& g) {
+        const Array& in = s.get();
+        const Array hit =
+            ops::compare(Compare::eq, in, lift(y.get(), in.shape(), axes)).astype(dy.dtype());
+        const Array ties = ops::sum(hit, axes, true);
+        g.set(0, ops::mul(hit, ops::div(lift(dy, in.shape(), axes), ties)));
+      });
 }
 
-// out_i = dy * prod_{j != i} x_j, from products of what is before and after i: right with zeros too.
+// out_i = dy * prod_{j != i} x_j, from products of what is before and after i: right with zeros
+// too.
 template <class T>
 void prod_grad_row(const T* x, T dy, T* out, index_t n) {
   T before = dy;
@@ -59,7 +62,8 @@ Array prod_grad(const Array& x, const Array& dy, const Axes& axes) {
     using T = typename decltype(tag)::type;
     const T *px = rows.data<T>(), *pd = flat_dy.data<T>();
     T* po = out.data<T>();
-    parallel_for(length > 0 ? rows.size() / length : 0, std::max<index_t>(1, 16384 / std::max<index_t>(length, 1)),
+    parallel_for(length > 0 ? rows.size() / length : 0,
+                 std::max<index_t>(1, 16384 / std::max<index_t>(length, 1)),
                  [=](index_t begin, index_t end) {
                    for (index_t i = begin; i < end; ++i) {
                      prod_grad_row(px + i * length, pd[i], po + i * length, length);
@@ -96,8 +100,12 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
   });
 }
 
-Tensor max(const Tensor& x, const Axes& axes, bool keepdims) { return extreme(x, axes, keepdims, true); }
-Tensor min(const Tensor& x, const Axes& axes, bool keepdims) { return extreme(x, axes, keepdims, false); }
+Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
+  return extreme(x, axes, keepdims, true);
+}
+Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
+  return extreme(x, axes, keepdims, false);
+}
 
 Tensor var(const Tensor& x, const Axes& axes, double correction, bool keepdims) {
   const Tensor out(ops::variance(x.array(), axes, correction, keepdims));
@@ -130,9 +138,8 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
 Tensor cumsum(const Tensor& x, index_t axis) {
   const Tensor out(ops::cumsum(x.array(), axis));
   if (!tracked(x)) return out;
-  return attach(out, "CumsumBackward", {&x}, [axis](const Array& dy, Grads& g) {
-    g.set(0, ops::cumsum(dy, axis, true));
-  });
+  return attach(out, "CumsumBackward", {&x},
+                [axis](const Array& dy, Grads& g) { g.set(0, ops::cumsum(dy, axis, true)); });
 }
 
 Tensor argmax(const Tensor& x, std::optional<index_t> axis, bool keepdims) {

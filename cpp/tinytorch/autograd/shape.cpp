@@ -6,9 +6,8 @@ namespace tt::autograd {
 Tensor reshape(const Tensor& x, const Shape& shape) {
   const Tensor out(x.array().reshape(shape));
   if (!tracked(x)) return out;
-  return attach(out, "ReshapeBackward", {&x}, [from = x.shape()](const Array& dy, Grads& g) {
-    g.set(0, dy.reshape(from));
-  });
+  return attach(out, "ReshapeBackward", {&x},
+                [from = x.shape()](const Array& dy, Grads& g) { g.set(0, dy.reshape(from)); });
 }
 
 Tensor transpose(const Tensor& x, index_t a, index_t b) {
@@ -129,9 +128,8 @@ Tensor pad(const Tensor& x, const std::vector<ops::PadWidth>& widths, double val
   if (!tracked(x)) return out;
   std::vector<ops::PadWidth> inverse;
   for (const auto& w : widths) inverse.push_back({-w.before, -w.after});
-  return attach(out, "PadBackward", {&x}, [inverse](const Array& dy, Grads& g) {
-    g.set(0, ops::pad(dy, inverse, 0.0));
-  });
+  return attach(out, "PadBackward", {&x},
+                [inverse](const Array& dy, Grads& g) { g.set(0, ops::pad(dy, inverse, 0.0)); });
 }
 
 }  // namespace tt::autograd

@@ -20,9 +20,7 @@ constexpr std::array<std::string_view, 6> kIsaNames = {"baseline", "avx2",      
                                                        "avx512",   "avx512_vnni", "neon_dot"};
 
 #if defined(__x86_64__)
-bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -55,22 +53,30 @@ Isa isa_from_name(std::string_view name) {
   for (Isa isa : kIsas) {
     if (name == name_of(isa)) return isa;
   }
-  fail<ValueError>("unknown instruction set '", name,
-                   "' (TINYTORCH_ISA); use baseline, avx2, avx_vnni, avx512, avx512_vnni or neon_dot");
+  fail<ValueError>(
+      "unknown instruction set '", name,
+      "' (TINYTORCH_ISA); use baseline, avx2, avx_vnni, avx512, avx512_vnni or neon_dot");
 }
 
 bool cpu_supports(Isa isa) {
   switch (isa) {
-    case Isa::baseline: return true;
+    case Isa::baseline:
+      return true;
 #if defined(__x86_64__)
-    case Isa::avx2: return has_avx2();
-    case Isa::avx_vnni: return has_avx_vnni();
-    case Isa::avx512: return has_avx512();
-    case Isa::avx512_vnni: return has_avx512() && __builtin_cpu_supports("avx512vnni");
+    case Isa::avx2:
+      return has_avx2();
+    case Isa::avx_vnni:
+      return has_avx_vnni();
+    case Isa::avx512:
+      return has_avx512();
+    case Isa::avx512_vnni:
+      return has_avx512() && __builtin_cpu_supports("avx512vnni");
 #elif defined(__aarch64__) && defined(__linux__)
-    case Isa::neon_dot: return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+    case Isa::neon_dot:
+      return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #endif
-    default: return false;
+    default:
+      return false;
   }
 }
 

@@ -70,9 +70,9 @@ class Dims {
 using Shape = Dims;
 using Strides = Dims;
 
-index_t numel(const Shape& shape);           // product; throws ShapeError on overflow or a negative size
+index_t numel(const Shape& shape);  // product; throws ShapeError on overflow or a negative size
 Strides contiguous_strides(const Shape& shape);  // row-major, in elements
-std::string to_string(const Shape& shape);   // "(2, 3)", "(4,)", "()"
+std::string to_string(const Shape& shape);       // "(2, 3)", "(4,)", "()"
 
 // `axis` in [-ndim, ndim) to [0, ndim); IndexError otherwise, naming `what`.
 int normalize_axis(index_t axis, int ndim, const char* what = "axis");

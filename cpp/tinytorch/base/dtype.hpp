@@ -33,15 +33,42 @@ DType promote(DType a, DType b);
 
 template <class T>
 struct dtype_of;
-template <> struct dtype_of<float> { static constexpr DType value = DType::f32; };
-template <> struct dtype_of<double> { static constexpr DType value = DType::f64; };
-template <> struct dtype_of<bf16> { static constexpr DType value = DType::bf16; };
-template <> struct dtype_of<f16> { static constexpr DType value = DType::f16; };
-template <> struct dtype_of<std::int64_t> { static constexpr DType value = DType::i64; };
-template <> struct dtype_of<std::int32_t> { static constexpr DType value = DType::i32; };
-template <> struct dtype_of<std::int8_t> { static constexpr DType value = DType::i8; };
-template <> struct dtype_of<std::uint8_t> { static constexpr DType value = DType::u8; };
-template <> struct dtype_of<bool> { static constexpr DType value = DType::boolean; };
+template <>
+struct dtype_of<float> {
+  static constexpr DType value = DType::f32;
+};
+template <>
+struct dtype_of<double> {
+  static constexpr DType value = DType::f64;
+};
+template <>
+struct dtype_of<bf16> {
+  static constexpr DType value = DType::bf16;
+};
+template <>
+struct dtype_of<f16> {
+  static constexpr DType value = DType::f16;
+};
+template <>
+struct dtype_of<std::int64_t> {
+  static constexpr DType value = DType::i64;
+};
+template <>
+struct dtype_of<std::int32_t> {
+  static constexpr DType value = DType::i32;
+};
+template <>
+struct dtype_of<std::int8_t> {
+  static constexpr DType value = DType::i8;
+};
+template <>
+struct dtype_of<std::uint8_t> {
+  static constexpr DType value = DType::u8;
+};
+template <>
+struct dtype_of<bool> {
+  static constexpr DType value = DType::boolean;
+};
 
 template <class T>
 struct type_tag {
@@ -52,15 +79,24 @@ struct type_tag {
 template <class Fn>
 decltype(auto) visit_dtype(DType t, Fn&& fn) {
   switch (t) {
-    case DType::f32: return fn(type_tag<float>{});
-    case DType::f64: return fn(type_tag<double>{});
-    case DType::bf16: return fn(type_tag<bf16>{});
-    case DType::f16: return fn(type_tag<f16>{});
-    case DType::i64: return fn(type_tag<std::int64_t>{});
-    case DType::i32: return fn(type_tag<std::int32_t>{});
-    case DType::i8: return fn(type_tag<std::int8_t>{});
-    case DType::u8: return fn(type_tag<std::uint8_t>{});
-    case DType::boolean: break;
+    case DType::f32:
+      return fn(type_tag<float>{});
+    case DType::f64:
+      return fn(type_tag<double>{});
+    case DType::bf16:
+      return fn(type_tag<bf16>{});
+    case DType::f16:
+      return fn(type_tag<f16>{});
+    case DType::i64:
+      return fn(type_tag<std::int64_t>{});
+    case DType::i32:
+      return fn(type_tag<std::int32_t>{});
+    case DType::i8:
+      return fn(type_tag<std::int8_t>{});
+    case DType::u8:
+      return fn(type_tag<std::uint8_t>{});
+    case DType::boolean:
+      break;
   }
   return fn(type_tag<bool>{});
 }

@@ -32,12 +32,14 @@ std::pair<float, float> box_muller(std::uint32_t a, std::uint32_t b) {
   const double u = (static_cast<double>(a) + 1.0) * 0x1p-32;  // (0, 1]
   const double angle = 2.0 * std::numbers::pi * (static_cast<double>(b) * 0x1p-32);
   const double radius = std::sqrt(-2.0 * std::log(u));
-  return {static_cast<float>(radius * std::cos(angle)), static_cast<float>(radius * std::sin(angle))};
+  return {static_cast<float>(radius * std::cos(angle)),
+          static_cast<float>(radius * std::sin(angle))};
 }
 
 }  // namespace
 
-std::array<std::uint32_t, 4> philox(std::uint64_t seed, std::uint64_t counter, std::uint64_t stream) {
+std::array<std::uint32_t, 4> philox(std::uint64_t seed, std::uint64_t counter,
+                                    std::uint64_t stream) {
   std::array<std::uint32_t, 4> x = {
       static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
       static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)};

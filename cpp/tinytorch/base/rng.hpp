@@ -11,9 +11,7 @@ std::array<std::uint32_t, 4> philox(std::uint64_t seed, std::uint64_t counter,
                                     std::uint64_t stream = 0);
 
 // Uniform in [0, 1) with 24 random bits: exact in float.
-inline float to_unit_float(std::uint32_t bits) {
-  return static_cast<float>(bits >> 8) * 0x1p-24f;
-}
+inline float to_unit_float(std::uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
 
 // A generator is a seed and a position. Copying it copies the stream.
 class Generator {

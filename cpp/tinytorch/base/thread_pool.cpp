@@ -88,7 +88,8 @@ struct Job {
   }
 };
 
-// The job that this thread is working on, and whether it is the caller, which watches for interrupts.
+// The job that this thread is working on, and whether it is the caller, which watches for
+// interrupts.
 struct Inside {
   Job* job = nullptr;
   bool caller = false;
@@ -144,8 +145,10 @@ class Pool {
     }
     // Soon over, unless a worker was put aside for other work of the machine.
     for (int i = 0; job.active.load(std::memory_order_acquire) != 0; ++i) {
-      if (i < kSpins) pause_cpu();
-      else std::this_thread::yield();
+      if (i < kSpins)
+        pause_cpu();
+      else
+        std::this_thread::yield();
     }
     return true;
   }
@@ -162,7 +165,8 @@ class Pool {
   void work() {
     std::uint64_t seen = 0;
     for (;;) {
-      for (int i = 0; i < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++i) pause_cpu();
+      for (int i = 0; i < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++i)
+        pause_cpu();
       Job* job = nullptr;
       {
         std::unique_lock lock(mutex_);
@@ -183,8 +187,8 @@ class Pool {
   }
   static void take_part(Job& job) {
     const Enter inside(job, false);
-    for (std::int64_t c; !job.stop.load(std::memory_order_relaxed) &&
-                         (c = job.next.fetch_add(1)) < job.chunks;) {
+    for (std::int64_t c;
+         !job.stop.load(std::memory_order_relaxed) && (c = job.next.fetch_add(1)) < job.chunks;) {
       job.run_chunk(c);
     }
   }

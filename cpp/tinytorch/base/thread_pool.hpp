@@ -4,7 +4,8 @@
 // running inline. Not for waiting, I/O or priorities.
 //   * Chunk borders depend on n and grain alone, never on the number of threads, so a
 //     computation that writes per chunk is bit-equal for any thread count.
-//   * Between chunks the caller polls the interrupt check (interrupt.hpp); when it asks to stop, the
+//   * Between chunks the caller polls the interrupt check (interrupt.hpp); when it asks to stop,
+//   the
 //     remaining chunks, nested ones too, are skipped and Interrupted is thrown. An exception in fn
 //     does the same and is thrown again in the caller.
 //   * fork-safe: a child starts with no workers and makes new ones on first need.
@@ -17,7 +18,8 @@ namespace tt {
 // Threads that work takes part on (>= 1), counting the caller. Initially TINYTORCH_NUM_THREADS,
 // else the smaller of the affinity mask and the container's CPU quota.
 int num_threads();
-// ValueError unless 1 <= count <= 256. Safe while others compute: their jobs end on the old threads.
+// ValueError unless 1 <= count <= 256. Safe while others compute: their jobs end on the old
+// threads.
 void set_num_threads(int count);
 
 namespace detail {

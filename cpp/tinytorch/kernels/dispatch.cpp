@@ -8,9 +8,9 @@
 namespace tt::kernels {
 
 // Every compiled (family, isa) pair declares its filler; the build writes the list.
-#define TT_FILL(family, isa) \
-  namespace isa_##isa {      \
-  void fill_##family(decltype(Table::family)&); \
+#define TT_FILL(family, isa)                      \
+  namespace isa_##isa {                           \
+    void fill_##family(decltype(Table::family)&); \
   }
 #include "tinytorch_kernel_fills.inc"
 #undef TT_FILL

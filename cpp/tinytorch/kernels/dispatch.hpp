@@ -5,7 +5,7 @@
 
 namespace tt::kernels {
 
-const Table& active();     // for active_isa(); made once
+const Table& active();        // for active_isa(); made once
 const Table& table(Isa isa);  // for tests and benches; StateError where this machine lacks `isa`
 
 }  // namespace tt::kernels

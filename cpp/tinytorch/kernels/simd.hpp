@@ -182,11 +182,11 @@ inline F64 widen_high(F32 v) {
 }
 inline F32 narrow(F64 low, F64 high) {
 #if defined(__AVX512F__)
-  return F32(_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)),
-                                _mm512_cvtpd_ps(high), 1));
+  return F32(
+      _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1));
 #elif defined(__AVX2__)
-  return F32(_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low)),
-                                  _mm256_cvtpd_ps(high), 1));
+  return F32(
+      _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low)), _mm256_cvtpd_ps(high), 1));
 #elif defined(__aarch64__)
   return F32(vcvt_high_f32_f64(vcvt_f32_f64(low), high));
 #else

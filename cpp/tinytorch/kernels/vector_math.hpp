@@ -119,16 +119,15 @@ inline F32 log(F32 x) {
 inline F32 log1p_unit(F32 z) {
   const F32 s = divide(z, z + F32(2.0f));
   const F32 s2 = s * s;
-  const F32 p = polynomial(s2, 0.666666746f, 0.39998877f, 0.286168724f, 0.214277849f,
-                           0.243005067f);
+  const F32 p = polynomial(s2, 0.666666746f, 0.39998877f, 0.286168724f, 0.214277849f, 0.243005067f);
   return z - s * (z - s2 * p);
 }
 
 inline F32 tanh(F32 x) {
   const F32 t = xsimd::abs(x);
   const F32 z = x * x;
-  const F32 p = polynomial(z, -0.333333194f, 0.133326024f, -0.0538538583f, 0.0210777558f,
-                           -0.00628247019f);
+  const F32 p =
+      polynomial(z, -0.333333194f, 0.133326024f, -0.0538538583f, 0.0210777558f, -0.00628247019f);
   const F32 near = fma(t * z, p, t);
   const ExpParts e = exp_parts(clamp(t + t, 0.0f, 40.0f));
   const F32 far = F32(1.0f) - divide(F32(2.0f), scale(e.mantissa, e.n) + F32(1.0f));
@@ -175,7 +174,8 @@ inline F32 erf(F32 x) {
 }
 
 // The upper tail of the normal distribution, for t in [0, 15]:
-//   Phi(-t) = exp(-t^2 / 2) E(t), where E(t) = top / bottom, polynomials with positive coefficients.
+//   Phi(-t) = exp(-t^2 / 2) E(t), where E(t) = top / bottom, polynomials with positive
+//   coefficients.
 // t^2 is split in an exact part and a rest, so that exp loses no digit.
 struct NormalTail {
   ExpParts gauss;  // exp(-t^2 / 2)
@@ -186,8 +186,8 @@ inline NormalTail normal_tail(F32 t) {
   const F32 rest = (t - high) * (t + high) * F32(-0.5f);
   const ExpReduced e = reduce_exp(high * high * F32(-0.5f));
   const F32 top = polynomial(t, 0.5f, 0.439665079f, 0.184253037f, 0.040977139f, 0.00416755956f);
-  const F32 bottom = polynomial(t, 1.0f, 1.67721522f, 1.206725f, 0.472158372f, 0.102720447f,
-                                0.0104464144f);
+  const F32 bottom =
+      polynomial(t, 1.0f, 1.67721522f, 1.206725f, 0.472158372f, 0.102720447f, 0.0104464144f);
   return {exp_parts(e.r + rest, e.n), top, bottom};
 }
 
@@ -211,10 +211,11 @@ inline TrigParts split_trig(F32 x) {
 // sin(r + k pi/2)
 inline F32 sin_quadrant(F32 r, I32 k) {
   const F32 z = r * r;
-  const F32 s = fma(r * z, polynomial(z, -0.166666672f, 0.00833332911f, -0.000198392561f,
-                                      2.71756517e-06f), r);
-  const F32 c = fma(z * z, polynomial(z, 0.0416666679f, -0.00138888834f, 2.47994358e-05f,
-                                      -2.72033105e-07f), fma(z, F32(-0.5f), F32(1.0f)));
+  const F32 s = fma(
+      r * z, polynomial(z, -0.166666672f, 0.00833332911f, -0.000198392561f, 2.71756517e-06f), r);
+  const F32 c =
+      fma(z * z, polynomial(z, 0.0416666679f, -0.00138888834f, 2.47994358e-05f, -2.72033105e-07f),
+          fma(z, F32(-0.5f), F32(1.0f)));
   const Mask odd = xsimd::to_float(k & I32(1)) != F32(0.0f);
   return select(odd, c, s) ^ as_float((k & I32(2)) << 30);
 }

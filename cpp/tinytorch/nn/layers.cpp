@@ -13,7 +13,8 @@ Tensor normal_parameter(const Shape& shape, double deviation, Generator& generat
   return Tensor(values, true);
 }
 
-void collect_pair(const std::string& prefix, const Tensor& weight, const Tensor& bias, NamedTensors& out) {
+void collect_pair(const std::string& prefix, const Tensor& weight, const Tensor& bias,
+                  NamedTensors& out) {
   out.emplace_back(prefix + "weight", weight);
   if (bias.defined()) out.emplace_back(prefix + "bias", bias);
 }

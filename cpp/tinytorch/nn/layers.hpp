@@ -18,7 +18,8 @@ class Linear final : public Module {
   Tensor weight, bias;
 };
 
-// Images (N, C, H, W), weight (out, in, k, k), initialised normal with deviation sqrt(2 / (in k k)).
+// Images (N, C, H, W), weight (out, in, k, k), initialised normal with deviation sqrt(2 / (in k
+// k)).
 class Conv2d final : public Module {
  public:
   Conv2d(index_t in_channels, index_t out_channels, index_t kernel, Generator& generator,
@@ -57,7 +58,8 @@ class Flatten final : public Module {
 // Calls its modules in turn; parameters are named by position: "0.weight".
 class Sequential final : public Module {
  public:
-  explicit Sequential(std::vector<std::shared_ptr<Module>> modules) : modules_(std::move(modules)) {}
+  explicit Sequential(std::vector<std::shared_ptr<Module>> modules)
+      : modules_(std::move(modules)) {}
   Tensor forward(const Tensor& x) override;
   void collect(const std::string& prefix, NamedTensors& out) const override;
   void train(bool training) override;

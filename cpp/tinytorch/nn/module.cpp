@@ -25,7 +25,8 @@ index_t Module::count_parameters() const {
 void Module::load_state_dict(const NamedTensors& state) {
   NamedTensors own = named_parameters();
   for (const auto& [name, value] : state) {
-    const auto found = std::find_if(own.begin(), own.end(), [&n = name](const auto& entry) { return entry.first == n; });
+    const auto found = std::find_if(own.begin(), own.end(),
+                                    [&n = name](const auto& entry) { return entry.first == n; });
     if (found == own.end()) fail<ValueError>("unexpected parameter '", name, "' in the state");
     if (!(found->second.shape() == value.shape())) {
       fail<ShapeError>("parameter '", name, "' has shape ", to_string(found->second.shape()),
@@ -33,7 +34,8 @@ void Module::load_state_dict(const NamedTensors& state) {
     }
   }
   for (auto& [name, parameter] : own) {
-    const auto found = std::find_if(state.begin(), state.end(), [&n = name](const auto& entry) { return entry.first == n; });
+    const auto found = std::find_if(state.begin(), state.end(),
+                                    [&n = name](const auto& entry) { return entry.first == n; });
     if (found == state.end()) fail<ValueError>("parameter '", name, "' is missing from the state");
     parameter.set_array(found->second.array().astype(parameter.dtype()).copy());
   }

@@ -22,7 +22,8 @@ class Module {
   NamedTensors named_parameters() const;
   std::vector<Tensor> parameters() const;
   index_t count_parameters() const;
-  // Copies values by name; ValueError for a missing or unexpected name, ShapeError for another shape.
+  // Copies values by name; ValueError for a missing or unexpected name, ShapeError for another
+  // shape.
   void load_state_dict(const NamedTensors& state);
 
   virtual void train(bool training) { training_ = training; }

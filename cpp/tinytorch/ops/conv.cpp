@@ -68,8 +68,10 @@ struct Group {
 Group group_of(const ConvShape& s) {
   const auto& w = s.window;
   const index_t channels = s.channels / s.groups, taps = w.kernel_h * w.kernel_w;
-  const bool direct = taps == 1 && w.stride_h == 1 && w.stride_w == 1 && w.pad_h == 0 && w.pad_w == 0;
-  return {s.out_channels / s.groups, channels * taps, w.out_height() * w.out_width(), channels, direct};
+  const bool direct =
+      taps == 1 && w.stride_h == 1 && w.stride_w == 1 && w.pad_h == 0 && w.pad_w == 0;
+  return {s.out_channels / s.groups, channels * taps, w.out_height() * w.out_width(), channels,
+          direct};
 }
 
 template <class T>
@@ -106,7 +108,8 @@ void forward(const T* x, const T* w, const T* bias, T* y, const ConvShape& s) {
       const T* image = x + (n * s.channels + k * g.channels) * plane;
       T* out = y + (n * s.out_channels + k * g.rows) * g.area;
       if (bias != nullptr) {
-        for (index_t r = 0; r < g.rows; ++r) std::fill_n(out + r * g.area, g.area, bias[k * g.rows + r]);
+        for (index_t r = 0; r < g.rows; ++r)
+          std::fill_n(out + r * g.area, g.area, bias[k * g.rows + r]);
       }
       kernels::GemmOf<T> p;
       p.m = g.rows, p.n = g.area, p.k = g.depth;
@@ -160,10 +163,12 @@ void grad_weight(const T* dy, const T* x, T* dw, const ConvShape& s, index_t fir
 void check_window(const kernels::Window2d& w, const char* what) {
   if (w.kernel_h < 1 || w.kernel_w < 1 || w.stride_h < 1 || w.stride_w < 1 || w.pad_h < 0 ||
       w.pad_w < 0 || w.dilation_h < 1 || w.dilation_w < 1) {
-    fail<ValueError>(what, " needs kernel, stride and dilation of at least 1 and padding of at "
-                     "least 0; got kernel (", w.kernel_h, ", ", w.kernel_w, "), stride (",
-                     w.stride_h, ", ", w.stride_w, "), padding (", w.pad_h, ", ", w.pad_w,
-                     "), dilation (", w.dilation_h, ", ", w.dilation_w, ")");
+    fail<ValueError>(what,
+                     " needs kernel, stride and dilation of at least 1 and padding of at "
+                     "least 0; got kernel (",
+                     w.kernel_h, ", ", w.kernel_w, "), stride (", w.stride_h, ", ", w.stride_w,
+                     "), padding (", w.pad_h, ", ", w.pad_w, "), dilation (", w.dilation_h, ", ",
+                     w.dilation_w, ")");
   }
   constexpr index_t kLimit = index_t{1} << 30;
   for (index_t v : {w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.pad_h, w.pad_w, w.dilation_h,
@@ -221,8 +226,8 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
 
 Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& shape) {
   const Array g = dy.contiguous(), w = weight.astype(dy.dtype()).contiguous();
-  const Array dx = Array::zeros({shape.batch, shape.channels, shape.window.height, shape.window.width},
-                                dy.dtype());
+  const Array dx = Array::zeros(
+      {shape.batch, shape.channels, shape.window.height, shape.window.width}, dy.dtype());
   if (g.size() == 0 || dx.size() == 0) return dx;
   visit_float(dy.dtype(), "conv2d", [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -238,7 +243,8 @@ Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape
   const index_t parts = std::clamp<index_t>(shape.batch, 1, kWeightGradParts);
   const index_t per_part = (shape.batch + parts - 1) / parts;
   const Array partial = Array::zeros(
-      {parts, shape.out_channels, shape.channels / shape.groups, w.kernel_h, w.kernel_w}, dy.dtype());
+      {parts, shape.out_channels, shape.channels / shape.groups, w.kernel_h, w.kernel_w},
+      dy.dtype());
   if (g.size() == 0 || in.size() == 0) return sum(partial, Dims{0});
   visit_float(dy.dtype(), "conv2d", [&](auto tag) {
     using T = typename decltype(tag)::type;

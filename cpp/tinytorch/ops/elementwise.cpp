@@ -51,41 +51,46 @@ std::int64_t integer_power(std::int64_t base, std::int64_t exponent) {
 std::int64_t integer_value(Binary f, std::int64_t a, std::int64_t b) {
   const auto ua = static_cast<std::uint64_t>(a), ub = static_cast<std::uint64_t>(b);
   switch (f) {
-    case Binary::add: return static_cast<std::int64_t>(ua + ub);
-    case Binary::sub: return static_cast<std::int64_t>(ua - ub);
-    case Binary::mul: return static_cast<std::int64_t>(ua * ub);
-    case Binary::maximum: return a > b ? a : b;
-    case Binary::minimum: return a < b ? a : b;
-    default: return integer_power(a, b);
+    case Binary::add:
+      return static_cast<std::int64_t>(ua + ub);
+    case Binary::sub:
+      return static_cast<std::int64_t>(ua - ub);
+    case Binary::mul:
+      return static_cast<std::int64_t>(ua * ub);
+    case Binary::maximum:
+      return a > b ? a : b;
+    case Binary::minimum:
+      return a < b ? a : b;
+    default:
+      return integer_power(a, b);
   }
 }
 
 Array integer_binary(Binary f, const Array& a, const Array& b, DType result) {
   const Array y = Array::empty(broadcast_shapes(a.shape(), b.shape()), DType::i64);
   using T = std::int64_t;
-  binary_rows<T, T>(a.astype(DType::i64), b.astype(DType::i64), y,
-                    [f](const T* pa, std::size_t sa, const T* pb, std::size_t sb, T* py,
-                        std::size_t n) {
-                      for (std::size_t i = 0; i < n; ++i) {
-                        py[i] = integer_value(f, pa[i * sa], pb[i * sb]);
-                      }
-                    });
+  binary_rows<T, T>(
+      a.astype(DType::i64), b.astype(DType::i64), y,
+      [f](const T* pa, std::size_t sa, const T* pb, std::size_t sb, T* py, std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i) {
+          py[i] = integer_value(f, pa[i * sa], pb[i * sb]);
+        }
+      });
   return y.astype(result == DType::boolean ? DType::i64 : result);
 }
 
 Array integer_compare(Compare f, const Array& a, const Array& b) {
   const Array y = Array::empty(broadcast_shapes(a.shape(), b.shape()), DType::boolean);
   using T = std::int64_t;
-  binary_rows<T, std::uint8_t>(
-      a.astype(DType::i64), b.astype(DType::i64), y,
-      [f](const T* pa, std::size_t sa, const T* pb, std::size_t sb, std::uint8_t* py,
-          std::size_t n) {
-        for (std::size_t i = 0; i < n; ++i) {
-          const T u = pa[i * sa], v = pb[i * sb];
-          const bool truth[] = {u == v, u != v, u < v, u <= v, u > v, u >= v};
-          py[i] = truth[static_cast<int>(f)];
-        }
-      });
+  binary_rows<T, std::uint8_t>(a.astype(DType::i64), b.astype(DType::i64), y,
+                               [f](const T* pa, std::size_t sa, const T* pb, std::size_t sb,
+                                   std::uint8_t* py, std::size_t n) {
+                                 for (std::size_t i = 0; i < n; ++i) {
+                                   const T u = pa[i * sa], v = pb[i * sb];
+                                   const bool truth[] = {u == v, u != v, u<v, u <= v, u> v, u >= v};
+                                   py[i] = truth[static_cast<int>(f)];
+                                 }
+                               });
   return y;
 }
 
@@ -96,9 +101,7 @@ DType compute_type(const Array& a, const Array& b) {
 
 }  // namespace
 
-Array to_compute(const Array& x) {
-  return x.dtype() == DType::f64 ? x : x.astype(DType::f32);
-}
+Array to_compute(const Array& x) { return x.dtype() == DType::f64 ? x : x.astype(DType::f32); }
 
 namespace {
 
@@ -111,11 +114,16 @@ bool exact_for_integers(Unary f) {
 std::int64_t integer_value(Unary f, std::int64_t x) {
   const auto u = static_cast<std::uint64_t>(x);
   switch (f) {
-    case Unary::neg: return static_cast<std::int64_t>(0 - u);
-    case Unary::abs: return x < 0 ? static_cast<std::int64_t>(0 - u) : x;
-    case Unary::sign: return (x > 0) - (x < 0);
-    case Unary::square: return static_cast<std::int64_t>(u * u);
-    default: return x > 0 ? x : 0;  // relu
+    case Unary::neg:
+      return static_cast<std::int64_t>(0 - u);
+    case Unary::abs:
+      return x < 0 ? static_cast<std::int64_t>(0 - u) : x;
+    case Unary::sign:
+      return (x > 0) - (x < 0);
+    case Unary::square:
+      return static_cast<std::int64_t>(u * u);
+    default:
+      return x > 0 ? x : 0;  // relu
   }
 }
 
@@ -147,7 +155,8 @@ Array unary(Unary f, const Array& x, double a) {
   const Array in = to_compute(x).contiguous();
   const Array out = Array::empty(in.shape(), in.dtype());
   if (in.dtype() == DType::f64) {
-    kernels::reference::unary_forward(f, in.data<double>(), out.data<double>(), count(in.size()), a);
+    kernels::reference::unary_forward(f, in.data<double>(), out.data<double>(), count(in.size()),
+                                      a);
     return out;
   }
   const auto kernel = kernels::active().unary.forward[static_cast<int>(f)];
@@ -186,10 +195,9 @@ Array binary(Binary f, const Array& a, const Array& b) {
   const Array out = Array::empty(broadcast_shapes(a.shape(), b.shape()), type);
   if (type == DType::f64) {
     binary_rows<double, double>(
-        x, y, out, [f](const double* pa, std::size_t sa, const double* pb, std::size_t sb,
-                       double* py, std::size_t n) {
-          kernels::reference::binary(f, pa, sa, pb, sb, py, n);
-        });
+        x, y, out,
+        [f](const double* pa, std::size_t sa, const double* pb, std::size_t sb, double* py,
+            std::size_t n) { kernels::reference::binary(f, pa, sa, pb, sb, py, n); });
     return out;
   }
   binary_rows<float, float>(x, y, out, kernels::active().binary.arithmetic[static_cast<int>(f)]);
@@ -203,10 +211,9 @@ Array compare(Compare f, const Array& a, const Array& b) {
   const Array out = Array::empty(broadcast_shapes(a.shape(), b.shape()), DType::boolean);
   if (type == DType::f64) {
     binary_rows<double, std::uint8_t>(
-        x, y, out, [f](const double* pa, std::size_t sa, const double* pb, std::size_t sb,
-                       std::uint8_t* py, std::size_t n) {
-          kernels::reference::compare(f, pa, sa, pb, sb, py, n);
-        });
+        x, y, out,
+        [f](const double* pa, std::size_t sa, const double* pb, std::size_t sb, std::uint8_t* py,
+            std::size_t n) { kernels::reference::compare(f, pa, sa, pb, sb, py, n); });
     return out;
   }
   binary_rows<float, std::uint8_t>(x, y, out,
@@ -219,8 +226,7 @@ Array add(const Array& a, double b) { return add(a, Array::scalar(b, to_compute(
 
 Array where(const Array& condition, const Array& a, const Array& b) {
   const DType type = promote(a.dtype(), b.dtype());
-  const Shape shape =
-      broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
+  const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
   const Array c = condition.astype(DType::boolean).expand(shape);
   const Array x = a.astype(type).expand(shape), y = b.astype(type).expand(shape);
   const Array out = Array::empty(shape, type);

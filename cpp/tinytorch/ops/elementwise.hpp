@@ -18,7 +18,7 @@ Array unary(Unary f, const Array& x, double a = 0.0);
 // dy * f'(.), from saved = x or y as unary.def says.
 Array unary_grad(Unary f, const Array& dy, const Array& saved, double a = 0.0);
 
-Array binary(Binary f, const Array& a, const Array& b);  // broadcasts
+Array binary(Binary f, const Array& a, const Array& b);    // broadcasts
 Array compare(Compare f, const Array& a, const Array& b);  // bool result
 
 inline Array add(const Array& a, const Array& b) { return binary(Binary::add, a, b); }
@@ -37,6 +37,8 @@ void add_in_place(const Array& target, const Array& other);  // raises the stora
 // float32 or float64 form of x for functions that compute in floats: half and integers to float32.
 Array to_compute(const Array& x);
 // What was computed so, back in the type of its input if that is a half type.
-inline Array from_compute(const Array& y, DType input) { return is_half(input) ? y.astype(input) : y; }
+inline Array from_compute(const Array& y, DType input) {
+  return is_half(input) ? y.astype(input) : y;
+}
 
 }  // namespace tt::ops

@@ -104,7 +104,8 @@ void check_bounds(const Resolved& r) {
     const index_t n = r.view.shape(r.axes[k]);
     for (index_t i = 0; i < values.size(); ++i) {
       if (v[i] < -n || v[i] >= n) {
-        fail<IndexError>("index ", v[i], " is out of bounds for axis ", r.axes[k], " with size ", n);
+        fail<IndexError>("index ", v[i], " is out of bounds for axis ", r.axes[k], " with size ",
+                         n);
       }
     }
   }
@@ -187,8 +188,8 @@ bool arrays_adjacent(const IndexKey& key) {
 struct Selection {
   std::vector<index_t> offsets;  // in elements, relative to the view
   Shape index_shape;
-  Array block;        // the view with indexed axes removed
-  int position = 0;   // where the index dimensions go in the result
+  Array block;       // the view with indexed axes removed
+  int position = 0;  // where the index dimensions go in the result
 };
 
 Selection select(const Resolved& r, bool adjacent) {
@@ -378,9 +379,10 @@ Array checked_index(const Array& x, int axis, const Array& index, const char* wh
   bool ok = index.ndim() == x.ndim();
   for (int d = 0; ok && d < x.ndim(); ++d) ok = d == axis || index.shape(d) <= x.shape(d);
   if (!ok) {
-    fail<ShapeError>(what, " needs an index with as many dimensions as the input and no size above "
-                     "it except along the axis; got ", to_string(index.shape()), " for input ",
-                     to_string(x.shape()));
+    fail<ShapeError>(what,
+                     " needs an index with as many dimensions as the input and no size above "
+                     "it except along the axis; got ",
+                     to_string(index.shape()), " for input ", to_string(x.shape()));
   }
   return as_indices(index).contiguous();
 }
@@ -429,7 +431,8 @@ Array scatter_add(const Array& x, index_t axis, const Array& index, const Array&
 
 Array take_rows(const Array& table, const Array& indices) {
   if (table.ndim() != 2) {
-    fail<ShapeError>("an embedding table is 2-D (vocabulary, width), got ", to_string(table.shape()));
+    fail<ShapeError>("an embedding table is 2-D (vocabulary, width), got ",
+                     to_string(table.shape()));
   }
   const Array rows = table.contiguous(), at = as_indices(indices).contiguous();
   const index_t count = table.shape(0), width = table.shape(1);

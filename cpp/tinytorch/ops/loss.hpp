@@ -9,7 +9,7 @@ namespace tt::ops {
 //   loss = mean over rows of - sum_c q_c log_softmax(logits)_c
 // IndexError when a class index is outside [0, C).
 struct CrossEntropy {
-  Array loss;           // 0-d
+  Array loss;             // 0-d
   Array log_probability;  // like logits, for the gradient
 };
 CrossEntropy cross_entropy(const Array& logits, const Array& targets, double smoothing);

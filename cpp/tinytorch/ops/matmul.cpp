@@ -94,7 +94,8 @@ Array swap_last(const Array& x) { return x.transpose(x.ndim() - 2, x.ndim() - 1)
 }  // namespace
 
 void gemm_float64(const kernels::GemmOf<double>& g) {
-  const index_t cols = std::clamp<index_t>(kTileProducts / std::max<index_t>(g.k, 1), 64, std::max<index_t>(g.n, 64));
+  const index_t cols = std::clamp<index_t>(kTileProducts / std::max<index_t>(g.k, 1), 64,
+                                           std::max<index_t>(g.n, 64));
   const index_t rows = std::max<index_t>(1, kTileProducts / std::max<index_t>(1, cols * g.k));
   const index_t across = (g.n + cols - 1) / cols, down = (g.m + rows - 1) / rows;
   parallel_for(across * down, 1, [&](index_t first, index_t last) {
@@ -116,9 +117,9 @@ Array matmul(const Array& a, const Array& b) {
   }
   const index_t inner_a = a.shape().back(), inner_b = b.shape(b.ndim() == 1 ? 0 : b.ndim() - 2);
   if (inner_a != inner_b) {
-    fail<ShapeError>("cannot multiply shapes ", to_string(a.shape()), " and ",
-                     to_string(b.shape()), ". Inner dimensions must match: ", inner_a, " ≠ ",
-                     inner_b, "; transpose or reshape one of them");
+    fail<ShapeError>("cannot multiply shapes ", to_string(a.shape()), " and ", to_string(b.shape()),
+                     ". Inner dimensions must match: ", inner_a, " ≠ ", inner_b,
+                     "; transpose or reshape one of them");
   }
   const DType type = float_type(a, b);
   Array x = a.astype(type), y = b.astype(type);
@@ -142,9 +143,8 @@ Array matmul(const Array& a, const Array& b) {
 Array linear(const Array& x, const Array& w, const Array& bias) {
   const index_t k = x.ndim() > 0 ? x.shape().back() : 0;
   if (x.ndim() == 0 || w.ndim() != 2 || k != w.shape(0)) {
-    fail<ShapeError>("cannot multiply shapes ", to_string(x.shape()), " and ",
-                     to_string(w.shape()), ". Inner dimensions must match: ", k, " ≠ ",
-                     w.ndim() > 0 ? w.shape(0) : 0);
+    fail<ShapeError>("cannot multiply shapes ", to_string(x.shape()), " and ", to_string(w.shape()),
+                     ". Inner dimensions must match: ", k, " ≠ ", w.ndim() > 0 ? w.shape(0) : 0);
   }
   const DType type = float_type(x, w);
   const index_t n = w.shape(1);

@@ -40,11 +40,13 @@ T* writable(const Array& a) {
 
 Array like(const Array& p, DType type) { return p.defined() ? p.astype(type).contiguous() : p; }
 
-NormResult normalize(const Array& input, const Array& gamma, const Array& beta, double eps, bool rms) {
+NormResult normalize(const Array& input, const Array& gamma, const Array& beta, double eps,
+                     bool rms) {
   const index_t n = checked_width(input, gamma, beta);
   const Array x = to_compute(input).contiguous();
   const Array g = like(gamma, x.dtype()), b = like(beta, x.dtype());
-  NormResult r{Array::empty(x.shape(), x.dtype()), Array(), Array::empty(stats_shape(x), x.dtype())};
+  NormResult r{Array::empty(x.shape(), x.dtype()), Array(),
+               Array::empty(stats_shape(x), x.dtype())};
   if (!rms) r.mean = Array::empty(r.rstd.shape(), x.dtype());
   if (x.size() == 0) return r;
   visit_float(x.dtype(), "normalisation", [&](auto tag) {
@@ -59,11 +61,15 @@ NormResult normalize(const Array& input, const Array& gamma, const Array& beta, 
         const T e = static_cast<T>(eps);
         if constexpr (std::is_same_v<T, float>) {
           const auto& table = kernels::active().norm;
-          if (rms) table.rms_norm(row, pg, e, out, width, ps + i);
-          else table.layer_norm(row, pg, pb, e, out, width, pm + i, ps + i);
+          if (rms)
+            table.rms_norm(row, pg, e, out, width, ps + i);
+          else
+            table.layer_norm(row, pg, pb, e, out, width, pm + i, ps + i);
         } else {
-          if (rms) ref::rms_norm(row, pg, e, out, width, ps + i);
-          else ref::layer_norm(row, pg, pb, e, out, width, pm + i, ps + i);
+          if (rms)
+            ref::rms_norm(row, pg, e, out, width, ps + i);
+          else
+            ref::layer_norm(row, pg, pb, e, out, width, pm + i, ps + i);
         }
       }
     });
@@ -100,11 +106,15 @@ NormGrads normalize_grad(const Array& dy, const Array& input, const Array& gamma
           T* dx = po + i * n;
           if constexpr (std::is_same_v<T, float>) {
             const auto& table = kernels::active().norm;
-            if (rms) table.rms_norm_grad(grad, row, pw, ps[i], dx, dgamma, width);
-            else table.layer_norm_grad(grad, row, pw, pm[i], ps[i], dx, dgamma, dbeta, width);
+            if (rms)
+              table.rms_norm_grad(grad, row, pw, ps[i], dx, dgamma, width);
+            else
+              table.layer_norm_grad(grad, row, pw, pm[i], ps[i], dx, dgamma, dbeta, width);
           } else {
-            if (rms) ref::rms_norm_grad(grad, row, pw, ps[i], dx, dgamma, width);
-            else ref::layer_norm_grad(grad, row, pw, pm[i], ps[i], dx, dgamma, dbeta, width);
+            if (rms)
+              ref::rms_norm_grad(grad, row, pw, ps[i], dx, dgamma, width);
+            else
+              ref::layer_norm_grad(grad, row, pw, pm[i], ps[i], dx, dgamma, dbeta, width);
           }
         }
       });

@@ -1,6 +1,7 @@
 // Pooling: the planes (image, channel) are independent and shared out between threads.
-#include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/pool/pool.hpp"
+
+#include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/ops/conv.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 
@@ -39,7 +40,8 @@ MaxPooled pooled(const Array& input, index_t h, index_t w, bool with_argmax, Ker
   const index_t in_area = x.shape(2) * x.shape(3), area = h * w;
   each_plane(x, x.shape(0) * x.shape(1), in_area, [&](auto tag, index_t p) {
     using T = typename decltype(tag)::type;
-    std::int32_t* argmax = with_argmax ? out.argmax.template data<std::int32_t>() + p * area : nullptr;
+    std::int32_t* argmax =
+        with_argmax ? out.argmax.template data<std::int32_t>() + p * area : nullptr;
     kernel(x.template data<T>() + p * in_area, out.y.template data<T>() + p * area, argmax);
   });
   out.y = from_compute(out.y, input.dtype());
@@ -73,17 +75,20 @@ void check_adaptive(const Array& x, index_t h, index_t w) {
 }  // namespace
 
 MaxPooled max_pool2d(const Array& x, const kernels::Window2d& w) {
-  return pooled(x, w.out_height(), w.out_width(), true,
-                [&](const auto* in, auto* out, std::int32_t* at) { kernels::max_pool(in, w, out, at); });
+  return pooled(
+      x, w.out_height(), w.out_width(), true,
+      [&](const auto* in, auto* out, std::int32_t* at) { kernels::max_pool(in, w, out, at); });
 }
 
 Array avg_pool2d(const Array& x, const kernels::Window2d& w) {
   return pooled(x, w.out_height(), w.out_width(), false,
-                [&](const auto* in, auto* out, std::int32_t*) { kernels::avg_pool(in, w, out); }).y;
+                [&](const auto* in, auto* out, std::int32_t*) { kernels::avg_pool(in, w, out); })
+      .y;
 }
 
 Array avg_pool2d_grad(const Array& dy, const Shape& x, const kernels::Window2d& w) {
-  return unpooled(dy, x, [&](const auto* g, auto* dx, index_t) { kernels::avg_pool_grad(g, w, dx); });
+  return unpooled(dy, x,
+                  [&](const auto* g, auto* dx, index_t) { kernels::avg_pool_grad(g, w, dx); });
 }
 
 MaxPooled adaptive_max_pool2d(const Array& x, index_t h, index_t w) {
@@ -97,16 +102,17 @@ MaxPooled adaptive_max_pool2d(const Array& x, index_t h, index_t w) {
 Array adaptive_avg_pool2d(const Array& x, index_t h, index_t w) {
   check_adaptive(x, h, w);
   const kernels::AdaptivePool p{x.shape(2), x.shape(3), h, w};
-  return pooled(x, h, w, false, [&](const auto* in, auto* out, std::int32_t*) {
-    kernels::adaptive_avg_pool(in, p, out);
-  }).y;
+  return pooled(x, h, w, false,
+                [&](const auto* in, auto* out, std::int32_t*) {
+                  kernels::adaptive_avg_pool(in, p, out);
+                })
+      .y;
 }
 
 Array adaptive_avg_pool2d_grad(const Array& dy, const Shape& x) {
   const kernels::AdaptivePool p{x[2], x[3], dy.shape(2), dy.shape(3)};
-  return unpooled(dy, x, [&](const auto* g, auto* dx, index_t) {
-    kernels::adaptive_avg_pool_grad(g, p, dx);
-  });
+  return unpooled(
+      dy, x, [&](const auto* g, auto* dx, index_t) { kernels::adaptive_avg_pool_grad(g, p, dx); });
 }
 
 Array max_pool2d_grad(const Array& dy, const Array& argmax, const Shape& x) {

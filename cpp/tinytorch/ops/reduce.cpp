@@ -46,7 +46,9 @@ Rows rows_of(const Array& x, std::uint32_t mask) {
   return {x.permute(order).contiguous(), rows, length};
 }
 
-index_t row_grain(index_t length) { return std::max<index_t>(1, 16384 / std::max<index_t>(length, 1)); }
+index_t row_grain(index_t length) {
+  return std::max<index_t>(1, 16384 / std::max<index_t>(length, 1));
+}
 
 template <class T>
 T reduce_row(Reduce f, const T* x, std::size_t n) {
@@ -54,17 +56,25 @@ T reduce_row(Reduce f, const T* x, std::size_t n) {
   if constexpr (std::is_same_v<T, float>) {
     const auto& table = kernels::active().reduce;
     switch (f) {
-      case Reduce::sum: return table.sum(x, n);
-      case Reduce::prod: return table.prod(x, n);
-      case Reduce::max: return table.max(x, n);
-      case Reduce::min: return table.min(x, n);
+      case Reduce::sum:
+        return table.sum(x, n);
+      case Reduce::prod:
+        return table.prod(x, n);
+      case Reduce::max:
+        return table.max(x, n);
+      case Reduce::min:
+        return table.min(x, n);
     }
   }
   switch (f) {
-    case Reduce::sum: return ref::sum(x, n);
-    case Reduce::prod: return ref::prod(x, n);
-    case Reduce::max: return ref::max(x, n);
-    case Reduce::min: break;
+    case Reduce::sum:
+      return ref::sum(x, n);
+    case Reduce::prod:
+      return ref::prod(x, n);
+    case Reduce::max:
+      return ref::max(x, n);
+    case Reduce::min:
+      break;
   }
   return ref::min(x, n);
 }
@@ -130,10 +140,18 @@ Array reduce_integers(Reduce f, const Array& x, const Axes& axes, bool keepdims)
     for (index_t j = 0; j < n; ++j) {
       const auto v = static_cast<std::uint64_t>(row[j]);
       switch (f) {
-        case Reduce::sum: value += v; break;
-        case Reduce::prod: value *= v; break;
-        case Reduce::max: if (row[j] > static_cast<T>(value)) value = v; break;
-        case Reduce::min: if (row[j] < static_cast<T>(value)) value = v; break;
+        case Reduce::sum:
+          value += v;
+          break;
+        case Reduce::prod:
+          value *= v;
+          break;
+        case Reduce::max:
+          if (row[j] > static_cast<T>(value)) value = v;
+          break;
+        case Reduce::min:
+          if (row[j] < static_cast<T>(value)) value = v;
+          break;
       }
     }
     po[i] = static_cast<T>(value);
@@ -297,8 +315,9 @@ Array reduce_to_shape(const Array& x, const Shape& shape) {
     }
   }
   if (!ok) {
-    fail<ShapeError>("a gradient of shape ", to_string(x.shape()), " does not fit a tensor of shape ",
-                     to_string(shape), ": it must have that shape, or be broadcast from it");
+    fail<ShapeError>("a gradient of shape ", to_string(x.shape()),
+                     " does not fit a tensor of shape ", to_string(shape),
+                     ": it must have that shape, or be broadcast from it");
   }
   const Array out = axes.empty() ? x : sum(x, axes, true);
   return out.contiguous().reshape_view(shape);

@@ -65,7 +65,8 @@ Array pad(const Array& x, const std::vector<PadWidth>& widths, double value) {
   for (int d = 0; d < x.ndim(); ++d) {
     const PadWidth& w = widths[static_cast<std::size_t>(d)];
     for (index_t width : {w.before, w.after}) {
-      if (width > kMaxPad || width < -kMaxPad) fail<ShapeError>("pad width ", width, " is too large");
+      if (width > kMaxPad || width < -kMaxPad)
+        fail<ShapeError>("pad width ", width, " is too large");
     }
     shape[d] += w.before + w.after;
     if (shape[d] < 0) {

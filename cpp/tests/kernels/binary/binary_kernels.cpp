@@ -101,8 +101,8 @@ TEST_CASE("comparisons are exact, also with NaN") {
       INFO(name_of(isa) << " comparison " << f);
       std::vector<std::uint8_t> y(n), exact(n);
       table(isa).binary.compare[f](p.a.data(), 1, p.b.data(), 1, y.data(), n);
-      reference::compare<float>(static_cast<Compare>(f), p.a.data(), 1, p.b.data(), 1,
-                                exact.data(), n);
+      reference::compare<float>(static_cast<Compare>(f), p.a.data(), 1, p.b.data(), 1, exact.data(),
+                                n);
       CHECK(y == exact);
     }
   }

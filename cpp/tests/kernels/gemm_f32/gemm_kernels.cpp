@@ -34,7 +34,11 @@ struct Matrix {
 
 struct Problem {
   Problem(std::int64_t rows, std::int64_t cols, std::int64_t depth, Layout la, Layout lb)
-      : m(rows), n(cols), k(depth), a(m, k, la, 61), b(k, n, lb, 62),
+      : m(rows),
+        n(cols),
+        k(depth),
+        a(m, k, la, 61),
+        b(k, n, lb, 62),
         start(normal(static_cast<std::size_t>(m * (n + 2)), 63)),
         bias(normal(static_cast<std::size_t>(n), 64)) {}
 
@@ -147,8 +151,8 @@ TEST_CASE("gemm with broadcast and reversed operands") {
     std::vector<float> c(9, 0.0f);
     Gemm g;
     g.m = 3, g.n = 3, g.k = 4;
-    g.a = values.data(), g.a_row = 0, g.a_col = 1;           // one row three times
-    g.b = values.data() + 11, g.b_row = -3, g.b_col = -1;    // reversed
+    g.a = values.data(), g.a_row = 0, g.a_col = 1;         // one row three times
+    g.b = values.data() + 11, g.b_row = -3, g.b_col = -1;  // reversed
     g.c = c.data(), g.c_row = 3;
     gemm_with(g, table(isa).gemm_f32);
     for (std::size_t j = 0; j < 3; ++j) {
@@ -186,7 +190,8 @@ TEST_CASE("a row of the product does not depend on its batch, nor on the layout 
   std::vector<float> transposed(b.size());
   for (std::int64_t p = 0; p < kDepth; ++p) {
     for (std::int64_t j = 0; j < kCols; ++j) {
-      transposed[static_cast<std::size_t>(j * kDepth + p)] = b[static_cast<std::size_t>(p * kCols + j)];
+      transposed[static_cast<std::size_t>(j * kDepth + p)] =
+          b[static_cast<std::size_t>(p * kCols + j)];
     }
   }
   for (Isa isa : isas(&Table::gemm_f32)) {

@@ -20,8 +20,15 @@ bool all_close(const std::vector<float>& y, const std::vector<double>& exact, do
 
 struct Row {
   explicit Row(std::size_t count)
-      : n(count), x(normal(n, 31, 2.0f)), dy(normal(n, 32)), gamma(normal(n, 33)),
-        beta(normal(n, 34)), wx(widen(x)), wdy(widen(dy)), wgamma(widen(gamma)), wbeta(widen(beta)) {
+      : n(count),
+        x(normal(n, 31, 2.0f)),
+        dy(normal(n, 32)),
+        gamma(normal(n, 33)),
+        beta(normal(n, 34)),
+        wx(widen(x)),
+        wdy(widen(dy)),
+        wgamma(widen(gamma)),
+        wbeta(widen(beta)) {
     for (std::size_t i = 0; i < n; ++i) wx[i] = x[i] += 1.0f;
   }
   std::size_t n;
@@ -57,8 +64,8 @@ void check_layer_norm(const NormTable& t, const Row& r, bool affine) {
   CHECK(all_close(dbeta.values(), beta_sum, tolerance));
   CHECK((x.intact() && y.intact() && dx.intact() && dgamma.intact() && dbeta.intact()));
   std::vector<float> same = r.x;
-  t.layer_norm(same.data(), affine ? r.gamma.data() : nullptr, affine ? r.beta.data() : nullptr, eps,
-               same.data(), n, &mean, &rstd);
+  t.layer_norm(same.data(), affine ? r.gamma.data() : nullptr, affine ? r.beta.data() : nullptr,
+               eps, same.data(), n, &mean, &rstd);
   CHECK(same_bits(same, y.values()));
 }
 

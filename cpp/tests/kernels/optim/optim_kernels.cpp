@@ -8,9 +8,8 @@ using namespace tt::kernels::test;
 
 namespace {
 
-const SgdArgs kSgd[] = {{0.1f, 0.0f, 0.0f, false},
-                        {0.1f, 0.9f, 0.0f, false},
-                        {0.05f, 0.9f, 0.01f, true}};
+const SgdArgs kSgd[] = {
+    {0.1f, 0.0f, 0.0f, false}, {0.1f, 0.9f, 0.0f, false}, {0.05f, 0.9f, 0.01f, true}};
 const AdamArgs kAdam[] = {{1e-3f, 0.9f, 0.999f, 1e-8f, 0.0f, 0.1f, 0.001f, false},
                           {1e-2f, 0.8f, 0.99f, 1e-8f, 0.1f, 0.36f, 0.0199f, false},
                           {1e-2f, 0.9f, 0.95f, 1e-6f, 0.1f, 0.271f, 0.1426f, true}};

@@ -147,7 +147,8 @@ TEMPLATE_TEST_CASE("adaptive pooling covers the plane", "", float, double) {
       std::vector<double> gradient(70, 0);
       adaptive_avg_pool_grad(dy.data(), p, dx.data());
       for (std::size_t o = 0; o < n; ++o) {
-        const auto i = static_cast<std::int64_t>(o) / out_w, j = static_cast<std::int64_t>(o) % out_w;
+        const auto i = static_cast<std::int64_t>(o) / out_w,
+                   j = static_cast<std::int64_t>(o) % out_w;
         const std::int64_t top = floor_of(i * 7, out_h), bottom = ceil_of((i + 1) * 7, out_h);
         const std::int64_t left = floor_of(j * 10, out_w), right = ceil_of((j + 1) * 10, out_w);
         double sum = 0, best = -1e9;

@@ -27,9 +27,9 @@ struct Function {
 #undef TT_ACCURACY
 
 const Function kFunctions[] = {
-#define TT_UNARY(name, saved, parameter, doc)                                         \
-  {Unary::name,     #name,           Saved::saved, static_cast<float>(parameter), bound_##name[0], \
-   bound_##name[1], bound_##name[2], bound_##name[3]},
+#define TT_UNARY(name, saved, parameter, doc)                                        \
+  {Unary::name,     #name,           Saved::saved,    static_cast<float>(parameter), \
+   bound_##name[0], bound_##name[1], bound_##name[2], bound_##name[3]},
 #include "tinytorch/kernels/unary/unary.def"
 #undef TT_UNARY
 };

@@ -21,14 +21,10 @@ struct div {
   static F32 of(F32 a, F32 b) { return divide(a, b); }
 };
 struct maximum {
-  static F32 of(F32 a, F32 b) {
-    return select(is_nan(a) | is_nan(b), a + b, select(a > b, a, b));
-  }
+  static F32 of(F32 a, F32 b) { return select(is_nan(a) | is_nan(b), a + b, select(a > b, a, b)); }
 };
 struct minimum {
-  static F32 of(F32 a, F32 b) {
-    return select(is_nan(a) | is_nan(b), a + b, select(a < b, a, b));
-  }
+  static F32 of(F32 a, F32 b) { return select(is_nan(a) | is_nan(b), a + b, select(a < b, a, b)); }
 };
 struct pow {
   static F32 of(F32 a, F32 b) { return math::pow(a, b); }

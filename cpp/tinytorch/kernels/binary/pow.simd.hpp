@@ -33,10 +33,8 @@ inline F32 pow_positive(F32 x, F32 y) {
   const LogParts log = split_log(x);
   F32 e = select(x < F32(kInfinity), log.e, x);  // inf and NaN as they are
   e = select(x == F32(0.0f), F32(-kInfinity), e);
-  const Exp2Parts low =
-      exp2_parts(log2_times(widen_low(y), widen_low(e), widen_low(log.m)));
-  const Exp2Parts high =
-      exp2_parts(log2_times(widen_high(y), widen_high(e), widen_high(log.m)));
+  const Exp2Parts low = exp2_parts(log2_times(widen_low(y), widen_low(e), widen_low(log.m)));
+  const Exp2Parts high = exp2_parts(log2_times(widen_high(y), widen_high(e), widen_high(log.m)));
   return scale(narrow(low.mantissa, high.mantissa), narrow(low.n, high.n));
 }
 

@@ -8,47 +8,82 @@ namespace {
 // One functor per line of binary.def; a missing one does not compile.
 namespace functions {
 struct add {
-  template <class T> T operator()(T a, T b) const { return a + b; }
+  template <class T>
+  T operator()(T a, T b) const {
+    return a + b;
+  }
 };
 struct sub {
-  template <class T> T operator()(T a, T b) const { return a - b; }
+  template <class T>
+  T operator()(T a, T b) const {
+    return a - b;
+  }
 };
 struct mul {
-  template <class T> T operator()(T a, T b) const { return a * b; }
+  template <class T>
+  T operator()(T a, T b) const {
+    return a * b;
+  }
 };
 struct div {
-  template <class T> T operator()(T a, T b) const { return a / b; }
+  template <class T>
+  T operator()(T a, T b) const {
+    return a / b;
+  }
 };
 struct maximum {
-  template <class T> T operator()(T a, T b) const {
+  template <class T>
+  T operator()(T a, T b) const {
     return std::isnan(a) || std::isnan(b) ? a + b : (a > b ? a : b);
   }
 };
 struct minimum {
-  template <class T> T operator()(T a, T b) const {
+  template <class T>
+  T operator()(T a, T b) const {
     return std::isnan(a) || std::isnan(b) ? a + b : (a < b ? a : b);
   }
 };
 struct pow {
-  template <class T> T operator()(T a, T b) const { return std::pow(a, b); }
+  template <class T>
+  T operator()(T a, T b) const {
+    return std::pow(a, b);
+  }
 };
 struct eq {
-  template <class T> bool operator()(T a, T b) const { return a == b; }
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a == b;
+  }
 };
 struct ne {
-  template <class T> bool operator()(T a, T b) const { return a != b; }
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a != b;
+  }
 };
 struct lt {
-  template <class T> bool operator()(T a, T b) const { return a < b; }
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a < b;
+  }
 };
 struct le {
-  template <class T> bool operator()(T a, T b) const { return a <= b; }
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a <= b;
+  }
 };
 struct gt {
-  template <class T> bool operator()(T a, T b) const { return a > b; }
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a > b;
+  }
 };
 struct ge {
-  template <class T> bool operator()(T a, T b) const { return a >= b; }
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a >= b;
+  }
 };
 }  // namespace functions
 
@@ -60,16 +95,17 @@ void loop(const T* a, std::size_t sa, const T* b, std::size_t sb, Y* y, std::siz
 }  // namespace
 
 template <class T>
-void binary(Binary f, const T* a, std::size_t sa, const T* b, std::size_t sb, T* y,
-            std::size_t n) {
+void binary(Binary f, const T* a, std::size_t sa, const T* b, std::size_t sb, T* y, std::size_t n) {
   switch (f) {
 #define TT_BINARY(name, doc) \
-  case Binary::name: return loop<functions::name>(a, sa, b, sb, y, n);
+  case Binary::name:         \
+    return loop<functions::name>(a, sa, b, sb, y, n);
 #define TT_COMPARE(name, doc)
 #include "tinytorch/kernels/binary/binary.def"
 #undef TT_BINARY
 #undef TT_COMPARE
-    case Binary::count: return;
+    case Binary::count:
+      return;
   }
 }
 
@@ -79,15 +115,17 @@ void compare(Compare f, const T* a, std::size_t sa, const T* b, std::size_t sb, 
   switch (f) {
 #define TT_BINARY(name, doc)
 #define TT_COMPARE(name, doc) \
-  case Compare::name: return loop<functions::name>(a, sa, b, sb, y, n);
+  case Compare::name:         \
+    return loop<functions::name>(a, sa, b, sb, y, n);
 #include "tinytorch/kernels/binary/binary.def"
 #undef TT_BINARY
 #undef TT_COMPARE
-    case Compare::count: return;
+    case Compare::count:
+      return;
   }
 }
 
-#define TT_INSTANTIATE(T)                                                                     \
+#define TT_INSTANTIATE(T)                                                                      \
   template void binary(Binary, const T*, std::size_t, const T*, std::size_t, T*, std::size_t); \
   template void compare(Compare, const T*, std::size_t, const T*, std::size_t, std::uint8_t*,  \
                         std::size_t);

@@ -10,7 +10,9 @@ struct Inside {
   std::int64_t begin, end;
   Inside(std::int64_t outputs, std::int64_t size, std::int64_t stride, std::int64_t offset)
       : begin(std::min(outputs, offset < 0 ? (-offset + stride - 1) / stride : 0)),
-        end(size <= offset ? begin : std::max(begin, std::min(outputs, (size - 1 - offset) / stride + 1))) {}
+        end(size <= offset ? begin
+                           : std::max(begin, std::min(outputs, (size - 1 - offset) / stride + 1))) {
+  }
 };
 
 template <class T>
@@ -27,7 +29,8 @@ void gather_line(const T* line, std::int64_t offset, std::int64_t stride, Inside
 }
 
 template <class T>
-void scatter_line(const T* in_values, std::int64_t offset, std::int64_t stride, Inside in, T* line) {
+void scatter_line(const T* in_values, std::int64_t offset, std::int64_t stride, Inside in,
+                  T* line) {
   T* target = line + offset;
   if (stride == 1) {
     for (std::int64_t j = in.begin; j < in.end; ++j) target[j] += in_values[j];
@@ -87,8 +90,8 @@ void col2im(const T* columns, const Window2d& w, std::int64_t first, std::int64_
   }
 }
 
-#define TT_INSTANTIATE(T)                                                                  \
-  template void im2col(const T*, const Window2d&, std::int64_t, std::int64_t, T*);         \
+#define TT_INSTANTIATE(T)                                                          \
+  template void im2col(const T*, const Window2d&, std::int64_t, std::int64_t, T*); \
   template void col2im(const T*, const Window2d&, std::int64_t, std::int64_t, T*);
 TT_INSTANTIATE(float)
 TT_INSTANTIATE(double)

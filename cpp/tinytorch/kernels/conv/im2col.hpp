@@ -11,7 +11,8 @@
 
 namespace tt::kernels {
 
-// Writes the rows of channels [first, last); image and columns point at channel 0. T: float, double.
+// Writes the rows of channels [first, last); image and columns point at channel 0. T: float,
+// double.
 template <class T>
 void im2col(const T* image, const Window2d& w, std::int64_t first, std::int64_t last, T* columns);
 

@@ -32,9 +32,10 @@ inline float reciprocal_root(float mean_square, float eps) {
 void layer_norm(const float* x, const float* gamma, const float* beta, float eps, float* y,
                 std::size_t n, float* mean, float* rstd) {
   const float count_n = static_cast<float>(n);
-  const float center = row_sum(n, [x](F32 acc, std::size_t i, std::size_t count) {
-    return acc + load_part(x + i, count);
-  }) / count_n;
+  const float center =
+      row_sum(n, [x](F32 acc, std::size_t i,
+                     std::size_t count) { return acc + load_part(x + i, count); }) /
+      count_n;
   const F32 c(center);
   const float squares = row_sum(n, [x, c, center](F32 acc, std::size_t i, std::size_t count) {
     const F32 d = load_part(x + i, count, center) - c;
@@ -55,13 +56,17 @@ void layer_norm_grad(const float* dy, const float* x, const float* gamma, float 
                      float* dx, float* dgamma, float* dbeta, std::size_t n) {
   const F32 c(mean), r(rstd);
   const float count_n = static_cast<float>(n);
-  const F32 mean_g(row_sum(n, [&](F32 acc, std::size_t i, std::size_t count) {
-    return fma(load_part(dy + i, count), weight(gamma, i, count), acc);
-  }) / count_n);
-  const F32 mean_gh(row_sum(n, [&](F32 acc, std::size_t i, std::size_t count) {
-    const F32 g = load_part(dy + i, count) * weight(gamma, i, count);
-    return fma(g, (load_part(x + i, count) - c) * r, acc);
-  }) / count_n);
+  const F32 mean_g(row_sum(n,
+                           [&](F32 acc, std::size_t i, std::size_t count) {
+                             return fma(load_part(dy + i, count), weight(gamma, i, count), acc);
+                           }) /
+                   count_n);
+  const F32 mean_gh(row_sum(n,
+                            [&](F32 acc, std::size_t i, std::size_t count) {
+                              const F32 g = load_part(dy + i, count) * weight(gamma, i, count);
+                              return fma(g, (load_part(x + i, count) - c) * r, acc);
+                            }) /
+                    count_n);
   sweep(n, [&](std::size_t i, std::size_t count) {
     const F32 d = load_part(dy + i, count), h = (load_part(x + i, count) - c) * r;
     if (dgamma != nullptr) store_part(dgamma + i, count, fma(d, h, load_part(dgamma + i, count)));
@@ -70,8 +75,7 @@ void layer_norm_grad(const float* dy, const float* x, const float* gamma, float 
   });
 }
 
-void rms_norm(const float* x, const float* gamma, float eps, float* y, std::size_t n,
-              float* rstd) {
+void rms_norm(const float* x, const float* gamma, float eps, float* y, std::size_t n, float* rstd) {
   const float squares = row_sum(n, [x](F32 acc, std::size_t i, std::size_t count) {
     const F32 v = load_part(x + i, count);
     return fma(v, v, acc);
@@ -86,10 +90,12 @@ void rms_norm(const float* x, const float* gamma, float eps, float* y, std::size
 void rms_norm_grad(const float* dy, const float* x, const float* gamma, float rstd, float* dx,
                    float* dgamma, std::size_t n) {
   const F32 r(rstd);
-  const F32 mean_gh(row_sum(n, [&](F32 acc, std::size_t i, std::size_t count) {
-    const F32 g = load_part(dy + i, count) * weight(gamma, i, count);
-    return fma(g, load_part(x + i, count) * r, acc);
-  }) / static_cast<float>(n));
+  const F32 mean_gh(row_sum(n,
+                            [&](F32 acc, std::size_t i, std::size_t count) {
+                              const F32 g = load_part(dy + i, count) * weight(gamma, i, count);
+                              return fma(g, load_part(x + i, count) * r, acc);
+                            }) /
+                    static_cast<float>(n));
   sweep(n, [&](std::size_t i, std::size_t count) {
     const F32 d = load_part(dy + i, count), h = load_part(x + i, count) * r;
     if (dgamma != nullptr) store_part(dgamma + i, count, fma(d, h, load_part(dgamma + i, count)));

@@ -65,10 +65,10 @@ void rms_norm_grad(const T* dy, const T* x, const T* gamma, T rstd, T* dx, T* dg
   }
 }
 
-#define TT_INSTANTIATE(T)                                                                   \
-  template void layer_norm(const T*, const T*, const T*, T, T*, std::size_t, T*, T*);       \
+#define TT_INSTANTIATE(T)                                                                     \
+  template void layer_norm(const T*, const T*, const T*, T, T*, std::size_t, T*, T*);         \
   template void layer_norm_grad(const T*, const T*, const T*, T, T, T*, T*, T*, std::size_t); \
-  template void rms_norm(const T*, const T*, T, T*, std::size_t, T*);                       \
+  template void rms_norm(const T*, const T*, T, T*, std::size_t, T*);                         \
   template void rms_norm_grad(const T*, const T*, const T*, T, T*, T*, std::size_t);
 TT_INSTANTIATE(float)
 TT_INSTANTIATE(double)

@@ -1,7 +1,8 @@
 // One optimizer step on n contiguous parameters, in place on w and the moments.
 //   sgd:   g' = g + weight_decay w;  v = momentum v + g' (v == null: momentum 0);
 //          d = nesterov ? g' + momentum v : v;  w -= lr d
-//   adam:  g' = g + (decoupled ? 0 : weight_decay) w;  m = b1 m + (1-b1) g';  v = b2 v + (1-b2) g'^2;
+//   adam:  g' = g + (decoupled ? 0 : weight_decay) w;  m = b1 m + (1-b1) g';  v = b2 v + (1-b2)
+//   g'^2;
 //          w -= lr (m / bias1) / (sqrt(v / bias2) + eps);
 //          then, if decoupled (AdamW, Loshchilov & Hutter 2019), w *= 1 - lr weight_decay
 // with bias1 = 1 - b1^t and bias2 = 1 - b2^t. No multiply-add is fused: equal on every ISA.

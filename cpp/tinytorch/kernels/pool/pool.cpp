@@ -132,13 +132,13 @@ void max_pool_grad(const T* dy, const std::int32_t* argmax, std::int64_t n, T* d
   }
 }
 
-#define TT_INSTANTIATE(T)                                                                  \
-  template void max_pool(const T*, const Window2d&, T*, std::int32_t*);                    \
-  template void avg_pool(const T*, const Window2d&, T*);                                   \
-  template void avg_pool_grad(const T*, const Window2d&, T*);                              \
-  template void adaptive_max_pool(const T*, const AdaptivePool&, T*, std::int32_t*);       \
-  template void adaptive_avg_pool(const T*, const AdaptivePool&, T*);                      \
-  template void adaptive_avg_pool_grad(const T*, const AdaptivePool&, T*);                 \
+#define TT_INSTANTIATE(T)                                                            \
+  template void max_pool(const T*, const Window2d&, T*, std::int32_t*);              \
+  template void avg_pool(const T*, const Window2d&, T*);                             \
+  template void avg_pool_grad(const T*, const Window2d&, T*);                        \
+  template void adaptive_max_pool(const T*, const AdaptivePool&, T*, std::int32_t*); \
+  template void adaptive_avg_pool(const T*, const AdaptivePool&, T*);                \
+  template void adaptive_avg_pool_grad(const T*, const AdaptivePool&, T*);           \
   template void max_pool_grad(const T*, const std::int32_t*, std::int64_t, T*);
 TT_INSTANTIATE(float)
 TT_INSTANTIATE(double)

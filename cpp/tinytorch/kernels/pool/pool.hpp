@@ -4,7 +4,8 @@
 //               argmax = its index y * width + x in the plane, the first in row-major window order;
 //               -1 (and y = -inf) where a dilated window lies in the padding alone.
 //   avg_pool:   y = sum of the window / (kernel_h kernel_w); padding counts as 0 and is counted.
-//   adaptive_*: output (i, j) covers rows floor(i H / out_h) up to ceil((i + 1) H / out_h), likewise
+//   adaptive_*: output (i, j) covers rows floor(i H / out_h) up to ceil((i + 1) H / out_h),
+//   likewise
 //               columns; any output size >= 1.
 // The backward functions add into dx (height x width).
 #pragma once

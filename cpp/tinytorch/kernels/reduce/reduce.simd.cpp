@@ -7,9 +7,8 @@ namespace tt::kernels::TT_ISA {
 namespace {
 
 float sum(const float* x, std::size_t n) {
-  return row_sum(n, [x](F32 acc, std::size_t i, std::size_t count) {
-    return acc + load_part(x + i, count);
-  });
+  return row_sum(
+      n, [x](F32 acc, std::size_t i, std::size_t count) { return acc + load_part(x + i, count); });
 }
 
 float prod(const float* x, std::size_t n) {

@@ -41,12 +41,12 @@ T dot(const T* a, const T* b, std::size_t n) {
   return total;
 }
 
-#define TT_INSTANTIATE(T)                                        \
-  template T sum(const T*, std::size_t);                         \
-  template T prod(const T*, std::size_t);                        \
-  template T max(const T*, std::size_t);                         \
-  template T min(const T*, std::size_t);                         \
-  template T sum_squared_difference(const T*, std::size_t, T);   \
+#define TT_INSTANTIATE(T)                                      \
+  template T sum(const T*, std::size_t);                       \
+  template T prod(const T*, std::size_t);                      \
+  template T max(const T*, std::size_t);                       \
+  template T min(const T*, std::size_t);                       \
+  template T sum_squared_difference(const T*, std::size_t, T); \
   template T dot(const T*, const T*, std::size_t);
 TT_INSTANTIATE(float)
 TT_INSTANTIATE(double)

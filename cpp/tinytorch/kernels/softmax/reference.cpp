@@ -44,11 +44,11 @@ void log_softmax_grad(const T* dy, const T* y, T* dx, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) dx[i] = dy[i] - std::exp(y[i]) * total;
 }
 
-#define TT_INSTANTIATE(T)                                                \
-  template void softmax(const T*, T*, std::size_t);                      \
-  template void log_softmax(const T*, T*, std::size_t);                  \
-  template T logsumexp(const T*, std::size_t);                           \
-  template void softmax_grad(const T*, const T*, T*, std::size_t);       \
+#define TT_INSTANTIATE(T)                                          \
+  template void softmax(const T*, T*, std::size_t);                \
+  template void log_softmax(const T*, T*, std::size_t);            \
+  template T logsumexp(const T*, std::size_t);                     \
+  template void softmax_grad(const T*, const T*, T*, std::size_t); \
   template void log_softmax_grad(const T*, const T*, T*, std::size_t);
 TT_INSTANTIATE(float)
 TT_INSTANTIATE(double)

@@ -112,7 +112,8 @@ struct gelu {
   static F32 forward(F32 x, F32) {
     const F32 t = math::clamp(xsimd::abs(x), 0.0f, 15.0f);
     const math::NormalTail n = math::normal_tail(t);
-    return positive_part(x) - math::scale(divide(t * n.gauss.mantissa * n.top, n.bottom), n.gauss.n);
+    return positive_part(x) -
+           math::scale(divide(t * n.gauss.mantissa * n.top, n.bottom), n.gauss.n);
   }
   static F32 backward(F32 dy, F32 x, F32) {
     const F32 t = math::clamp(xsimd::abs(x), 0.0f, 15.0f);

@@ -20,25 +20,29 @@ template <class T>
 void unary_forward(Unary f, const T* x, T* y, std::size_t n, T a) {
   switch (f) {
 #define TT_UNARY(name, saved, parameter, doc) \
-  case Unary::name: return forward<scalar::name>(x, y, n, a);
+  case Unary::name:                           \
+    return forward<scalar::name>(x, y, n, a);
 #include "tinytorch/kernels/unary/unary.def"
 #undef TT_UNARY
-    case Unary::count: return;
+    case Unary::count:
+      return;
   }
 }
 template <class T>
 void unary_backward(Unary f, const T* dy, const T* saved, T* dx, std::size_t n, T a) {
   switch (f) {
 #define TT_UNARY(name, saved_what, parameter, doc) \
-  case Unary::name: return backward<scalar::name>(dy, saved, dx, n, a);
+  case Unary::name:                                \
+    return backward<scalar::name>(dy, saved, dx, n, a);
 #include "tinytorch/kernels/unary/unary.def"
 #undef TT_UNARY
-    case Unary::count: return;
+    case Unary::count:
+      return;
   }
 }
 
-#define TT_INSTANTIATE(T)                                                  \
-  template void unary_forward(Unary, const T*, T*, std::size_t, T);        \
+#define TT_INSTANTIATE(T)                                           \
+  template void unary_forward(Unary, const T*, T*, std::size_t, T); \
   template void unary_backward(Unary, const T*, const T*, T*, std::size_t, T);
 TT_INSTANTIATE(float)
 TT_INSTANTIATE(double)

@@ -16,7 +16,8 @@ enum class Unary {
 inline constexpr int kUnaryCount = static_cast<int>(Unary::count);
 
 using UnaryFn = void (*)(const float* x, float* y, std::size_t n, float a);
-using UnaryGradFn = void (*)(const float* dy, const float* saved, float* dx, std::size_t n, float a);
+using UnaryGradFn = void (*)(const float* dy, const float* saved, float* dx, std::size_t n,
+                             float a);
 
 struct UnaryTable {
   UnaryFn forward[kUnaryCount];

@@ -30,7 +30,7 @@ void backward(const float* dy, const float* saved, float* dx, std::size_t n, flo
 }  // namespace
 
 void fill_unary(UnaryTable& table) {
-#define TT_UNARY(name, saved, parameter, doc)                              \
+#define TT_UNARY(name, saved, parameter, doc)                               \
   table.forward[static_cast<int>(Unary::name)] = &forward<functions::name>; \
   table.backward[static_cast<int>(Unary::name)] = &backward<functions::name>;
 #include "tinytorch/kernels/unary/unary.def"
