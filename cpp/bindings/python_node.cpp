@@ -1,5 +1,7 @@
 #include "python_node.hpp"
 
+#include <limits>
+
 #include "gil.hpp"
 #include "numpy_bridge.hpp"
 #include "tensor_type.hpp"
@@ -63,6 +65,18 @@ py::object& factory() {
   return *object;
 }
 
+// The tensor of an edge. Of one that was freed only shape and gradient are left: its values are NaN.
+py::object tensor_of_edge(const std::shared_ptr<autograd::GradMeta>& edge) {
+  if (!edge) return py::none();
+  auto impl = edge->tensor.lock();
+  if (!impl) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    impl = std::make_shared<autograd::TensorImpl>(Array::full(edge->shape, nan, edge->dtype));
+    impl->meta = edge;
+  }
+  return py::reinterpret_steal<py::object>(wrap(autograd::Tensor(std::move(impl))));
+}
+
 // A rule applied by hand: ndarray in, one entry per input out.
 py::tuple apply_node(const std::shared_ptr<Node>& node, const py::object& gradient) {
   Array dy = operand(gradient).array();
@@ -122,6 +136,15 @@ void bind_nodes(py::module_& m) {
             return out;
           },
           "The _grad_fn of each input; None for leaves and inputs that need no gradient.")
+      .def_property_readonly(
+          "inputs",
+          [](Node& n) {
+            py::list out;
+            for (const auto& edge : n.edges()) out.append(tensor_of_edge(edge));
+            return out;
+          },
+          "The tensor of each input; None for inputs that need no gradient. The values of an\n"
+          "intermediate result that was freed meanwhile are NaN.")
       .def("apply", &apply_node, py::arg("grad_output"));
   m.def("set_node_factory", [](py::object make) { factory() = std::move(make); });
 }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinytorch import Tensor
+from tinytorch import Linear, Tensor
 from tinytorch.core import autograd as ag
 from tinytorch.core.spatial import Conv2dBackward, MaxPool2dBackward
 
@@ -242,3 +242,52 @@ def test_nodes_of_convolution_and_pooling():
     (grad,) = pool.apply(np.ones((1, 2, 2, 2)))
     assert grad.shape == x.shape
     assert grad.sum() == 8
+
+
+def walk(tensor, gradient):
+    """A backward pass in Python: what a program does that brings its own `Tensor.backward`."""
+    tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+    node = tensor._grad_fn
+    if node is None:
+        return
+    for saved, entry in zip(node.saved_tensors, node.apply(gradient), strict=False):
+        if isinstance(saved, Tensor) and saved.requires_grad and entry is not None:
+            extra = tuple(range(entry.ndim - len(saved.shape)))
+            walk(saved, entry.sum(axis=extra).reshape(saved.shape))
+
+
+def test_engine_nodes_lead_to_their_operands():
+    x, y, constant = tensor(2, 3), tensor(2, 3), tensor(2, 3, grad=False)
+    assert (x * y)._grad_fn.saved_tensors == (x, y)
+    assert (x + constant)._grad_fn.saved_tensors == (x, None)
+    assert (x * 2)._grad_fn.saved_tensors == (x, None)
+
+
+def test_a_graph_of_the_engine_can_be_walked_in_python():
+    layer, x = Linear(3, 4), tensor(2, 3)
+
+    def loss():
+        return (layer(layer(x)[:, :3].reshape(2, 3)) * 2.0).sum()
+
+    loss().backward()
+    expected = [t.grad for t in (x, layer.weight, layer.bias)]
+    for t in (x, layer.weight, layer.bias):
+        t.grad = None
+    walk(loss(), np.ones((), np.float32))  # nobody holds the intermediate results any more
+    for t, grad in zip((x, layer.weight, layer.bias), expected, strict=True):
+        np.testing.assert_allclose(t.grad, grad, rtol=1e-5)
+
+
+def test_a_freed_operand_shows_its_shape_and_no_values():
+    x = tensor(2, 3)
+    operand = (x * 2 + 1)._grad_fn.saved_tensors[0]
+    assert operand.shape == (2, 3)
+    assert type(operand._grad_fn).__name__ == "MulBackward"
+    assert np.isnan(operand.data).all()
+
+
+def test_shape_nodes_of_results_know_the_shape_before():
+    x = tensor(2, 6)
+    for y in (x.reshape(3, 4), x[0]):
+        assert y._grad_fn.original_shape == (2, 6)
+        assert y._grad_fn.apply(np.ones(y.shape, np.float32))[0].shape == (2, 6)

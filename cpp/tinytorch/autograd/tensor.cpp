@@ -166,6 +166,7 @@ const std::shared_ptr<GradMeta>& Tensor::meta() const {
     impl_->meta = std::make_shared<GradMeta>();
     impl_->meta->shape = impl_->array.shape();
     impl_->meta->dtype = impl_->array.dtype();
+    impl_->meta->tensor = impl_;
   }
   return impl_->meta;
 }

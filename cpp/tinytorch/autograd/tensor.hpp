@@ -13,6 +13,7 @@
 namespace tt::autograd {
 
 class Node;
+struct TensorImpl;
 
 // A gradient that the user put in place of ours; read again at each use, since it may be edited.
 class GradSource {
@@ -36,6 +37,7 @@ class GradMeta {
   Shape shape;
   DType dtype = DType::f32;
   std::shared_ptr<Node> grad_fn;  // the operation that made the tensor; null for leaves
+  std::weak_ptr<TensorImpl> tensor;  // for programs that walk the graph; expired: freed
 
   GradMeta() = default;
   GradMeta(const GradMeta&) = delete;

@@ -116,6 +116,12 @@ class Node:
         """The _grad_fn of each input; None for leaves and inputs that need no gradient."""
 
     @property
+    def inputs(self) -> list[Tensor | None]:
+        """The tensor of each input; None for inputs that need no gradient. The values of an
+        intermediate result that was freed meanwhile are NaN.
+        """
+
+    @property
     def output_shape(self) -> tuple[int, ...]: ...
 
 class Generator:

@@ -40,10 +40,11 @@ class EngineFunction(Function):
     """
 
     _node: Any = None
+    _operands: tuple[Any, ...] | None = None
     _arity: int | None = None  # entries that apply returns; None: one per input
 
     def __init__(self, *operands: Any) -> None:
-        self.saved_tensors = operands
+        self._operands = operands
         with enable_grad():
             result = self._operation(*operands)
         self._node = result._grad_fn._node if result._grad_fn is not None else None
@@ -55,8 +56,19 @@ class EngineFunction(Function):
     def _of(cls, node: Any) -> EngineFunction:
         self = cls.__new__(cls)
         self._node = node
-        self.saved_tensors = ()
         return self
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """The operands. Of a node that the engine made, those that require grad, None for others;
+        a tensor that exists no longer is shown with NaN values, its gradient and its node."""
+        if self._operands is None:
+            return () if self._node is None else tuple(self._node.inputs)
+        return self._operands
+
+    @saved_tensors.setter
+    def saved_tensors(self, operands: tuple[Any, ...]) -> None:
+        self._operands = operands
 
     @property
     def next_functions(self) -> list[Any]:  # type: ignore[override]
@@ -66,9 +78,8 @@ class EngineFunction(Function):
         return [fn for fn in self._node.next_nodes if fn is not None]
 
     def apply(self, grad_output: Any) -> tuple[np.ndarray | None, ...]:
-        arity = self._arity or max(len(self.saved_tensors), 1)
         if self._node is None:  # no operand requires grad
-            return (None,) * arity
+            return (None,) * (self._arity or max(len(self.saved_tensors), 1))
         entries: tuple[np.ndarray | None, ...] = self._node.apply(grad_output)
         return entries if self._arity is None else entries[: self._arity]
 

@@ -19,6 +19,11 @@ _F = _core.ops
 EPSILON = 1e-7  # binary cross entropy limits probabilities to [EPSILON, 1 - EPSILON]
 
 
+def _operand_shape(node: EngineFunction) -> tuple[int, ...]:
+    shape: tuple[int, ...] = node.saved_tensors[0].shape
+    return shape
+
+
 @register_node_class
 class AddBackward(EngineFunction):
     """d(a + b): (g, g)."""
@@ -103,10 +108,15 @@ class ReshapeBackward(EngineFunction):
     """Reshapes the gradient back to ``original_shape``."""
 
     _arity = 1
+    _shape: tuple[int, ...] | None = None  # of a node built from operands
 
     def __init__(self, tensor: Any, original_shape: tuple[int, ...]) -> None:
-        self.original_shape = tuple(original_shape)
+        self._shape = tuple(original_shape)
         super().__init__(tensor)
+
+    @property
+    def original_shape(self) -> tuple[int, ...]:
+        return _operand_shape(self) if self._shape is None else self._shape
 
     def apply(self, grad_output: Any) -> tuple[np.ndarray | None, ...]:
         if self._node is None:
@@ -124,8 +134,12 @@ class SliceBackward(EngineFunction):
     _arity = 1
 
     def __init__(self, tensor: Any, key: Any) -> None:
-        self.key, self.original_shape = key, tensor.shape
+        self.key = key
         super().__init__(tensor)
+
+    @property
+    def original_shape(self) -> tuple[int, ...]:
+        return _operand_shape(self)
 
     def _operation(self, tensor: Any) -> Tensor:
         return _F.index(tensor, self.key)
