@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .core._module import Layer, set_training
 from .core.tensor import Tensor
 
 BYTES_PER_FLOAT32 = 4
@@ -113,11 +114,20 @@ class MeasuredModel:
         if not (switches and getattr(model, "training", None) is True):
             yield
             return
-        model.eval()
+        _set_mode(model, False)
         try:
             yield
         finally:
-            model.train(True)
+            _set_mode(model, True)
+
+
+def _set_mode(model: Any, training: bool) -> None:
+    if isinstance(model, Layer):
+        set_training(model, training)
+    elif training:
+        model.train()
+    else:
+        model.eval()
 
 
 def class_labels(y: Any) -> np.ndarray:

@@ -29,7 +29,7 @@ from ._progress import Silent, progress
 from ._train_metrics import Evaluation, Totals, array_of
 from .checkpoint import load_latest, save_checkpoint
 from .core._clip import clip_grad_norm, clip_grad_value
-from .core._module import Layer
+from .core._module import set_training
 from .core.autograd import no_grad
 
 __all__ = ["EarlyStop", "Evaluation", "Trainer"]
@@ -277,10 +277,7 @@ class Trainer:
             shown.note(f"stopped early: no better {rule.monitor} since epoch {best['epoch']}")
 
     def _set_mode(self, training: bool) -> None:
-        if isinstance(self.model, Layer):
-            self.model.train(training)
-        else:
-            self.model.training = training
+        set_training(self.model, training)
 
     def _interrupted_note(self) -> str:
         where = f"after {self.step} steps, in epoch {self.epoch + 1}"

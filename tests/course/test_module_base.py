@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from tinytorch import Dropout, Linear, ReLU, Tensor
+from tinytorch import SGD, Dropout, Linear, ReLU, Tensor, Trainer
+from tinytorch.capstone import BenchmarkReport
+from tinytorch.core._module import set_training
 from tinytorch.core.layers import Layer, Sequential
 from tinytorch.core.spatial import BatchNorm2d
 
@@ -193,3 +195,52 @@ def test_objects_that_only_look_like_parts_are_left_alone():
 
 class HasList:
     parameters = [1, 2]  # noqa: RUF012
+
+
+class OwnMode(Layer):
+    """As in course programs: the mode without an argument, and attributes named like methods."""
+
+    def __init__(self):
+        self.part, self.drop = Linear(2, 2), Dropout(0.5)
+        self.children = self.modules = ["anything"]
+
+    def forward(self, x):
+        return self.drop(self.part(x))
+
+    def train(self):
+        self.training = True
+
+    def eval(self):
+        self.training = False
+
+
+class OwnLoop(Layer):
+    def __init__(self):
+        self.part = OwnMode()
+
+    def train(self, x, y, epochs=3):
+        raise AssertionError("a training loop is not the mode")
+
+
+def test_a_train_method_of_another_signature_is_left_alone():
+    model = OwnLoop()
+    for mode in (False, True):
+        set_training(model, mode)
+        assert [m.training for m in (model, model.part, model.part.drop)] == [mode] * 3
+    assert Sequential([model, OwnMode()]).eval().training is False
+    assert model.part.drop.training is False
+    assert len(model.parameters()) == 2
+
+
+def test_trainer_and_report_with_a_model_of_its_own_modes():
+    model = OwnMode()
+    data = [(Tensor(np.ones((4, 2))), Tensor(np.zeros((4, 2))))]
+    trainer = Trainer(model, SGD(model.parameters()))
+    trainer.train_epoch(data)
+    assert model.training is True
+    trainer.evaluate(data)
+    assert model.training is False
+    model.train()
+    report = BenchmarkReport()
+    report.benchmark_model(model, np.ones((3, 2)), np.zeros(3, int), num_runs=2)
+    assert model.training is True

@@ -11,12 +11,15 @@ subclass needs no base constructor and an attribute may be replaced at any time.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from .tensor import Tensor
+
+_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Layer:
@@ -89,7 +92,7 @@ class Layer:
         return _children_of(self)
 
     def children(self) -> list[Any]:
-        return [child for _, child in self.named_children()]
+        return [child for _, child in _children_of(self)]
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """This layer (path "") and all parts below it, each once."""
@@ -104,15 +107,13 @@ class Layer:
     def train(self, mode: bool = True) -> Layer:
         """Set training mode here and in all parts (dropout active, batch statistics used)."""
         self.training = bool(mode)
-        for child in self.children():
-            if isinstance(child, Layer):
-                child.train(mode)
-            else:
-                child.training = bool(mode)
+        for _, child in _children_of(self):
+            set_training(child, mode)
         return self
 
     def eval(self) -> Layer:
-        return self.train(False)
+        set_training(self, False)
+        return self
 
     # State
 
@@ -144,6 +145,24 @@ class Layer:
                 parameters[name].data = value
             else:
                 _set_path(self, name, value)
+
+
+def set_training(module: Any, mode: bool) -> None:
+    """Training mode of a layer or model, whatever it defines: a `train` of another signature (a
+    training loop, or the mode without an argument) is a subclass's own and is not called."""
+    own = getattr(type(module), "train", None)
+    if isinstance(module, Layer) and (own is Layer.train or _takes_mode(own)):
+        module.train(mode)
+        return
+    if isinstance(module, Layer):
+        Layer.train(module, mode)
+    module.training = bool(mode)
+
+
+def _takes_mode(train: Any) -> bool:
+    parameters = list(inspect.signature(train).parameters.values())[1:]
+    required = [p for p in parameters if p.default is p.empty and p.kind not in _COLLECTING]
+    return bool(parameters) and parameters[0].name == "mode" and len(required) <= 1
 
 
 def join(prefix: str, name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._clip import clip_grad_norm
-from ._module import Layer
+from ._module import set_training
 from .layers import Linear
 from .losses import CrossEntropyLoss, MeanSquaredError, MSELoss
 from .optimizers import SGD, AdamW
@@ -105,7 +105,7 @@ class Trainer:
     def _accumulate(self, inputs: Any, targets: Any, steps: int) -> float:
         loss = self.loss_fn.forward(self.model.forward(inputs), targets)
         loss.backward()
-        return float(np.asarray(loss.data)) / steps
+        return _number(loss) / steps
 
     def _update(self) -> None:
         if self.grad_clip_norm is not None:
@@ -122,7 +122,7 @@ class Trainer:
         with no_grad():
             for inputs, targets in dataloader:
                 outputs = self.model.forward(inputs)
-                total += float(np.asarray(self.loss_fn.forward(outputs, targets).data))
+                total += _number(self.loss_fn.forward(outputs, targets))
                 hits, rows = _count_hits(outputs, targets)
                 correct += hits
                 counted += rows
@@ -132,9 +132,7 @@ class Trainer:
         return average, correct / counted if counted else 0.0
 
     def _set_mode(self, training: bool) -> None:
-        if isinstance(self.model, Layer):
-            self.model.train(training)
-        self.model.training = training
+        set_training(self.model, training)
         self.training_mode = training
 
     def save_checkpoint(self, path: Any) -> None:
@@ -222,6 +220,11 @@ class Trainer:
         for name, value in state.items():
             if hasattr(self.scheduler, name):
                 setattr(self.scheduler, name, value)
+
+
+def _number(loss: Any) -> float:
+    """The value of a loss of one element, whatever its shape: (), (1,), (1, 1)."""
+    return float(np.asarray(loss.data).item())
 
 
 def _count_hits(outputs: Any, targets: Any) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import numpy as np
 from .. import _core
 from ..core._batch_norm import BatchNorm1d, BatchNorm2d
 from ..core._containers import Flatten
-from ..core._module import Layer, named_modules_of
+from ..core._module import Layer, named_modules_of, set_training
 from ..core.autograd import no_grad
 from ..core.layers import Dropout, Linear
 from ..core.spatial import AvgPool2d, Conv2d, MaxPool2d
@@ -117,13 +117,13 @@ def _noted(forward: Any, calls: list[tuple[str, Any]], path: str, leaf: Any) -> 
 def _run(model: Any, example: Any) -> Any:
     training = getattr(model, "training", False)
     if isinstance(model, Layer):
-        model.eval()
+        set_training(model, False)
     try:
         with no_grad():
             return model.forward(example if isinstance(example, Tensor) else Tensor(example))
     finally:
         if isinstance(model, Layer):
-            model.train(training)
+            set_training(model, training)
 
 
 def _check_runs(model: Any, example: Any) -> None:
