@@ -26,11 +26,11 @@ void one_row(const Gemm& g, const GemmTable& kernels) {
   const std::int64_t threads = num_threads();
   const std::int64_t worth = kChunkProducts / g.k, share = (g.n + threads - 1) / threads;
   const std::int64_t columns = std::max({worth, share, kAlign});
-  parallel_for(g.n, (columns + kAlign - 1) / kAlign * kAlign,
-               [&](std::int64_t begin, std::int64_t end) {
-    kernels.row_times_matrix(g.k, end - begin, g.a, g.a_col, g.b + begin, g.b_row, g.c + begin,
-                             g.accumulate, g.bias == nullptr ? nullptr : g.bias + begin);
-  });
+  parallel_for(
+      g.n, (columns + kAlign - 1) / kAlign * kAlign, [&](std::int64_t begin, std::int64_t end) {
+        kernels.row_times_matrix(g.k, end - begin, g.a, g.a_col, g.b + begin, g.b_row, g.c + begin,
+                                 g.accumulate, g.bias == nullptr ? nullptr : g.bias + begin);
+      });
 }
 
 }  // namespace
