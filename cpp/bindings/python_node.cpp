@@ -90,7 +90,8 @@ py::tuple apply_node(const std::shared_ptr<Node>& node, const py::object& gradie
   }
   py::tuple out(grads.size());
   for (std::size_t i = 0; i < grads.size(); ++i) {
-    out[i] = grads.want(i) && grads[i].defined() ? py::object(to_numpy(grads[i].copy())) : py::none();
+    out[i] =
+        grads.want(i) && grads[i].defined() ? py::object(to_numpy(grads[i].copy())) : py::none();
   }
   return out;
 }
@@ -103,7 +104,8 @@ PyObject* python_function(const Node& node) {
 }
 
 py::object node_object(const std::shared_ptr<Node>& node) {
-  if (PyObject* function = python_function(*node)) return py::reinterpret_borrow<py::object>(function);
+  if (PyObject* function = python_function(*node))
+    return py::reinterpret_borrow<py::object>(function);
   const py::object wrapped = py::cast(node);
   return factory() ? factory()(wrapped) : wrapped;
 }
@@ -116,7 +118,8 @@ std::shared_ptr<Node> node_from_object(py::handle object) {
 }
 
 void bind_nodes(py::module_& m) {
-  py::class_<Node, std::shared_ptr<Node>>(m, "Node", "One operation in the engine's gradient graph.")
+  py::class_<Node, std::shared_ptr<Node>>(m, "Node",
+                                          "One operation in the engine's gradient graph.")
       .def_property_readonly("name", &Node::name)
       .def_property_readonly("output_shape",
                              [](const Node& n) {
