@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import _core
 from ._module import Layer
+from ._weighted import WeightedLayer
 from ._window import as_pair, check_4d
 from .tensor import Tensor
 
@@ -25,7 +26,7 @@ def _channels_last(function: Callable[[Any], Any], x: Any) -> Any:
     return _ops.permute(y, (0, 2, 3, 1))
 
 
-class Conv2D(Layer):
+class Conv2D(WeightedLayer):
     """Convolution over either layout; `padding="same"` keeps the size (for stride 1)."""
 
     def __init__(
@@ -51,17 +52,6 @@ class Conv2D(Layer):
         weight = np.random.normal(0, scale, (out_channels, in_channels, *kernel))
         self.weight = Tensor(weight, requires_grad=True)
         self.bias = Tensor(np.zeros(out_channels), requires_grad=True) if bias else None
-
-    @property
-    def weights(self) -> Tensor:
-        return self.weight
-
-    @weights.setter
-    def weights(self, value: Tensor) -> None:
-        self.weight = value
-
-    def parameters(self) -> list[Tensor]:
-        return [self.weight] if self.bias is None else [self.weight, self.bias]
 
     def forward(self, x: Any) -> Any:
         check_4d(x)

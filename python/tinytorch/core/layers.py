@@ -11,6 +11,7 @@ from .. import _core
 from ._containers import Flatten, Sequential
 from ._legacy_spatial import Conv2D
 from ._module import Layer
+from ._weighted import WeightedLayer
 from .activations import ReLU, Sigmoid
 from .tensor import Tensor
 
@@ -22,7 +23,7 @@ DROPOUT_MIN_PROB = 0.0
 DROPOUT_MAX_PROB = 1.0
 
 
-class Linear(Layer):
+class Linear(WeightedLayer):
     """y = x W + b with W of shape (in_features, out_features).
 
     x may be (in,), (batch, in) or have more leading axes. W starts from the LeCun normal
@@ -54,18 +55,6 @@ class Linear(Layer):
 
     def __call__(self, x: Any) -> Tensor:
         return self.forward(x)
-
-    def parameters(self) -> list[Tensor]:
-        return [self.weight] if self.bias is None else [self.weight, self.bias]
-
-    @property
-    def weights(self) -> Tensor:
-        """Older name of `weight`."""
-        return self.weight
-
-    @weights.setter
-    def weights(self, value: Tensor) -> None:
-        self.weight = value
 
     def __repr__(self) -> str:
         return (

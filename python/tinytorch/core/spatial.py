@@ -16,6 +16,7 @@ from ._containers import Flatten, flatten
 from ._legacy_spatial import AvgPool2D, Conv2D, MaxPool2D
 from ._module import Layer
 from ._spatial_nodes import Conv2dBackward, MaxPool2dBackward
+from ._weighted import WeightedLayer
 from ._window import as_pair, check_4d
 from .autograd import Function
 from .tensor import Tensor
@@ -27,7 +28,7 @@ DEFAULT_STRIDE = 1
 DEFAULT_PADDING = 0
 
 
-class Conv2d(Layer):
+class Conv2d(WeightedLayer):
     """Cross-correlation with zero padding; weight (out, in, kernel height, kernel width).
 
     The weight starts from the He normal distribution (He et al. 2015), the bias from zeros.
@@ -62,18 +63,6 @@ class Conv2d(Layer):
                 f"in shape {x.shape}"
             )
         return _ops.conv2d(x, self.weight, self.bias, self.stride, self.padding)
-
-    def parameters(self) -> list[Tensor]:
-        return [self.weight] if self.bias is None else [self.weight, self.bias]
-
-    @property
-    def weights(self) -> Tensor:
-        """Older name of `weight`."""
-        return self.weight
-
-    @weights.setter
-    def weights(self, value: Tensor) -> None:
-        self.weight = value
 
     def __repr__(self) -> str:
         return (

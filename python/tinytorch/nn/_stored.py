@@ -95,6 +95,28 @@ class StoredLayer(Layer):
         self.__dict__.pop("_pending", None)
 
 
+class StoredLinear(StoredLayer):
+    @property
+    def in_features(self) -> int:
+        return int(self._native.in_features)
+
+    @property
+    def out_features(self) -> int:
+        return int(self._native.out_features)
+
+
+class StoredConv2d(StoredLayer):
+    """Its `geometry`: stride, padding, dilation (height, width each) and groups."""
+
+    @property
+    def stride(self) -> tuple[int, int]:
+        return int(self.geometry[0]), int(self.geometry[1])
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        return int(self.geometry[2]), int(self.geometry[3])
+
+
 def array_of(value: Any) -> Any:
     """The ndarray of a Tensor; an ndarray or None as it is."""
     return value.data if isinstance(value, Tensor) else value

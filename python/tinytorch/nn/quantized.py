@@ -21,7 +21,9 @@ from ..core.layers import Linear
 from ..core.spatial import Conv2d
 from ..core.tensor import Tensor
 from ._stored import (
+    StoredConv2d,
     StoredLayer,
+    StoredLinear,
     array_of,
     count_parameters,
     patched_forward,
@@ -34,7 +36,7 @@ from ._stored import (
 _quant = _core.quant
 
 
-class LinearInt8(StoredLayer):
+class LinearInt8(StoredLinear):
     """y = x W + b in int8; `q_weight` is (out, in), `scales` (out,).
 
     `input_scale` 0 measures each row; a positive one (from calibration) is used for all rows, and
@@ -48,14 +50,6 @@ class LinearInt8(StoredLayer):
     def __init__(self, linear: Linear, input_scale: float = 0.0) -> None:
         weight = np.ascontiguousarray(array_of(linear.weight).T)
         super().__init__(_quant.LinearInt8.from_float(weight, array_of(linear.bias), input_scale))
-
-    @property
-    def in_features(self) -> int:
-        return int(self._native.in_features)
-
-    @property
-    def out_features(self) -> int:
-        return int(self._native.out_features)
 
     @property
     def weight(self) -> Tensor:
@@ -72,7 +66,7 @@ class LinearInt8(StoredLayer):
         )
 
 
-class Conv2dInt8(StoredLayer):
+class Conv2dInt8(StoredConv2d):
     """Convolution in int8; `q_weight` is (out, in, kernel height, kernel width)."""
 
     _native_class = _quant.Conv2dInt8
@@ -102,14 +96,6 @@ class Conv2dInt8(StoredLayer):
     def kernel_size(self) -> tuple[int, int]:
         height, width = self.q_weight.shape[2:]
         return int(height), int(width)
-
-    @property
-    def stride(self) -> tuple[int, int]:
-        return int(self.geometry[0]), int(self.geometry[1])
-
-    @property
-    def padding(self) -> tuple[int, int]:
-        return int(self.geometry[2]), int(self.geometry[3])
 
     @property
     def weight(self) -> Tensor:

@@ -18,7 +18,7 @@ from .. import _core
 from ..core.layers import Linear
 from ..core.spatial import Conv2d
 from ..core.tensor import Tensor
-from ._stored import StoredLayer, array_of, replace_layers
+from ._stored import StoredConv2d, StoredLayer, StoredLinear, array_of, replace_layers
 from .quantized import Conv2dInt8, LinearInt8, convert
 
 _sparse = _core.sparse
@@ -41,15 +41,7 @@ class _Sparse(StoredLayer):
         return "int8" if self.is_int8 else "float32"
 
 
-class _SparseLinear(_Sparse):
-    @property
-    def in_features(self) -> int:
-        return int(self._native.in_features)
-
-    @property
-    def out_features(self) -> int:
-        return int(self._native.out_features)
-
+class _SparseLinear(_Sparse, StoredLinear):
     @property
     def sparsity(self) -> float:
         total = self.in_features * self.out_features
@@ -110,7 +102,7 @@ class LinearBsr(_SparseLinear):
         return int(np.count_nonzero(self.values))
 
 
-class Conv2dCsr(_Sparse):
+class Conv2dCsr(_Sparse, StoredConv2d):
     """Convolution over compressed sparse kernels."""
 
     _native_class = _sparse.Conv2dCsr
@@ -156,14 +148,6 @@ class Conv2dCsr(_Sparse):
     @property
     def kernel_size(self) -> tuple[int, int]:
         return self.weight_shape[2:]
-
-    @property
-    def stride(self) -> tuple[int, int]:
-        return int(self.geometry[0]), int(self.geometry[1])
-
-    @property
-    def padding(self) -> tuple[int, int]:
-        return int(self.geometry[2]), int(self.geometry[3])
 
     @property
     def sparsity(self) -> float:
