@@ -1,12 +1,15 @@
-// tinytorch._core.optim: one optimizer step on NumPy arrays, in place, without the interpreter
-// lock. The formulas are those of kernels/optim/optim.hpp.
+// tinytorch._core.optim: optimizer steps on NumPy arrays, in place, without the interpreter
+// lock, and never interrupted half-way. The formulas are those of kernels/optim/optim.hpp.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cmath>
+#include <vector>
 
 #include "gil.hpp"
 #include "tinytorch/base/error.hpp"
+#include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 
@@ -36,50 +39,104 @@ void check_size(const py::array& array, const py::array& w, const char* name) {
   }
 }
 
-void sgd_step(const py::array& w, const py::array& g, const py::object& momentum_buffer, double lr,
-              double momentum, double weight_decay, bool nesterov) {
-  float* weights = values(w, "w", true);
-  const float* grads = values(g, "g", false);
+// One parameter's share of a step, checked; its arrays are held by the caller.
+struct Row {
+  float *w, *g, *first, *second;  // moments: null where there are none
+  std::int64_t size;
+};
+
+float* moment(const py::handle& given, const py::array& w, const char* name) {
+  const auto array = py::cast<py::array>(given);
+  check_size(array, w, name);
+  return values(array, name, true);
+}
+
+Row row(const py::array& w, const py::array& g, const py::handle& first, const py::handle& second) {
   check_size(g, w, "g");
-  float* velocity = nullptr;
-  if (!momentum_buffer.is_none()) {
-    const auto buffer = py::cast<py::array>(momentum_buffer);
-    velocity = values(buffer, "momentum_buffer", true);
-    check_size(buffer, w, "momentum_buffer");
+  const bool adam = !second.is_none();
+  return {values(w, "w", true), values(g, "g", false),
+          first.is_none() ? nullptr : moment(first, w, adam ? "m" : "momentum_buffer"),
+          adam ? moment(second, w, "v") : nullptr, w.size()};
+}
+
+template <class Step>
+void update(const std::vector<Row>& rows, Step step) {
+  const ReleaseGil unlocked;
+  const tt::Uninterrupted whole;
+  for (const Row& r : rows) {
+    tt::parallel_for(r.size, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      const auto at = [begin](float* p) { return p == nullptr ? nullptr : p + begin; };
+      step(at(r.w), at(r.g), at(r.first), at(r.second), static_cast<std::size_t>(end - begin));
+    });
   }
+}
+
+// Python acts on Ctrl-C between its own instructions: assignments made here belong together.
+void set_attributes(const std::vector<py::tuple>& changes) {
+  const tt::Uninterrupted whole;
+  for (const py::tuple& change : changes) {
+    if (change.size() != 3) tt::fail<tt::ValueError>("a change is (object, attribute, value)");
+    if (PyObject_SetAttr(change[0].ptr(), change[1].ptr(), change[2].ptr()) != 0) {
+      throw py::error_already_set();
+    }
+  }
+}
+
+void run_sgd(const std::vector<Row>& rows, double lr, double momentum, double weight_decay,
+             bool nesterov) {
   const tt::kernels::SgdArgs args{static_cast<float>(lr), static_cast<float>(momentum),
                                   static_cast<float>(weight_decay), nesterov};
-  const auto step = tt::kernels::active().optim.sgd;
-  const std::int64_t n = w.size();
-  ReleaseGil unlocked;
-  tt::parallel_for(n, kGrain, [=, &args](std::int64_t begin, std::int64_t end) {
-    step(weights + begin, grads + begin, velocity ? velocity + begin : nullptr,
-         static_cast<std::size_t>(end - begin), args);
+  const auto sgd = tt::kernels::active().optim.sgd;
+  update(rows, [&](float* w, const float* g, float* velocity, float*, std::size_t n) {
+    sgd(w, g, velocity, n, args);
   });
+}
+
+void run_adam(const std::vector<Row>& rows, double lr, double beta1, double beta2, double eps,
+              double weight_decay, std::int64_t step, bool decoupled) {
+  if (step < 1) tt::fail<tt::ValueError>("step counts from 1, got ", step);
+  const double t = static_cast<double>(step);
+  const tt::kernels::AdamArgs args{
+      lr,       beta1, beta2, eps, weight_decay, 1.0 - std::pow(beta1, t), 1.0 - std::pow(beta2, t),
+      decoupled};
+  const auto adam = tt::kernels::active().optim.adam;
+  update(rows, [&](float* w, const float* g, float* m, float* v, std::size_t n) {
+    adam(w, g, m, v, n, args);
+  });
+}
+
+void sgd_step(const py::array& w, const py::array& g, const py::object& momentum_buffer, double lr,
+              double momentum, double weight_decay, bool nesterov) {
+  run_sgd({row(w, g, momentum_buffer, py::none())}, lr, momentum, weight_decay, nesterov);
+}
+
+void sgd_steps(const std::vector<py::tuple>& arrays, const std::vector<py::tuple>& changes,
+               double lr, double momentum, double weight_decay, bool nesterov) {
+  std::vector<Row> rows;
+  for (const py::tuple& a : arrays) {
+    if (a.size() != 3) tt::fail<tt::ValueError>("a row is (w, g, momentum_buffer)");
+    rows.push_back(row(a[0], a[1], a[2], py::none()));
+  }
+  run_sgd(rows, lr, momentum, weight_decay, nesterov);
+  set_attributes(changes);
 }
 
 void adam_step(const py::array& w, const py::array& g, const py::array& m, const py::array& v,
                double lr, double beta1, double beta2, double eps, double weight_decay,
                std::int64_t step, bool decoupled) {
-  float* weights = values(w, "w", true);
-  const float* grads = values(g, "g", false);
-  float* first = values(m, "m", true);
-  float* second = values(v, "v", true);
-  check_size(g, w, "g");
-  check_size(m, w, "m");
-  check_size(v, w, "v");
-  if (step < 1) tt::fail<tt::ValueError>("step counts from 1, got ", step);
-  const double t = static_cast<double>(step);
-  const tt::kernels::AdamArgs args{
-      lr, beta1, beta2, eps, weight_decay, 1.0 - std::pow(beta1, t), 1.0 - std::pow(beta2, t),
-      decoupled};
-  const auto update = tt::kernels::active().optim.adam;
-  const std::int64_t n = w.size();
-  ReleaseGil unlocked;
-  tt::parallel_for(n, kGrain, [=, &args](std::int64_t begin, std::int64_t end) {
-    update(weights + begin, grads + begin, first + begin, second + begin,
-           static_cast<std::size_t>(end - begin), args);
-  });
+  run_adam({row(w, g, m, v)}, lr, beta1, beta2, eps, weight_decay, step, decoupled);
+}
+
+void adam_steps(const std::vector<py::tuple>& arrays, const std::vector<py::tuple>& changes,
+                double lr, double beta1, double beta2, double eps, double weight_decay,
+                std::int64_t step, bool decoupled) {
+  std::vector<Row> rows;
+  for (const py::tuple& a : arrays) {
+    if (a.size() != 4) tt::fail<tt::ValueError>("a row is (w, g, m, v)");
+    rows.push_back(row(a[0], a[1], a[2], a[3]));
+  }
+  run_adam(rows, lr, beta1, beta2, eps, weight_decay, step, decoupled);
+  set_attributes(changes);
 }
 
 }  // namespace
@@ -94,6 +151,16 @@ void bind_optim(py::module_& m) {
             py::arg("lr"), py::arg("beta1"), py::arg("beta2"), py::arg("eps"),
             py::arg("weight_decay"), py::arg("step"), py::arg("decoupled") = false,
             "Adam (Kingma & Ba 2015); decoupled: AdamW (Loshchilov & Hutter 2019).");
+  optim.def("sgd_steps", &sgd_steps, py::arg("arrays"), py::arg("changes"), py::arg("lr"),
+            py::arg("momentum") = 0.0, py::arg("weight_decay") = 0.0, py::arg("nesterov") = false,
+            "sgd_step for each (w, g, momentum_buffer or None), then set_attributes(changes): all "
+            "of it or, on an error in the arguments, nothing. Ctrl-C waits until it is done.");
+  optim.def("adam_steps", &adam_steps, py::arg("arrays"), py::arg("changes"), py::arg("lr"),
+            py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"),
+            py::arg("step"), py::arg("decoupled") = false,
+            "adam_step for each (w, g, m, v), then set_attributes(changes), as sgd_steps.");
+  optim.def("set_attributes", &set_attributes, py::arg("changes"),
+            "Sets each (object, attribute, value) in turn; Ctrl-C waits until all are set.");
 }
 
 }  // namespace tt::bindings

@@ -8,6 +8,7 @@
 namespace tt {
 namespace {
 std::atomic<InterruptCheck> g_check{nullptr};
+thread_local int t_uninterrupted = 0;
 
 bool due() {
   using clock = std::chrono::steady_clock;
@@ -23,11 +24,14 @@ void set_interrupt_check(InterruptCheck check) { g_check.store(check); }
 
 bool interrupt_pending() {
   const InterruptCheck check = g_check.load(std::memory_order_relaxed);
-  return check != nullptr && due() && check();
+  return check != nullptr && t_uninterrupted == 0 && due() && check();
 }
 
 void throw_if_interrupted() {
   if (interrupt_pending()) throw Interrupted();
 }
+
+Uninterrupted::Uninterrupted() { ++t_uninterrupted; }
+Uninterrupted::~Uninterrupted() { --t_uninterrupted; }
 
 }  // namespace tt

@@ -8,7 +8,20 @@ using InterruptCheck = bool (*)();  // true: stop. Must be callable without the 
 
 void set_interrupt_check(InterruptCheck check);
 
-bool interrupt_pending();    // cheap; polls at most every 50 ms
+bool interrupt_pending();     // cheap; polls at most every 50 ms
 void throw_if_interrupted();  // throws Interrupted
+
+// The same between the steps of work that may itself be a piece of a parallel loop, on any thread.
+void stop_if_interrupted();
+
+// While one lives, nothing that this thread asks for is interrupted: for changes in place, which
+// must happen wholly or not at all. Ctrl-C is acted on afterwards.
+class Uninterrupted {
+ public:
+  Uninterrupted();
+  ~Uninterrupted();
+  Uninterrupted(const Uninterrupted&) = delete;
+  Uninterrupted& operator=(const Uninterrupted&) = delete;
+};
 
 }  // namespace tt

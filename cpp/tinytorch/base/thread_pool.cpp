@@ -269,6 +269,14 @@ void set_num_threads(int count) {
   old.swap(s.pool);
 }
 
+void stop_if_interrupted() {
+  if (t_inside.job != nullptr) {
+    t_inside.stop_if_asked();
+  } else {
+    throw_if_interrupted();
+  }
+}
+
 void detail::parallel_for(std::int64_t n, std::int64_t grain, ChunkFn fn, void* context) {
   if (n <= 0) return;
   grain = std::max<std::int64_t>(grain, 1);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/reduce.hpp"
@@ -10,20 +11,34 @@
 namespace tt::nn {
 namespace {
 
-// float32, contiguous and not shared with anyone who may still read the old values.
-float* values(autograd::Tensor& parameter) {
-  const Array& a = parameter.array();
-  if (!a.unique() || !a.is_contiguous()) parameter.set_array(a.copy());
-  return parameter.array().data<float>();
+void prepare_moments(const std::vector<Array>& grads, std::vector<Array>& moments) {
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    if (grads[i].defined() && !moments[i].defined()) moments[i] = Array::zeros(grads[i].shape());
+  }
 }
 
 }  // namespace
 
-Optimizer::Optimizer(std::vector<autograd::Tensor> parameters) : parameters_(std::move(parameters)) {
+Optimizer::Optimizer(std::vector<autograd::Tensor> parameters)
+    : parameters_(std::move(parameters)) {
   for (const auto& p : parameters_) {
-    if (!p.requires_grad()) fail<ValueError>("an optimizer was given a tensor that does not require gradients");
-    if (p.dtype() != DType::f32) fail<DTypeError>("optimizers update float32 parameters, got ", name_of(p.dtype()));
+    if (!p.requires_grad())
+      fail<ValueError>("an optimizer was given a tensor that does not require gradients");
+    if (p.dtype() != DType::f32)
+      fail<DTypeError>("optimizers update float32 parameters, got ", name_of(p.dtype()));
   }
+}
+
+std::vector<Array> Optimizer::prepare() {
+  std::vector<Array> grads;
+  for (auto& p : parameters_) {
+    const Array g = p.grad();
+    grads.push_back(g.defined() ? g.contiguous() : g);
+    if (!g.defined()) continue;
+    const Array& a = p.array();
+    if (!a.unique() || !a.is_contiguous()) p.set_array(a.copy());
+  }
+  return grads;
 }
 
 void Optimizer::zero_grad() {
@@ -36,13 +51,16 @@ Sgd::Sgd(std::vector<autograd::Tensor> parameters, const SgdOptions& options)
 }
 
 void Sgd::step() {
-  const kernels::SgdArgs args{static_cast<float>(lr), options_.momentum, options_.weight_decay, options_.nesterov};
+  const kernels::SgdArgs args{static_cast<float>(lr), options_.momentum, options_.weight_decay,
+                              options_.nesterov};
+  const std::vector<Array> grads = prepare();
+  if (args.momentum != 0.0f) prepare_moments(grads, velocity_);
+  const Uninterrupted whole;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const Array g = parameters_[i].grad().contiguous();
+    const Array& g = grads[i];
     if (!g.defined()) continue;
-    if (args.momentum != 0.0f && !velocity_[i].defined()) velocity_[i] = Array::zeros(g.shape());
     float* v = velocity_[i].defined() ? velocity_[i].data<float>() : nullptr;
-    kernels::active().optim.sgd(values(parameters_[i]), g.data<float>(), v,
+    kernels::active().optim.sgd(parameters_[i].array().data<float>(), g.data<float>(), v,
                                 static_cast<std::size_t>(g.size()), args);
   }
 }
@@ -56,6 +74,10 @@ Adam::Adam(std::vector<autograd::Tensor> parameters, const AdamOptions& options)
 }
 
 void Adam::step() {
+  const std::vector<Array> grads = prepare();
+  prepare_moments(grads, first_);
+  prepare_moments(grads, second_);
+  const Uninterrupted whole;
   ++steps_;
   const auto t = static_cast<double>(steps_);
   const kernels::AdamArgs args{lr,
@@ -67,14 +89,11 @@ void Adam::step() {
                                1.0 - std::pow(options_.beta2, t),
                                options_.decoupled};
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const Array g = parameters_[i].grad().contiguous();
+    const Array& g = grads[i];
     if (!g.defined()) continue;
-    if (!first_[i].defined()) {
-      first_[i] = Array::zeros(g.shape());
-      second_[i] = Array::zeros(g.shape());
-    }
-    kernels::active().optim.adam(values(parameters_[i]), g.data<float>(), first_[i].data<float>(),
-                                 second_[i].data<float>(), static_cast<std::size_t>(g.size()), args);
+    kernels::active().optim.adam(parameters_[i].array().data<float>(), g.data<float>(),
+                                 first_[i].data<float>(), second_[i].data<float>(),
+                                 static_cast<std::size_t>(g.size()), args);
   }
 }
 

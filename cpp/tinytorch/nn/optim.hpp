@@ -10,11 +10,16 @@ class Optimizer {
  public:
   explicit Optimizer(std::vector<autograd::Tensor> parameters);
   virtual ~Optimizer() = default;
-  virtual void step() = 0;  // parameters without a gradient are left alone
+  // Parameters without a gradient are left alone. Ctrl-C leaves all as they were, or all updated.
+  virtual void step() = 0;
   void zero_grad();
   double lr = 0.0;  // read at each step; schedules set it
 
  protected:
+  // All that may fail or be interrupted, before anything changes: the contiguous gradients
+  // (undefined: none), and parameters of which nobody may still read the old values.
+  std::vector<Array> prepare();
+
   std::vector<autograd::Tensor> parameters_;
 };
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .tensor import Tensor
 
 _COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -128,7 +129,7 @@ class Layer:
         """Copy arrays (or tensors) into the parameters and buffers of the same names.
 
         `strict`: a missing or unknown name is a KeyError. A wrong shape is always a ValueError;
-        nothing is changed unless everything fits.
+        nothing is changed unless everything fits, and Ctrl-C never leaves half of it.
         """
         parameters = dict(self.named_parameters())
         buffers = dict(self.named_buffers())
@@ -140,11 +141,14 @@ class Layer:
             for name in known
             if name in state
         }
-        for name, value in new.items():
-            if name in parameters:
-                parameters[name].data = value
-            else:
-                _set_path(self, name, value)
+        _core.optim.set_attributes(
+            [
+                (parameters[name], "data", value)
+                if name in parameters
+                else (*_place(self, name), value)
+                for name, value in new.items()
+            ]
+        )
 
 
 def set_training(module: Any, mode: bool) -> None:
@@ -237,13 +241,11 @@ def _fitting(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return array
 
 
-def _set_path(root: Any, path: str, value: np.ndarray) -> None:
+def _place(root: Any, path: str) -> tuple[Any, str]:
+    """The object and the attribute that hold the array of a buffer."""
     *parts, last = path.split(".")
     owner = root
     for part in parts:
         owner = owner[int(part)] if isinstance(owner, (list, tuple)) else getattr(owner, part)
     old = getattr(owner, last)
-    if isinstance(old, Tensor):
-        old.data = value
-    else:
-        setattr(owner, last, value)
+    return (old, "data") if isinstance(old, Tensor) else (owner, last)

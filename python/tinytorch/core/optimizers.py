@@ -18,8 +18,8 @@ import numpy as np
 from .. import _core
 from .tensor import Tensor
 
-_sgd_step = _core.optim.sgd_step
-_adam_step = _core.optim.adam_step
+_sgd_steps = _core.optim.sgd_steps
+_adam_steps = _core.optim.adam_steps
 
 DEFAULT_LEARNING_RATE_SGD = 0.01
 DEFAULT_LEARNING_RATE_ADAM = 0.001
@@ -73,12 +73,29 @@ class Optimizer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` gave; ValueError where it doesn't fit the parameters."""
-        new = {name: self._checked(name, state[name]) for name in self._buffers}
-        for name in self._settings:
-            setattr(self, name, state[name])
-        self.step_count = int(state["step_count"])
-        for name, buffers in new.items():
-            setattr(self, name, buffers)
+        new: dict[str, Any] = {name: self._checked(name, state[name]) for name in self._buffers}
+        new |= {name: state[name] for name in self._settings}
+        new["step_count"] = int(state["step_count"])
+        _core.optim.set_attributes([(self, name, value) for name, value in new.items()])
+
+    def _new_weights(self) -> list[tuple[int, Tensor, np.ndarray]]:
+        """(index, parameter, new array of its values) where there is a gradient.
+
+        A parameter that is listed twice has one array, which is updated twice.
+        """
+        new: dict[int, np.ndarray] = {}
+        rows = []
+        for index, param in enumerate(self.params):
+            if param.grad is not None:
+                if id(param) not in new:
+                    new[id(param)] = np.array(param.data, dtype=np.float32, order="C")
+                rows.append((index, param, new[id(param)]))
+        return rows
+
+    def _changes(self, new: list[tuple[int, Tensor, np.ndarray]]) -> list[tuple[Any, str, Any]]:
+        """What a step assigns, for the engine to assign all at once."""
+        changes: list[tuple[Any, str, Any]] = [(p, "data", weights) for _, p, weights in new]
+        return [*changes, (self, "step_count", self.step_count + 1)]
 
     def _checked(self, name: str, saved: list[Any]) -> list[np.ndarray | None]:
         if len(saved) != len(self.params):
@@ -132,18 +149,17 @@ class SGD(Optimizer):
         self.momentum_buffers = self._checked("momentum state", state)
 
     def step(self) -> None:
-        self.step_count += 1
-        for index, param in enumerate(self.params):
-            if param.grad is None:
-                continue
-            weights, grad = _weights_and_grad(param)
+        """One update of all parameters that have a gradient; Ctrl-C never leaves half of it."""
+        arrays = []
+        new = self._new_weights()
+        for index, param, weights in new:
             velocity = None
             if self.has_momentum():
                 velocity = _moment(self.momentum_buffers, index, weights)
-            _sgd_step(
-                weights, grad, velocity, self.lr, self.momentum, self.weight_decay, self.nesterov
-            )
-            param.data = weights
+            arrays.append((weights, _gradient(param, weights), velocity))
+        _sgd_steps(
+            arrays, self._changes(new), self.lr, self.momentum, self.weight_decay, self.nesterov
+        )
 
 
 class Adam(Optimizer):
@@ -172,27 +188,24 @@ class Adam(Optimizer):
         self.v_buffers: list[np.ndarray | None] = [None] * len(self.params)
 
     def step(self) -> None:
-        self.step_count += 1
-        for index, param in enumerate(self.params):
-            if param.grad is None:
-                continue
-            weights, grad = _weights_and_grad(param)
+        """One update of all parameters that have a gradient; Ctrl-C never leaves half of it."""
+        arrays = []
+        new = self._new_weights()
+        for index, param, weights in new:
             m = _moment(self.m_buffers, index, weights)
             v = _moment(self.v_buffers, index, weights)
-            _adam_step(
-                weights,
-                grad,
-                m,
-                v,
-                self.lr,
-                self.beta1,
-                self.beta2,
-                self.eps,
-                self.weight_decay,
-                self.step_count,
-                self._decoupled,
-            )
-            param.data = weights
+            arrays.append((weights, _gradient(param, weights), m, v))
+        _adam_steps(
+            arrays,
+            self._changes(new),
+            self.lr,
+            self.beta1,
+            self.beta2,
+            self.eps,
+            self.weight_decay,
+            self.step_count + 1,
+            self._decoupled,
+        )
 
 
 class AdamW(Adam):
@@ -213,14 +226,13 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, learning_rate=learning_rate)
 
 
-def _weights_and_grad(param: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """A new array of the parameter's values, and its gradient in the same shape."""
-    weights = np.array(param.data, dtype=np.float32, order="C")
+def _gradient(param: Tensor, weights: np.ndarray) -> np.ndarray:
+    """The parameter's gradient in the shape of its weights."""
     grad = param.grad.data if isinstance(param.grad, Tensor) else param.grad
     grad = np.asarray(grad, dtype=np.float32)
     if grad.shape != weights.shape:
         grad = np.broadcast_to(grad, weights.shape)
-    return weights, np.ascontiguousarray(grad).reshape(weights.shape)
+    return np.ascontiguousarray(grad).reshape(weights.shape)
 
 
 def _moment(buffers: list[np.ndarray | None], index: int, weights: np.ndarray) -> np.ndarray:
