@@ -25,6 +25,11 @@ std::vector<index_t> part_sizes(py::handle given, index_t total) {
   }
   const index_t size = index_from(given);
   if (size < 1) fail<ValueError>("split needs a size of at least 1, got ", size);
+  constexpr index_t kMaxParts = index_t{1} << 20;  // each is a tensor of its own
+  if (total / size > kMaxParts) {
+    fail<ValueError>("split would make ", total / size, " tensors of size ", size, "; at most ",
+                     kMaxParts, " are made, use reshape for more");
+  }
   std::vector<index_t> sizes;
   for (index_t at = 0; at < total; at += size) sizes.push_back(std::min(size, total - at));
   if (sizes.empty()) sizes.push_back(0);

@@ -373,11 +373,20 @@ Tensor operand(py::handle object, const Tensor* like) {
   return Tensor(from_object(object, dtype));
 }
 
+// A copy of no more than the view shows: broadcast dimensions stay broadcast.
+Array copy_of_view(const Array& view) {
+  Shape distinct = view.shape();
+  for (int d = 0; d < view.ndim(); ++d) {
+    if (view.strides()[d] == 0 && distinct[d] > 1) distinct[d] = 1;
+  }
+  return view.with(distinct, view.strides(), view.offset()).copy().expand(view.shape());
+}
+
 Tensor unshared_view(Tensor view, py::handle source) {
   const bool shared = view.array().storage().get() == tensor_of(source).array().storage().get();
   if (!shared) return view;
   if (raw(source)->data != nullptr || view.array().storage()->foreign()) {
-    view.set_array(view.array().copy());
+    view.set_array(copy_of_view(view.array()));
   } else {
     view.array().storage()->mark_viewed();
   }

@@ -28,8 +28,13 @@ Array Array::empty(const Shape& shape, DType dtype) {
 }
 
 Array Array::zeros(const Shape& shape, DType dtype) {
+  constexpr std::size_t kPlain = std::size_t{1} << 20;
   Array out = empty(shape, dtype);
-  std::memset(out.raw(), 0, out.nbytes());
+  if (out.nbytes() <= kPlain) {
+    std::memset(out.raw(), 0, out.nbytes());
+  } else {
+    out.fill(0.0);  // in pieces, which threads share and Ctrl-C ends
+  }
   return out;
 }
 

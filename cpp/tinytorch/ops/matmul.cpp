@@ -1,5 +1,6 @@
 #include "tinytorch/ops/matmul.hpp"
 
+#include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_f32/reference.hpp"
@@ -94,6 +95,7 @@ Array swap_last(const Array& x) { return x.transpose(x.ndim() - 2, x.ndim() - 1)
 }  // namespace
 
 void gemm_float64(const kernels::GemmOf<double>& g) {
+  constexpr index_t kSlice = kernels::kGemmDepth << 11;  // of k, between looks at Ctrl-C
   const index_t cols = std::clamp<index_t>(kTileProducts / std::max<index_t>(g.k, 1), 64,
                                            std::max<index_t>(g.n, 64));
   const index_t rows = std::max<index_t>(1, kTileProducts / std::max<index_t>(1, cols * g.k));
@@ -105,7 +107,15 @@ void gemm_float64(const kernels::GemmOf<double>& g) {
       t.m = std::min(rows, g.m - i), t.n = std::min(cols, g.n - j);
       t.a += i * g.a_row, t.b += j * g.b_col, t.c += i * g.c_row + j;
       if (g.bias != nullptr) t.bias += j;
-      kernels::reference::gemm(t);
+      for (index_t p0 = 0; p0 == 0 || p0 < g.k; p0 += kSlice) {
+        if (p0 > 0) stop_if_interrupted();
+        auto slice = t;
+        slice.k = std::min(kSlice, g.k - p0);
+        slice.a += p0 * g.a_col, slice.b += p0 * g.b_row;
+        slice.accumulate = g.accumulate || p0 > 0;
+        if (p0 + slice.k < g.k) slice.bias = nullptr;
+        kernels::reference::gemm(slice);
+      }
     }
   });
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 
 namespace tt::kernels {
@@ -137,6 +138,7 @@ void gemm_blocked(const Gemm& g, const GemmTable& kernels) {
   for (std::int64_t j0 = 0; j0 < g.n; j0 += kBlockCols) {
     const std::int64_t cols = std::min(kBlockCols, g.n - j0);
     for (std::int64_t p0 = 0; p0 < g.k; p0 += kGemmDepth) {
+      if (p0 > 0) stop_if_interrupted();
       const std::int64_t depth = std::min(kGemmDepth, g.k - p0);
       Block block{g, kernels, j0, cols, p0, depth, nullptr, pack_a};
       if (!plain_b) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/gemm_f32/blocked.hpp"
@@ -33,12 +34,29 @@ void one_row(const Gemm& g, const GemmTable& kernels) {
       });
 }
 
+// Ctrl-C is looked at between slices of whole blocks, so that the sums are those of one call.
+void one_row_in_slices(const Gemm& g, const GemmTable& kernels) {
+  constexpr std::int64_t kSliceProducts = std::int64_t{1} << 27;
+  const std::int64_t blocks = std::max<std::int64_t>(1, kSliceProducts / kGemmDepth / g.n);
+  const std::int64_t depth = blocks * kGemmDepth;
+  for (std::int64_t p0 = 0; p0 < g.k; p0 += depth) {
+    if (p0 > 0) stop_if_interrupted();
+    Gemm slice = g;
+    slice.k = std::min(depth, g.k - p0);
+    slice.a += p0 * g.a_col;
+    slice.b += p0 * g.b_row;
+    slice.accumulate = g.accumulate || p0 > 0;
+    if (p0 + slice.k < g.k) slice.bias = nullptr;
+    one_row(slice, kernels);
+  }
+}
+
 }  // namespace
 
 void gemm_with(const Gemm& g, const GemmTable& kernels) {
   if (g.m <= 0 || g.n <= 0) return;
   if (g.k <= 0) return empty_sum(g);
-  if (g.m == 1 && g.b_col == 1) return one_row(g, kernels);
+  if (g.m == 1 && g.b_col == 1) return one_row_in_slices(g, kernels);
   gemm_blocked(g, kernels);
 }
 
