@@ -1,6 +1,6 @@
 """What all tests share: hypothesis profiles, and a word on the oracle in use.
 
-TINYTORCH_HYPOTHESIS=slow draws many more examples, new ones on every run; the default is quick and
+TINYTORCH_TEST_PROFILE=slow draws many more examples, new ones on every run; the default is quick and
 draws the same ones every time.
 """
 
@@ -22,7 +22,7 @@ settings.register_profile(
     suppress_health_check=_QUIET,
 )
 settings.register_profile("slow", max_examples=300, deadline=None, suppress_health_check=_QUIET)
-settings.load_profile(os.environ.get("TINYTORCH_HYPOTHESIS", "fast"))
+settings.load_profile(os.environ.get("TINYTORCH_TEST_PROFILE", "fast"))
 
 
 def pytest_report_header() -> str:

@@ -4,6 +4,7 @@
 
 #include "capstone/fake_model.hpp"
 #include "support/catch.hpp"
+#include "support/profile.hpp"
 #include "tinytorch/base/error.hpp"
 
 using namespace tt;
@@ -53,13 +54,13 @@ TEST_CASE("a very slow model is warmed up for two seconds, not five calls") {
 }
 
 TEST_CASE("a model faster than the clock is repeated until the clock can see it") {
-  const std::int64_t step = GENERATE(1, 100, 10'000);
+  const std::int64_t step = GENERATE(1, 100, test::quick_or_slow(1'000, 10'000));
   const std::int64_t cost = GENERATE(1, 3, 50);
   reset_clock(step);
   FakeModel model;
   model.cost = [=](std::int64_t) { return cost; };
-  const Latency latency = measure_latency(model, with_fake_clock(20));
-  CHECK(latency.samples_ms.size() == 20);
+  const Latency latency = measure_latency(model, with_fake_clock(8));
+  CHECK(latency.samples_ms.size() == 8);
   CHECK(latency.calls_per_sample * cost >= 100 * std::max<std::int64_t>(step, 20) - 2 * step);
   for (double ms : latency.samples_ms) {
     CHECK(ms > 0);
@@ -74,7 +75,7 @@ TEST_CASE("a model that takes no time at all ends with an error, not a hang") {
   // The clock's own cost is all that passes: calibration must give up. Few real calls are made
   // because each doubling is refused by the model after a while.
   model.cost = [&](std::int64_t) -> std::int64_t {
-    if (model.calls > 2'000'000) throw StateError("enough");
+    if (model.calls > test::quick_or_slow(200'000, 2'000'000)) throw StateError("enough");
     return 0;
   };
   CHECK_THROWS_AS(measure_latency(model, with_fake_clock(3)), StateError);
