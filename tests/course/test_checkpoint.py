@@ -165,3 +165,23 @@ def test_helpers_of_the_state():
     assert t.scheduler.max_lr == 0.9
     t._set_optimizer_state({"lr": 0.7})
     assert t.optimizer.lr == 0.7
+
+
+def test_arrays_whose_paths_read_alike_stay_apart(tmp_path):
+    """A path joins keys by dots, which keys may hold too."""
+    state = {"a.b": np.ones(2), "a": {"b": np.zeros(3), "": np.full(1, 5.0)}, "a.b'": np.arange(4)}
+    state |= {
+        "": np.full(1, 7.0),
+        "value": np.full(2, 8.0),
+        "x": [np.full(1, 9.0)],
+        "x.0": np.ones(1),
+    }
+    path = tmp_path / "state"
+    _checkpoint.write(path, state)
+    read = _checkpoint.read(path)
+    assert read.keys() == state.keys()
+    for name in state.keys() - {"a", "x"}:
+        np.testing.assert_array_equal(read[name], state[name])
+    np.testing.assert_array_equal(read["a"]["b"], state["a"]["b"])
+    np.testing.assert_array_equal(read["a"][""], state["a"][""])
+    np.testing.assert_array_equal(read["x"][0], state["x"][0])
