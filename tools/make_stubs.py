@@ -75,6 +75,7 @@ PARAMETERS = {
 # ndarray; the last two are what an exact type would need a type variable for.
 RETURNS = {
     "Node.apply": "tuple[Any, ...]",
+    "Node.inputs": "list[Tensor | None]",
     "Node.next_nodes": "list[Node | None]",
     "Node.output_shape": "tuple[int, ...]",
     "__call__": "Any",
@@ -212,7 +213,7 @@ def wrap_documentation(node: ast.ClassDef | ast.FunctionDef) -> None:
     text = ast.get_docstring(node)
     if text is None:
         return
-    lines = [textwrap.fill(line, 80) for line in text.splitlines()]
+    lines = [textwrap.fill(line, 85) for line in text.splitlines()]
     if len(lines) > 1 or "\n" in lines[0]:
         lines.append("")  # the closing quotes stand alone
     node.body[0] = ast.Expr(ast.Constant(textwrap.indent("\n".join(lines), " " * 8).strip(" ")))

@@ -194,8 +194,9 @@ void Saved::changed() {
 }
 
 void Node::freed() {
-  fail<StateError>("backward() a second time through a graph that was freed; "
-                   "leave free_graph=False for all but the last backward()");
+  fail<StateError>(
+      "backward() a second time through a graph that was freed; "
+      "leave free_graph=False for all but the last backward()");
 }
 
 void Attach::link(Node& node, Tensor& out, const Tensor* const* inputs, std::size_t count) {

@@ -36,7 +36,7 @@ class GradMeta {
   std::atomic<bool> observed{true};  // the tensor still exists, so that its .grad can be read
   Shape shape;
   DType dtype = DType::f32;
-  std::shared_ptr<Node> grad_fn;  // the operation that made the tensor; null for leaves
+  std::shared_ptr<Node> grad_fn;     // the operation that made the tensor; null for leaves
   std::weak_ptr<TensorImpl> tensor;  // for programs that walk the graph; expired: freed
 
   GradMeta() = default;

@@ -110,23 +110,23 @@ class Node:
 
     def apply(self, grad_output: ArrayLike) -> tuple[Any, ...]: ...
     @property
-    def name(self) -> str: ...
-    @property
-    def next_nodes(self) -> list[Node | None]:
-        """The _grad_fn of each input; None for leaves and inputs that need no gradient."""
-
-    @property
     def inputs(self) -> list[Tensor | None]:
         """The tensor of each input; None for inputs that need no gradient. The values of an
         intermediate result that was freed meanwhile are NaN.
         """
 
     @property
+    def name(self) -> str: ...
+    @property
+    def next_nodes(self) -> list[Node | None]:
+        """The _grad_fn of each input; None for leaves and inputs that need no gradient."""
+
+    @property
     def output_shape(self) -> tuple[int, ...]: ...
 
 class Generator:
-    """Counter-based random numbers (Philox4x32-10): the same stream for a seed on
-    every machine and for any number of threads.
+    """Counter-based random numbers (Philox4x32-10): the same stream for a seed on every
+    machine and for any number of threads.
     """
 
     def __init__(self, seed: int = 0) -> None: ...
@@ -181,9 +181,7 @@ def manual_seed(seed: int) -> None:
     """Seed the engine's default generator."""
 
 def memory_stats() -> dict[str, int]:
-    """Bytes held by arrays now and at most, bytes cached for reuse, number of
-    allocations.
-    """
+    """Bytes held by arrays now and at most, bytes cached for reuse, number of allocations."""
 
 def num_threads() -> int:
     """Threads that work takes part on."""

@@ -36,8 +36,8 @@ def benchmark(
 ) -> tuple[dict[str, Any], list[tuple[int, float]], str]:
     """(metrics, [(batch size, samples per second)], why the batch search ended).
 
-    forward(x) is timed; rows(n) makes its input of n rows; predict(None) gives one
-    class per row as int64.
+    forward(x) is timed; rows(n) makes its input of n rows; predict(None) gives one class
+    per row as int64.
     """
 
 def check_json(schema: str, value: Any) -> list[tuple[str, str, str]]:

@@ -10,8 +10,8 @@ __all__: list[str] = ["load_safetensors", "save_safetensors", "write_file_atomic
 def load_safetensors(
     path: str | bytes, copy: bool = False
 ) -> tuple[dict[str, np.ndarray], dict[str, str], dict[str, str]]:
-    """(name -> ndarray, metadata, name -> dtype name). Arrays view the mapped file,
-    read-only, unless `copy`. bfloat16 comes as uint16 bits.
+    """(name -> ndarray, metadata, name -> dtype name). Arrays view the mapped file, read-
+    only, unless `copy`. bfloat16 comes as uint16 bits.
     """
 
 def save_safetensors(
@@ -23,6 +23,4 @@ def save_safetensors(
     """Replaces `path` atomically. `dtypes` marks uint16 arrays that hold bfloat16."""
 
 def write_file_atomic(path: str | bytes, data: Buffer) -> None:
-    """Replaces `path` with the bytes of `data`: readers see the old file or the new
-    one.
-    """
+    """Replaces `path` with the bytes of `data`: readers see the old file or the new one."""

@@ -103,9 +103,7 @@ def adaptive_avg_pool2d(x: ArrayLike, output_size: int | Sequence[int]) -> Tenso
     """Mean over windows chosen so that the result has the given height and width."""
 
 def adaptive_max_pool2d(x: ArrayLike, output_size: int | Sequence[int]) -> Tensor:
-    """Largest value over windows chosen so that the result has the given height and
-    width.
-    """
+    """Largest value over windows chosen so that the result has the given height and width."""
 
 def add(a: ArrayLike, b: ArrayLike) -> Tensor:
     """a + b."""
@@ -142,9 +140,7 @@ def batch_norm(
     """
 
 def binary_cross_entropy(p: ArrayLike, target: ArrayLike, eps: float = 1e-07) -> Tensor:
-    """Mean of -(t log p + (1 - t) log(1 - p)), p limited to [eps, 1 - eps]; gradient
-    for p.
-    """
+    """Mean of -(t log p + (1 - t) log(1 - p)), p limited to [eps, 1 - eps]; gradient for p."""
 
 def binary_cross_entropy_with_logits(x: ArrayLike, target: ArrayLike) -> Tensor:
     """binary_cross_entropy of sigmoid(x), without overflow."""
@@ -234,9 +230,7 @@ def kl_div(log_q: ArrayLike, p: ArrayLike) -> Tensor:
 def layer_norm(
     x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-05
 ) -> Tensor:
-    """(x - mean) / sqrt(var + eps) * weight + bias over the last axis (Ba et al.
-    2016).
-    """
+    """(x - mean) / sqrt(var + eps) * weight + bias over the last axis (Ba et al. 2016)."""
 
 def le(a: ArrayLike, b: ArrayLike) -> Tensor:
     """a <= b."""
@@ -265,9 +259,7 @@ def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Matrix product with NumPy's rules for vectors and batches."""
 
 def max(x: ArrayLike, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
-    """Largest value over axes; equal maxima share the gradient; ValueError for no
-    elements.
-    """
+    """Largest value over axes; equal maxima share the gradient; ValueError for no elements."""
 
 def max_pool2d(
     x: ArrayLike,
@@ -275,8 +267,8 @@ def max_pool2d(
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
 ) -> Tensor:
-    """Largest value of each window; the first maximum receives the gradient; padding
-    counts as -inf.
+    """Largest value of each window; the first maximum receives the gradient; padding counts
+    as -inf.
     """
 
 def maximum(a: ArrayLike, b: ArrayLike) -> Tensor:
@@ -306,9 +298,7 @@ def neg(x: ArrayLike) -> Tensor:
     """-x."""
 
 def pad(x: ArrayLike, widths: Sequence[Sequence[int]], value: float = 0.0) -> Tensor:
-    """Values added around: one (before, after) pair per dimension; negative widths
-    cut.
-    """
+    """Values added around: one (before, after) pair per dimension; negative widths cut."""
 
 def permute(x: ArrayLike, axes: int | Sequence[int]) -> Tensor:
     """Dimensions in the given order."""
@@ -368,8 +358,8 @@ def softplus(x: ArrayLike) -> Tensor:
     """log(1 + exp(x)), without overflow."""
 
 def split(x: ArrayLike, size_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """Parts along an axis: equal parts of a size (the last may be smaller), or a list
-    of sizes.
+    """Parts along an axis: equal parts of a size (the last may be smaller), or a list of
+    sizes.
     """
 
 def sqrt(x: ArrayLike) -> Tensor:

@@ -27,6 +27,4 @@ def sgd_step(
     weight_decay: float = 0.0,
     nesterov: bool = False,
 ) -> None:
-    """g += weight_decay w; v = momentum v + g; w -= lr (g + momentum v if nesterov
-    else v).
-    """
+    """g += weight_decay w; v = momentum v + g; w -= lr (g + momentum v if nesterov else v)."""

@@ -125,9 +125,7 @@ class Conv2dInt8:
         """int8 (out, in / groups, kh, kw)."""
 
 def choose_affine(low: float, high: float) -> tuple[float, int]:
-    """(scale, zero_point) of affine int8 for values in [low, high], widened to include
-    0.
-    """
+    """(scale, zero_point) of affine int8 for values in [low, high], widened to include 0."""
 
 def dequantize_affine(q: ArrayLike, scale: float, zero_point: int) -> np.ndarray:
     """(q - zero_point) * scale."""

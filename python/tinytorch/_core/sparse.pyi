@@ -198,6 +198,4 @@ def sparsity_of(w: ArrayLike) -> float:
     """Fraction of elements that are zero."""
 
 def strongest_slices(w: ArrayLike, axis: int, keep: int, p: int = 2) -> list[int]:
-    """Rising indices of the `keep` slices along an axis with the largest L1 or L2
-    norms.
-    """
+    """Rising indices of the `keep` slices along an axis with the largest L1 or L2 norms."""
