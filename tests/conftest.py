@@ -1,13 +1,14 @@
 """What all tests share: hypothesis profiles, and a word on the oracle in use.
 
-TINYTORCH_TEST_PROFILE=slow draws many more examples, new ones on every run; the default is quick and
-draws the same ones every time.
+TINYTORCH_TEST_PROFILE=slow draws many more examples, new ones on every run; the default is quick
+and draws the same ones every time.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,6 +33,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_configure() -> None:
+    # Where the tests run in the background, SIGINT may be ignored; children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     required = os.environ.get("TINYTORCH_REQUIRE_TORCH") == "1"
     if required and importlib.util.find_spec("torch") is None:
         raise pytest.UsageError("TINYTORCH_REQUIRE_TORCH=1, but PyTorch is not installed")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tinytorch import Tensor, engine
@@ -92,6 +92,8 @@ def outcome(function: Callable[[], Any]) -> Any:
 @example((np.ones((2, 3), np.float32), [True, False]))
 def test_forward_and_gradient(drawn: tuple[np.ndarray, Any]) -> None:
     x, key = drawn
+    # NumPy 1.26 accepts indices out of bounds where the result is empty.
+    assume(np.lib.NumpyVersion(np.__version__) >= "2.0.0" or x.size > 0)
     t = Tensor(x, requires_grad=True)
     want = outcome(lambda: x[key])
     got = outcome(lambda: t[key])
