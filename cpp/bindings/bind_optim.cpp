@@ -2,7 +2,6 @@
 // lock, and never interrupted half-way. The formulas are those of kernels/optim/optim.hpp.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
 
 #include <cmath>
 #include <vector>
@@ -72,9 +71,10 @@ void update(const std::vector<Row>& rows, Step step) {
 }
 
 // Python acts on Ctrl-C between its own instructions: assignments made here belong together.
-void set_attributes(const std::vector<py::tuple>& changes) {
+void set_attributes(const py::list& changes) {
   const tt::Uninterrupted whole;
-  for (const py::tuple& change : changes) {
+  for (const py::handle given : changes) {
+    const auto change = py::cast<py::tuple>(given);
     if (change.size() != 3) tt::fail<tt::ValueError>("a change is (object, attribute, value)");
     if (PyObject_SetAttr(change[0].ptr(), change[1].ptr(), change[2].ptr()) != 0) {
       throw py::error_already_set();
@@ -110,10 +110,11 @@ void sgd_step(const py::array& w, const py::array& g, const py::object& momentum
   run_sgd({row(w, g, momentum_buffer, py::none())}, lr, momentum, weight_decay, nesterov);
 }
 
-void sgd_steps(const std::vector<py::tuple>& arrays, const std::vector<py::tuple>& changes,
-               double lr, double momentum, double weight_decay, bool nesterov) {
+void sgd_steps(const py::list& arrays, const py::list& changes, double lr, double momentum,
+               double weight_decay, bool nesterov) {
   std::vector<Row> rows;
-  for (const py::tuple& a : arrays) {
+  for (const py::handle given : arrays) {
+    const auto a = py::cast<py::tuple>(given);
     if (a.size() != 3) tt::fail<tt::ValueError>("a row is (w, g, momentum_buffer)");
     rows.push_back(row(a[0], a[1], a[2], py::none()));
   }
@@ -127,11 +128,11 @@ void adam_step(const py::array& w, const py::array& g, const py::array& m, const
   run_adam({row(w, g, m, v)}, lr, beta1, beta2, eps, weight_decay, step, decoupled);
 }
 
-void adam_steps(const std::vector<py::tuple>& arrays, const std::vector<py::tuple>& changes,
-                double lr, double beta1, double beta2, double eps, double weight_decay,
-                std::int64_t step, bool decoupled) {
+void adam_steps(const py::list& arrays, const py::list& changes, double lr, double beta1,
+                double beta2, double eps, double weight_decay, std::int64_t step, bool decoupled) {
   std::vector<Row> rows;
-  for (const py::tuple& a : arrays) {
+  for (const py::handle given : arrays) {
+    const auto a = py::cast<py::tuple>(given);
     if (a.size() != 4) tt::fail<tt::ValueError>("a row is (w, g, m, v)");
     rows.push_back(row(a[0], a[1], a[2], a[3]));
   }

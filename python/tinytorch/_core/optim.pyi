@@ -1,7 +1,9 @@
 # The C++ engine, for type checkers; `make stubs` writes this file.
+from typing import Any
+
 import numpy as np
 
-__all__: list[str] = ["adam_step", "sgd_step"]
+__all__: list[str] = ["adam_step", "adam_steps", "set_attributes", "sgd_step", "sgd_steps"]
 
 def adam_step(
     w: np.ndarray,
@@ -18,6 +20,22 @@ def adam_step(
 ) -> None:
     """Adam (Kingma & Ba 2015); decoupled: AdamW (Loshchilov & Hutter 2019)."""
 
+def adam_steps(
+    arrays: list[Any],
+    changes: list[Any],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    step: int,
+    decoupled: bool = False,
+) -> None:
+    """adam_step for each (w, g, m, v), then set_attributes(changes), as sgd_steps."""
+
+def set_attributes(changes: list[Any]) -> None:
+    """Sets each (object, attribute, value) in turn; Ctrl-C waits until all are set."""
+
 def sgd_step(
     w: np.ndarray,
     g: np.ndarray,
@@ -28,3 +46,15 @@ def sgd_step(
     nesterov: bool = False,
 ) -> None:
     """g += weight_decay w; v = momentum v + g; w -= lr (g + momentum v if nesterov else v)."""
+
+def sgd_steps(
+    arrays: list[Any],
+    changes: list[Any],
+    lr: float,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+) -> None:
+    """sgd_step for each (w, g, momentum_buffer or None), then set_attributes(changes): all
+    of it or, on an error in the arguments, nothing. Ctrl-C waits until it is done.
+    """
