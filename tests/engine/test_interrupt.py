@@ -26,6 +26,8 @@ OPERATIONS = {
     "backward": "chain.backward()",
     "backward of prod": "F.prod(rows, 1).sum().backward()",
     "gather of many blocks": "F.index(uniform((1000, 3)), many)",
+    "dot product of broadcast vectors": "F.matmul(endless, endless)",
+    "float64 dot product of broadcast vectors": "F.matmul(endless64, endless64)",
     "scatter": "F.scatter_add(uniform(10), 0, flat, uniform(60_000_000))",
 }
 
@@ -46,6 +48,8 @@ if name == "backward":
     chain = chain.sum()
 if name == "backward of prod":
     rows = Tensor(np.ones((3_000_000, 2)), requires_grad=True)
+endless = F.expand(Tensor(1.0), 2**50)
+endless64 = F.expand(F.astype(Tensor(1.0), "float64"), 2**50)
 if name.startswith("gather"):
     many = np.zeros(20_000_000, int)
 if name == "scatter":
