@@ -65,7 +65,8 @@ py::object& factory() {
   return *object;
 }
 
-// The tensor of an edge. Of one that was freed only shape and gradient are left: its values are NaN.
+// The tensor of an edge. Of one that was freed only shape and gradient are left: its values are
+// NaN.
 py::object tensor_of_edge(const std::shared_ptr<autograd::GradMeta>& edge) {
   if (!edge) return py::none();
   auto impl = edge->tensor.lock();
