@@ -154,7 +154,8 @@ def test_plausible_junk(name: str) -> None:
     options = {
         "axis", "keepdims", "correction", "dim0", "dim1", "stride", "padding", "dilation", "groups",
         "kernel_size", "output_size", "label_smoothing", "eps", "p", "causal", "scale", "training",
-        "momentum", "shape", "size_or_sections", "value", "negative_slope", "alpha", "min", "max", "axes",
+        "momentum", "shape", "size_or_sections", "value", "negative_slope", "alpha", "min",
+        "max", "axes",
     }  # fmt: skip
     kinds = {
         "equation": st.sampled_from(
