@@ -90,6 +90,9 @@ def outcome(function: Callable[[], Any]) -> Any:
 @example((np.ones((2, 3, 4), np.float32), (slice(None), [0, 1], None, [1, 0])))
 @example((np.ones((2, 3), np.float32), (False,)))
 @example((np.ones((2, 3), np.float32), [True, False]))
+@example((np.ones(0, np.float32), (np.array(False), [0])))
+@example((np.ones((2, 2), np.float32), ([], 5)))
+@example((np.ones((2, 2), np.float32), ([], [5])))
 def test_forward_and_gradient(drawn: tuple[np.ndarray, Any]) -> None:
     x, key = drawn
     # NumPy 1.26 accepts indices out of bounds where the result is empty.

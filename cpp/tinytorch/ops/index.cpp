@@ -96,9 +96,12 @@ void apply_array(Resolved& r, int& axis, const Array& array) {
   }
 }
 
-// NumPy looks at every index, also where broadcasting with no indices leaves none of them.
+// As NumPy: where broadcasting with no indices leaves none, only single integers are looked at.
 void check_bounds(const Resolved& r) {
+  bool selects_nothing = false;
+  for (const Array& a : r.arrays) selects_nothing = selects_nothing || a.size() == 0;
   for (std::size_t k = 0; k < r.arrays.size(); ++k) {
+    if (selects_nothing && r.arrays[k].ndim() > 0) continue;
     const Array values = r.arrays[k].contiguous();
     const index_t* v = values.data<index_t>();
     const index_t n = r.view.shape(r.axes[k]);
