@@ -93,11 +93,20 @@ def test_freed_blocks_are_reused() -> None:
 @pytest.mark.parametrize("size", [2**40, 2**50])
 def test_more_than_the_machine_has_is_refused_at_once(size: int) -> None:
     """Also where the system would promise it: it is refused before a page is touched."""
-    before = engine.memory_stats()
+    before = live()
     for make in (
         lambda: engine.Generator(0).uniform(size),
         lambda: F.expand(Tensor(1.0), size) + 1,
     ):
         with pytest.raises(MemoryError, match=f"cannot allocate {4 * size} bytes .*iB.*hold"):
             make()
-    assert engine.memory_stats() == before
+    assert live() == before
+
+
+def test_expanding_copies_no_more_than_there_is() -> None:
+    x = Tensor(np.ones(3))
+    before = live()
+    y = F.expand(x, (1_000_000, 3))
+    assert live() - before <= 3 * 4
+    x.data[0] = 7
+    assert y.data[5, 0] == 1
