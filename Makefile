@@ -80,6 +80,11 @@ wheel:  ## dist/*.tar.gz and, built from it, dist/*.whl
 	@tools/setup.sh test
 	@$(BIN)/python -m build --outdir dist .
 
+.PHONY: notebooks
+notebooks:  ## notebooks/*.ipynb from the .py files beside them, without outputs
+	@tools/setup.sh test
+	@$(BIN)/python tools/notebooks.py
+
 .PHONY: docs
 docs:  ## HTML pages in build/docs; a warning is an error
 	@tools/setup.sh docs
