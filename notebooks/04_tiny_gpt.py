@@ -66,7 +66,7 @@ print(text.text[:180])
 tokenizer = CharTokenizer()
 tokenizer.build_vocab([text.text])
 VOCABULARY = tokenizer.vocab_size
-CONTEXT = 96
+CONTEXT = 64
 
 train = TokenWindows(tokenizer.encode(text.get_train_data()), CONTEXT, step=CONTEXT // 2)
 held_out = TokenWindows(tokenizer.encode(text.get_test_data()), CONTEXT)
@@ -111,8 +111,8 @@ for name, value in BASELINES.items():
 
 # %%
 np.random.seed(0)
-STEPS, BATCH, PEAK = 700, 12, 0.01
-model = GPT(VOCABULARY, embed_dim=48, num_layers=2, num_heads=4, max_seq_len=CONTEXT)
+STEPS, BATCH, PEAK = 700, 16, 0.008
+model = GPT(VOCABULARY, embed_dim=64, num_layers=2, num_heads=4, max_seq_len=CONTEXT)
 optimizer, loss_fn = AdamW(model.parameters(), lr=PEAK), CrossEntropyLoss()
 schedule = WarmupSchedule(CosineSchedule(PEAK, PEAK / 20, STEPS), warmup=40)
 print(f"{sum(p.size for p in model.parameters()):,} parameters")
@@ -162,19 +162,30 @@ print(f"held-out loss {checks[-1][1]:.3f}, pairs of letters {BASELINES['pairs of
 # %% [markdown]
 # ## Let it write
 #
-# `temperature` divides the scores before the draw: below 1 it plays safe, above 1 it takes risks.
+# It has never seen a position beyond 64, so it writes in pieces: the last 16 characters go back in as the
+# prompt of the next piece. `temperature` divides the scores before the draw: below 1 it plays safe, above 1
+# it takes risks.
+
 
 # %%
-prompt = Tensor(np.array([tokenizer.encode("MENENIUS:\n")]))
-for temperature in (0.3, 0.8, 1.3):
-    np.random.seed(1)
-    written = model.generate(prompt, max_new_tokens=85, temperature=temperature)
+def write_on(beginning, pieces, temperature):
+    """`beginning` and `pieces` times 48 more characters."""
+    tokens = tokenizer.encode(beginning)
+    for _ in range(pieces):
+        prompt = Tensor(np.array([tokens[-16:]]))
+        longer = model.generate(prompt, max_new_tokens=CONTEXT - 16, temperature=temperature)
+        tokens = tokens[:-16] + longer.data[0].astype(int).tolist()
+    return tokenizer.decode(tokens)
+
+
+for temperature in (0.3, 0.7, 1.2):
+    np.random.seed(3)
     print(f"---- temperature {temperature}")
-    print(tokenizer.decode(written.data[0].astype(int).tolist()))
+    print(write_on("First Citizen:\nWe ", 4, temperature))
 
 # %% [markdown]
-# Not Shakespeare, but it has seen that lines end, that sentences begin with a capital, and what an English
-# word looks like. It stops after 96 characters because it has never seen a position beyond.
+# Not Shakespeare, but it has found out that speeches have a speaker, that lines end, that sentences begin with a
+# capital, and what an English word looks like.
 #
 # ## What do the heads look at?
 #
@@ -217,6 +228,9 @@ plt.show()
 
 # %%
 novelist = GPT(VOCABULARY, embed_dim=64, num_layers=2, num_heads=4, max_seq_len=512)
+
+
+prompt = Tensor(np.array([tokenizer.encode("MENENIUS:\n")]))
 
 
 def write(count):

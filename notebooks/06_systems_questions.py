@@ -217,7 +217,7 @@ print("with 90 % zeros:", {name: f"{values[at]:.1f}x" for name, values in speedu
 # Three reasons, in the order of their weight:
 #
 # * **Every weight that stays needs an address.** The engine has to read where it belongs, fetch that input and
-#   multiply; a dense product fetches sixteen neighbours at once and knows where they belong.
+#   multiply; a dense product fetches eight or sixteen neighbours at once and knows where they belong.
 # * **The dense product is good at what it does.** The hope compares with a dense product that multiplies one at a time.
 # * **What was not multiplication stays**: the call, the bias, the result.
 #
