@@ -11,7 +11,7 @@ plain containers and NumPy arrays, so everything else is refused:
    their arguments; no NumPy or builtin callable is handed to the file;
 3. array states are checked (plain dtype, sizes that agree with the bytes) before NumPy sees them.
 
-`tinytorch` itself writes no pickles.
+What `tinytorch` pickles itself (the course's checkpoints) is plain data, which this reads.
 """
 
 from __future__ import annotations

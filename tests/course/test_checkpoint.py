@@ -9,6 +9,8 @@ import pytest
 from tinytorch import SGD, Adam, CosineSchedule, Linear, MSELoss, Tensor, Trainer
 from tinytorch.core import _checkpoint
 
+NAMES = ["state.pkl", "state.safetensors"]
+
 
 def make(seed, optimizer=None, scheduler=None):
     np.random.seed(seed)
@@ -24,12 +26,13 @@ def batches():
     ]
 
 
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("optimizer", [None, Adam, SGD], ids=["momentum", "adam", "sgd"])
-def test_resuming_is_never_having_stopped(tmp_path, optimizer):
+def test_resuming_is_never_having_stopped(tmp_path, optimizer, name):
     schedule = CosineSchedule(0.1, 0.01, 10)
     straight = make(0, optimizer, schedule)
     straight.train_epoch(batches())
-    path = tmp_path / "deep" / "er" / "state.pkl"
+    path = tmp_path / "deep" / "er" / name
     straight.save_checkpoint(str(path))
     straight.train_epoch(batches())
 
@@ -45,12 +48,43 @@ def test_resuming_is_never_having_stopped(tmp_path, optimizer):
     assert resumed.history == straight.history
 
 
-def test_no_pickle_is_written(tmp_path):
+def test_the_file_is_a_pickle_of_the_courses_form(tmp_path):
     path = tmp_path / "state.pkl"
+    t = make(0, scheduler=CosineSchedule(0.2, 0.1, 5))
+    t.train_epoch(batches())
+    t.history["train_loss"][0] = np.float64(t.history["train_loss"][0])  # a program's own loop
+    t.save_checkpoint(path)
+    with path.open("rb") as file:
+        state = pickle.load(file)
+    assert state["epoch"] == 1
+    assert state["step"] == 3
+    assert state["training_mode"] is True
+    assert state["scheduler_state"] == {"max_lr": 0.2, "min_lr": 0.1, "total_epochs": 5}
+    assert state["history"] == t.history
+    assert state["optimizer_state"]["lr"] == t.optimizer.lr
+    for index, parameter in enumerate(t.model.parameters()):
+        np.testing.assert_array_equal(state["model_state"][index], parameter.data)
+        buffer = state["optimizer_state"]["momentum_buffers"][index]
+        np.testing.assert_array_equal(buffer, t.optimizer.momentum_buffers[index])
+        assert type(state["model_state"][index]) is np.ndarray
+    assert [p.name for p in tmp_path.iterdir()] == ["state.pkl"]
+
+
+def test_no_pickle_is_written_under_the_name_of_the_other_format(tmp_path):
+    path = tmp_path / "state.safetensors"
     make(0).save_checkpoint(path)
     with pytest.raises(pickle.UnpicklingError):
         pickle.loads(path.read_bytes())
-    assert [p.name for p in tmp_path.iterdir()] == ["state.pkl"]
+    make(1).load_checkpoint(path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_objects_of_classes_are_not_written(tmp_path, name):
+    t = make(0)
+    t.history["mine"] = [make]
+    with pytest.raises(TypeError):
+        t.save_checkpoint(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_file(tmp_path):
@@ -99,8 +133,9 @@ def test_other_files_are_refused(tmp_path, content):
         make(0).load_checkpoint(path)
 
 
-def test_damage_never_changes_the_model_half_way(tmp_path):
-    path = tmp_path / "state"
+@pytest.mark.parametrize("name", NAMES)
+def test_damage_never_changes_the_model_half_way(tmp_path, name):
+    path = tmp_path / name
     t = make(0)
     t.save_checkpoint(path)
     data = bytearray(path.read_bytes())
@@ -128,8 +163,9 @@ def test_a_model_of_another_shape(tmp_path):
         Trainer(model, SGD(model.parameters()), MSELoss()).load_checkpoint(path)
 
 
-def test_values_of_all_kinds(tmp_path):
-    path = tmp_path / "state"
+@pytest.mark.parametrize("name", NAMES)
+def test_values_of_all_kinds(tmp_path, name):
+    path = tmp_path / name
     state = {
         "nan": [float("nan"), float("inf"), -float("inf")],
         "arrays": {0: np.arange(3), "x": np.zeros((0, 2), dtype=np.float64)},
@@ -176,7 +212,7 @@ def test_arrays_whose_paths_read_alike_stay_apart(tmp_path):
         "x": [np.full(1, 9.0)],
         "x.0": np.ones(1),
     }
-    path = tmp_path / "state"
+    path = tmp_path / "state.safetensors"
     _checkpoint.write(path, state)
     read = _checkpoint.read(path)
     assert read.keys() == state.keys()

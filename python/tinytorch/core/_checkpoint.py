@@ -1,33 +1,42 @@
 """One-file checkpoints: nested dicts, lists, numbers, text and arrays.
 
-The file is safetensors. Its metadata entry "checkpoint" holds the structure as JSON, in which
+A file is a pickle of such plain data, the course's format, read without running it; or, where its
+name ends in ".safetensors", safetensors. Their metadata entry "checkpoint" holds the structure as
+JSON, in which
 
     {"$array": name}            stands for the tensor of that name
     {"$dict": [[key, value]]}   for a dict whose keys are not all plain strings
     {"$float": "nan"}           for a number that JSON lacks
-
-A file that is no safetensors is tried as a pickle of plain data, read without running it.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import _core
+
 _KEY = "checkpoint"
+_PROTOCOL = 4  # the newest that every Python of the course reads
 
 
 def write(path: Any, state: Any) -> None:
     """Write `state` so that a crash leaves the old file or the new one; makes missing folders."""
     from ..io import save_safetensors
 
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if Path(path).suffix != ".safetensors":
+        data = pickle.dumps(_plain(state), _PROTOCOL)
+        _core.io.write_file_atomic(os.fsencode(path), data)
+        return
     arrays: dict[str, np.ndarray] = {}
     text = json.dumps(_encode(state, "", arrays), allow_nan=False)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     save_safetensors(path, arrays, {_KEY: text})
 
 
@@ -49,6 +58,21 @@ def _is_safetensors(path: Any) -> bool:
     """Whether a JSON object follows the eight bytes of a header length."""
     with Path(path).open("rb") as file:
         return file.read(9)[8:9] == b"{"
+
+
+def _plain(value: Any) -> Any:
+    """`value` of what any reader of plain data takes: no object of a class of anybody's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return np.array(value, order="C")  # no subclass
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a checkpoint holds numbers, text and arrays, not {type(value).__name__}")
 
 
 def _encode(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:

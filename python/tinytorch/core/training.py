@@ -138,7 +138,8 @@ class Trainer:
     def save_checkpoint(self, path: Any) -> None:
         """Write the state of model, optimizer, schedule and history to one file, atomically.
 
-        The format is safetensors with JSON in its metadata, whatever the suffix.
+        A pickle of plain data, the course's format; safetensors with JSON in its metadata where the
+        name ends in ".safetensors".
         """
         from ._checkpoint import write
 
@@ -156,7 +157,7 @@ class Trainer:
         )
 
     def load_checkpoint(self, path: Any) -> None:
-        """Restore what `save_checkpoint` wrote. A pickle of the same form is read too, safely."""
+        """Restore what `save_checkpoint` wrote. A pickle is read without running it."""
         from ._checkpoint import read
 
         state = read(path)
