@@ -256,3 +256,18 @@ def test_training_lowers_the_loss():
         MSELoss()(layer(Tensor(x)), Tensor(y)).backward()
         optimizer.step()
     np.testing.assert_allclose(layer.weight.data[:, 0], [1, -2, 0.5], atol=1e-2)
+
+
+@pytest.mark.parametrize("cls", [SGD, Adam, AdamW])
+def test_a_gradient_with_an_extra_dimension_is_taken_in_the_weights_shape(cls):
+    """As in `bias.grad = grad.sum(axis=0, keepdims=True)`."""
+    row, flat = (Tensor(np.ones(3), requires_grad=True) for _ in range(2))
+    row.grad, flat.grad = np.arange(3.0)[None], np.arange(3.0)
+    cls([row], lr=0.1).step()
+    cls([flat], lr=0.1).step()
+    assert row.shape == (3,)
+    np.testing.assert_array_equal(row.data, flat.data)
+    weight = Tensor(np.ones((2, 3)), requires_grad=True)
+    weight.grad = np.ones((3, 2))
+    with pytest.raises(ValueError, match="broadcast"):
+        cls([weight], lr=0.1).step()

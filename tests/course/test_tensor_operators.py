@@ -140,3 +140,21 @@ def test_results_are_float32_after_a_float64_assignment():
     for result in (t + 1, t * t, t.sum(), t.reshape(1, 1), t[0]):
         assert result.dtype == np.float32
         assert result.data.dtype == np.float32
+
+
+def test_numpy_functions_take_a_tensor():
+    t = Tensor([[1.0, 2], [3, 4]], requires_grad=True)
+    for function in (np.sum, np.mean, np.max):
+        for kwargs in ({}, {"axis": 0}, {"axis": 1, "keepdims": True}):
+            result = function(t, **kwargs)
+            assert isinstance(result, Tensor)
+            np.testing.assert_allclose(result.data, function(t.data, **kwargs))
+    np.sum(t).backward()
+    np.testing.assert_array_equal(t.grad, np.ones((2, 2)))
+    for function in (np.min, np.std, np.exp, np.argmax, np.ravel, np.isnan, np.linalg.norm):
+        np.testing.assert_allclose(function(t), function(t.data), rtol=1e-6)
+    assert np.transpose(Tensor(np.ones((2, 3, 4))), (2, 0, 1)).shape == (4, 2, 3)
+    with pytest.raises(TypeError, match="dtype"):
+        np.sum(t, dtype=np.float64)
+    with pytest.raises(TypeError, match="out"):
+        np.max(t, out=np.zeros(()))

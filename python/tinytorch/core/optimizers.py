@@ -227,10 +227,12 @@ class AdamW(Adam):
 
 
 def _gradient(param: Tensor, weights: np.ndarray) -> np.ndarray:
-    """The parameter's gradient in the shape of its weights."""
+    """The parameter's gradient in the shape of its weights; (1, n) stands for (n,)."""
     grad = param.grad.data if isinstance(param.grad, Tensor) else param.grad
     grad = np.asarray(grad, dtype=np.float32)
     if grad.shape != weights.shape:
+        while grad.ndim > weights.ndim and grad.shape[0] == 1:
+            grad = grad[0]
         grad = np.broadcast_to(grad, weights.shape)
     return np.ascontiguousarray(grad).reshape(weights.shape)
 

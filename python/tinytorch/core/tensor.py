@@ -147,10 +147,15 @@ class Tensor(_core.TensorBase):
             shape = tuple(shape[0])
         return _F.reshape(self, shape)
 
-    def transpose(self, dim0: int | None = None, dim1: int | None = None) -> Tensor:
-        """Two dimensions exchanged; without arguments the last two (below 2-D, a copy)."""
+    def transpose(self, dim0: Any = None, dim1: int | None = None) -> Tensor:
+        """Two dimensions exchanged; without arguments the last two (below 2-D, a copy).
+
+        One tuple orders all dimensions, as NumPy's transpose does.
+        """
         if dim0 is not None and dim1 is not None:
             return _F.transpose(self, dim0, dim1)
+        if isinstance(dim0, (tuple, list)):
+            return _F.permute(self, dim0)
         if (dim0 is None) != (dim1 is None):
             raise ValueError("Both dim0 and dim1 must be specified, or neither")
         if self.ndim < 2:
@@ -165,16 +170,25 @@ class Tensor(_core.TensorBase):
         """Dimensions from ``start_dim`` on as one."""
         return _F.reshape(self, (*self.shape[:start_dim], -1 if self.size else 0))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    # np.sum(t), np.mean(t) and np.max(t) call the method with NumPy's `dtype` and `out`.
+
+    def sum(
+        self, axis: Any = None, keepdims: bool = False, *, dtype: Any = None, out: Any = None
+    ) -> Tensor:
         """Sum over an axis, a tuple of axes, or all."""
+        _refuse_numpy_options(dtype, out)
         return _F.sum(self, axis, keepdims)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def mean(
+        self, axis: Any = None, keepdims: bool = False, *, dtype: Any = None, out: Any = None
+    ) -> Tensor:
         """Arithmetic mean over an axis, a tuple of axes, or all."""
+        _refuse_numpy_options(dtype, out)
         return _F.mean(self, axis, keepdims)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def max(self, axis: Any = None, keepdims: bool = False, *, out: Any = None) -> Tensor:
         """Largest value over an axis, a tuple of axes, or all. ValueError if there is none."""
+        _refuse_numpy_options(None, out)
         return _F.max(self, axis, keepdims)
 
     def sqrt(self) -> Tensor:
@@ -213,6 +227,11 @@ class Tensor(_core.TensorBase):
         The hook sees an ndarray; an array that it returns takes the gradient's place.
         """
         return HookHandle(self, _core.add_hook(self, hook))
+
+
+def _refuse_numpy_options(dtype: Any, out: Any) -> None:
+    if out is not None or (dtype is not None and np.dtype(dtype) != np.float32):
+        raise TypeError("reductions of a Tensor give a float32 Tensor: no dtype, no out")
 
 
 class HookHandle:
