@@ -21,6 +21,7 @@ check mypy $bin/mypy
 check stubs $bin/python tools/make_stubs.py --check
 check layers $bin/python tools/check_layers.py
 check weak-symbols $bin/python tools/check_weak_symbols.py build/dev
+check notebooks $bin/python tools/notebooks.py --check
 check sizes $bin/python tools/check_sizes.py
 
 if [ ${#failed[@]} -gt 0 ]; then
