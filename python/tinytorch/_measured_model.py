@@ -72,8 +72,13 @@ class MeasuredModel:
         if callable(count):
             total = operator.index(count())
         else:
-            from .perf.profiling import Profiler
-
+            try:
+                from .perf.profiling import Profiler
+            except ImportError as error:
+                raise ImportError(
+                    "tinytorch.perf.profiling is missing, which counts the parameters of a model "
+                    "without count_parameters(); give the model that method"
+                ) from error
             total = Profiler().count_parameters(self.model)
         trainable = {id(p): p for p in _parameters(self.model)}
         if total != sum(map(_size, trainable.values())):

@@ -6,7 +6,15 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-MATPLOTLIB_AVAILABLE = importlib.util.find_spec("matplotlib") is not None
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:  # an import hook that blocks it
+        return False
+
+
+MATPLOTLIB_AVAILABLE = _installed("matplotlib")
 
 
 def bars(results: Any, titles: dict[str, str], folder: Path | None) -> None:
