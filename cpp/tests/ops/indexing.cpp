@@ -151,5 +151,7 @@ TEST_CASE("indices that travel as floats are truncated, and must be finite") {
   CHECK(ops::as_indices(Array::from<float>({1.9f, -1.9f}, {2})).select(0, 1).item() == -1);
   const float nan = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_AS(ops::as_indices(Array::from<float>({nan}, {1})), IndexError);
-  CHECK_THROWS_AS(ops::as_indices(Array::from<float>({std::numeric_limits<float>::infinity()}, {1})), IndexError);
+  CHECK_THROWS_AS(
+      ops::as_indices(Array::from<float>({std::numeric_limits<float>::infinity()}, {1})),
+      IndexError);
 }
