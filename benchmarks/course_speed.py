@@ -2,8 +2,9 @@
 
     python benchmarks/course_speed.py [--json FILE] [--rounds N] [--only TEXT] [--threads N]
 
-Results are compared first. Then each round times the contenders in turn; the table has the median
-time and the ratio to ours, round by round, with its quartiles. Above 1x the other is slower.
+Results are compared first. Then each round times the contenders in turn, each after a pause; the
+table has the median time and the ratio to ours, round by round, with its quartiles. Above 1x the
+other is slower.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from tinytorch import _core
 
 CONTENDERS = ("tinytorch", "numpy", "torch")
 SAMPLE_SECONDS = 0.01  # calls are repeated until a sample lasts this long
+# The threads of OpenBLAS and OpenMP spin on after their work, on the cores of whoever comes next.
+PAUSE_SECONDS = 0.04
 
 
 def seconds(fn: Contender, calls: int) -> float:
@@ -62,6 +65,8 @@ def measure(row: Row, rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {who: [] for who in contenders}
     for _ in range(rounds if slowest < 0.5 else 3):
         for who, fn in contenders.items():
+            time.sleep(PAUSE_SECONDS)
+            fn()  # wakes its own threads
             times[who].append(seconds(fn, calls[who]))
     return times
 

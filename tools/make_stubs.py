@@ -86,6 +86,7 @@ RETURNS = {
     "check_json": "list[tuple[str, str, str]]",
     "forward": "Any",
     "generate_submission": "dict[str, Any]",
+    "kernel_calls": "dict[str, int]",
     "load_safetensors": "tuple[dict[str, np.ndarray], dict[str, str], dict[str, str]]",
     "load_submission": "dict[str, Any]",
     "magnitude_masks": "list[np.ndarray]",

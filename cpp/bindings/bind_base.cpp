@@ -9,6 +9,7 @@
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/rng.hpp"
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 
 namespace py = pybind11;
 
@@ -96,6 +97,14 @@ void bind_base(py::module_& m) {
         return out;
       },
       "Bytes held by arrays now and at most, bytes cached for reuse, number of allocations.");
+  m.def(
+      "kernel_calls",
+      [] {
+        py::dict out;
+        for (const auto& [family, calls] : kernels::call_counts()) out[family] = calls;
+        return out;
+      },
+      "Calls of each kernel family (unary, gemm, softmax, ...) since the process started.");
   m.def("reset_peak_memory", &reset_peak_memory);
   m.def("empty_memory_cache", &empty_memory_cache);
   bind_generator(m);

@@ -10,6 +10,7 @@
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 
 namespace py = pybind11;
@@ -84,6 +85,7 @@ void set_attributes(const py::list& changes) {
 
 void run_sgd(const std::vector<Row>& rows, double lr, double momentum, double weight_decay,
              bool nesterov) {
+  tt::kernels::count_call(tt::kernels::Family::optim);
   const tt::kernels::SgdArgs args{static_cast<float>(lr), static_cast<float>(momentum),
                                   static_cast<float>(weight_decay), nesterov};
   const auto sgd = tt::kernels::active().optim.sgd;
@@ -94,6 +96,7 @@ void run_sgd(const std::vector<Row>& rows, double lr, double momentum, double we
 
 void run_adam(const std::vector<Row>& rows, double lr, double beta1, double beta2, double eps,
               double weight_decay, std::int64_t step, bool decoupled) {
+  tt::kernels::count_call(tt::kernels::Family::optim);
   if (step < 1) tt::fail<tt::ValueError>("step counts from 1, got ", step);
   const double t = static_cast<double>(step);
   const tt::kernels::AdamArgs args{

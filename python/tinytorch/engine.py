@@ -25,6 +25,7 @@ __all__ = [
     "from_dlpack",
     "from_numpy",
     "index_assign_",
+    "kernel_calls",
     "manual_seed",
     "memory_stats",
     "num_threads",
@@ -43,6 +44,7 @@ num_threads = _core.num_threads
 set_num_threads = _core.set_num_threads
 active_isa = _core.active_isa
 supported_isas = _core.supported_isas
+kernel_calls = _core.kernel_calls
 memory_stats = _core.memory_stats
 reset_peak_memory = _core.reset_peak_memory
 empty_memory_cache = _core.empty_memory_cache

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "tinytorch/base/interrupt.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/reduce.hpp"
@@ -51,6 +52,7 @@ Sgd::Sgd(std::vector<autograd::Tensor> parameters, const SgdOptions& options)
 }
 
 void Sgd::step() {
+  kernels::count_call(kernels::Family::optim);
   const kernels::SgdArgs args{static_cast<float>(lr), options_.momentum, options_.weight_decay,
                               options_.nesterov};
   const std::vector<Array> grads = prepare();
@@ -74,6 +76,7 @@ Adam::Adam(std::vector<autograd::Tensor> parameters, const AdamOptions& options)
 }
 
 void Adam::step() {
+  kernels::count_call(kernels::Family::optim);
   const std::vector<Array> grads = prepare();
   prepare_moments(grads, first_);
   prepare_moments(grads, second_);

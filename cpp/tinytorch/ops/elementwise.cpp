@@ -4,6 +4,7 @@
 
 #include "tinytorch/array/iterate.hpp"
 #include "tinytorch/kernels/binary/reference.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/unary/reference.hpp"
 
@@ -151,6 +152,7 @@ bool keeps_integers(const Array& x, std::optional<double> low, std::optional<dou
 }  // namespace
 
 Array unary(Unary f, const Array& x, double a) {
+  kernels::count_call(kernels::Family::unary);
   if (!is_float(x.dtype()) && exact_for_integers(f)) return integer_unary(f, x);
   const Array in = to_compute(x).contiguous();
   const Array out = Array::empty(in.shape(), in.dtype());
@@ -169,6 +171,7 @@ Array unary(Unary f, const Array& x, double a) {
 }
 
 Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
+  kernels::count_call(kernels::Family::unary);
   const Array s = to_compute(saved).contiguous();
   const Array g = dy.astype(s.dtype()).contiguous();
   const Array out = Array::empty(s.shape(), s.dtype());
@@ -188,6 +191,7 @@ Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
 }
 
 Array binary(Binary f, const Array& a, const Array& b) {
+  kernels::count_call(kernels::Family::binary);
   const DType result = promote(a.dtype(), b.dtype());
   if (!is_float(result) && f != Binary::div) return integer_binary(f, a, b, result);
   const DType type = compute_type(a, b);
@@ -205,6 +209,7 @@ Array binary(Binary f, const Array& a, const Array& b) {
 }
 
 Array compare(Compare f, const Array& a, const Array& b) {
+  kernels::count_call(kernels::Family::binary);
   if (!is_float(a.dtype()) && !is_float(b.dtype())) return integer_compare(f, a, b);
   const DType type = compute_type(a, b);
   const Array x = a.astype(type), y = b.astype(type);
@@ -225,6 +230,7 @@ Array mul(const Array& a, double b) { return mul(a, Array::scalar(b, to_compute(
 Array add(const Array& a, double b) { return add(a, Array::scalar(b, to_compute(a).dtype())); }
 
 Array where(const Array& condition, const Array& a, const Array& b) {
+  kernels::count_call(kernels::Family::binary);
   const DType type = promote(a.dtype(), b.dtype());
   const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape()));
   const Array c = condition.astype(DType::boolean).expand(shape);
@@ -255,6 +261,7 @@ Array clip(const Array& x, std::optional<double> low, std::optional<double> high
 }
 
 void add_in_place(const Array& target, const Array& other) {
+  kernels::count_call(kernels::Family::binary);
   const Array addend = other.astype(target.dtype());
   addend.expand(target.shape());  // ShapeError before anything is written
   if (target.dtype() == DType::f32 && target.is_contiguous()) {

@@ -4,6 +4,7 @@
 
 #include "tinytorch/array/iterate.hpp"
 #include "tinytorch/base/interrupt.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 
 namespace tt::ops {
@@ -433,6 +434,7 @@ Array scatter_add(const Array& x, index_t axis, const Array& index, const Array&
 }
 
 Array take_rows(const Array& table, const Array& indices) {
+  kernels::count_call(kernels::Family::rows);
   if (table.ndim() != 2) {
     fail<ShapeError>("an embedding table is 2-D (vocabulary, width), got ",
                      to_string(table.shape()));
@@ -462,6 +464,7 @@ Array take_rows(const Array& table, const Array& indices) {
 }
 
 Array take_rows_grad(const Array& dy, const Array& indices, const Shape& table_shape) {
+  kernels::count_call(kernels::Family::rows);
   const Array out = Array::zeros(table_shape, dy.dtype());
   const Array g = dy.contiguous(), at = indices.astype(DType::i64).contiguous();
   const index_t width = table_shape[1];

@@ -2,6 +2,7 @@
 
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_f32/reference.hpp"
 #include "tinytorch/ops/elementwise.hpp"
@@ -95,6 +96,7 @@ Array swap_last(const Array& x) { return x.transpose(x.ndim() - 2, x.ndim() - 1)
 }  // namespace
 
 void gemm_float64(const kernels::GemmOf<double>& g) {
+  kernels::count_call(kernels::Family::gemm);
   constexpr index_t kSlice = kernels::kGemmDepth << 11;  // of k, between looks at Ctrl-C
   const index_t cols = std::clamp<index_t>(kTileProducts / std::max<index_t>(g.k, 1), 64,
                                            std::max<index_t>(g.n, 64));

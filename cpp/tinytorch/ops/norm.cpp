@@ -1,6 +1,7 @@
 #include "tinytorch/ops/norm.hpp"
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/norm/reference.hpp"
 #include "tinytorch/ops/elementwise.hpp"
@@ -42,6 +43,7 @@ Array like(const Array& p, DType type) { return p.defined() ? p.astype(type).con
 
 NormResult normalize(const Array& input, const Array& gamma, const Array& beta, double eps,
                      bool rms) {
+  kernels::count_call(kernels::Family::norm);
   const index_t n = checked_width(input, gamma, beta);
   const Array x = to_compute(input).contiguous();
   const Array g = like(gamma, x.dtype()), b = like(beta, x.dtype());
@@ -81,6 +83,7 @@ NormResult normalize(const Array& input, const Array& gamma, const Array& beta, 
 // so that the result does not depend on threads.
 NormGrads normalize_grad(const Array& dy, const Array& input, const Array& gamma, const Array& mean,
                          const Array& rstd, bool has_beta) {
+  kernels::count_call(kernels::Family::norm);
   const Array x = to_compute(input).contiguous();
   const Array g = dy.astype(x.dtype()).contiguous(), w = like(gamma, x.dtype());
   const index_t n = x.shape().back(), rows = rstd.size();

@@ -2,6 +2,7 @@
 #include "tinytorch/kernels/pool/pool.hpp"
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/ops/conv.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 
@@ -29,6 +30,7 @@ void each_plane(const Array& a, index_t planes, index_t area, Fn fn) {
 // The same for any pooling: x (N, C, H, W) to y (N, C, h, w) with kernel(x plane, y plane, argmax).
 template <class Kernel>
 MaxPooled pooled(const Array& input, index_t h, index_t w, bool with_argmax, Kernel kernel) {
+  kernels::count_call(kernels::Family::pool);
   const Array x = to_compute(input).contiguous();
   const Shape shape{x.shape(0), x.shape(1), h, w};
   MaxPooled out{Array::empty(shape, x.dtype()), Array()};
@@ -51,6 +53,7 @@ MaxPooled pooled(const Array& input, index_t h, index_t w, bool with_argmax, Ker
 // dx (like x) from dy with kernel(dy plane, dx plane, plane index).
 template <class Kernel>
 Array unpooled(const Array& grad, const Shape& x, Kernel kernel) {
+  kernels::count_call(kernels::Family::pool);
   const Array dy = grad.contiguous();
   const Array dx = Array::zeros(x, dy.dtype());
   if (dy.size() == 0 || dx.size() == 0) return dx;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/reduce/reference.hpp"
 #include "tinytorch/kernels/softmax/reference.hpp"
@@ -161,6 +162,7 @@ Array reduce_integers(Reduce f, const Array& x, const Axes& axes, bool keepdims)
 }
 
 Array arg_extreme(const Array& x, std::optional<index_t> axis, bool keepdims, bool largest) {
+  kernels::count_call(kernels::Family::reduce);
   const Axes axes = axis ? Axes(Dims{*axis}) : Axes();
   const Array in = is_float(x.dtype()) ? to_compute(x) : x.astype(DType::i64);
   const Rows r = rows_of(in, axis_mask(x.shape(), axes));
@@ -211,6 +213,7 @@ index_t reduced_count(const Shape& shape, const Axes& axes) {
 }
 
 Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
+  kernels::count_call(kernels::Family::reduce);
   const bool needs_one = f == Reduce::max || f == Reduce::min;
   if (needs_one && reduced_count(x.shape(), axes) == 0) {
     fail<ValueError>("max and min of no elements have no value (shape ", to_string(x.shape()), ")");
@@ -238,6 +241,7 @@ Array mean(const Array& x, const Axes& axes, bool keepdims) {
 }
 
 Array variance(const Array& x, const Axes& axes, double correction, bool keepdims) {
+  kernels::count_call(kernels::Family::reduce);
   const Array out = reduce_rows(to_compute(x), axes, keepdims, [=](const auto* row, std::size_t n) {
     using T = std::remove_cvref_t<decltype(*row)>;
     const T center = reduce_row(Reduce::sum, row, n) / static_cast<T>(n);
@@ -254,6 +258,7 @@ Array variance(const Array& x, const Axes& axes, double correction, bool keepdim
 }
 
 Array logsumexp(const Array& x, const Axes& axes, bool keepdims) {
+  kernels::count_call(kernels::Family::reduce);
   const Array out = reduce_rows(to_compute(x), axes, keepdims, [](const auto* row, std::size_t n) {
     using T = std::remove_cvref_t<decltype(*row)>;
     if (n == 0) return -std::numeric_limits<T>::infinity();

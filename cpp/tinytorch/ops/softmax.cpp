@@ -1,6 +1,7 @@
 #include "tinytorch/ops/softmax.hpp"
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/softmax/reference.hpp"
 #include "tinytorch/ops/elementwise.hpp"
@@ -49,6 +50,7 @@ Array apply(const Array& a, const Array& b, index_t axis, Fast fast, Plain plain
 }  // namespace
 
 Array softmax(const Array& x, index_t axis) {
+  kernels::count_call(kernels::Family::softmax);
   const auto kernel = kernels::active().softmax.softmax;
   return apply(
       x, Array(), axis,
@@ -59,6 +61,7 @@ Array softmax(const Array& x, index_t axis) {
 }
 
 Array log_softmax(const Array& x, index_t axis) {
+  kernels::count_call(kernels::Family::softmax);
   const auto kernel = kernels::active().softmax.log_softmax;
   return apply(
       x, Array(), axis,
@@ -69,6 +72,7 @@ Array log_softmax(const Array& x, index_t axis) {
 }
 
 Array softmax_grad(const Array& dy, const Array& y, index_t axis) {
+  kernels::count_call(kernels::Family::softmax);
   return apply(dy, y, axis, kernels::active().softmax.softmax_grad,
                [](const double* g, const double* s, double* o, std::size_t n) {
                  kernels::reference::softmax_grad(g, s, o, n);
@@ -76,6 +80,7 @@ Array softmax_grad(const Array& dy, const Array& y, index_t axis) {
 }
 
 Array log_softmax_grad(const Array& dy, const Array& y, index_t axis) {
+  kernels::count_call(kernels::Family::softmax);
   return apply(dy, y, axis, kernels::active().softmax.log_softmax_grad,
                [](const double* g, const double* s, double* o, std::size_t n) {
                  kernels::reference::log_softmax_grad(g, s, o, n);

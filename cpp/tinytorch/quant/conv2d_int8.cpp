@@ -1,5 +1,6 @@
 #include "tinytorch/quant/conv2d_int8.hpp"
 
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/ops/conv.hpp"
 #include "tinytorch/quant/images_s8.hpp"
 #include "tinytorch/quant/linear_int8.hpp"
@@ -61,6 +62,7 @@ Conv2dInt8 Conv2dInt8::from_float(const Array& weight, const Array& bias,
 }
 
 Array Conv2dInt8::forward(const Array& x) const {
+  kernels::count_call(kernels::Family::gemm_s8);
   // The shape of the weight is all that conv_shape reads of it.
   const Array like_weight = Array::zeros({}, DType::i8).expand(weight_shape_);
   const ops::ConvShape shape = ops::conv_shape(x, like_weight, bias_, window_, groups());

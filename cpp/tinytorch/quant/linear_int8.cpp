@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/quant/per_channel.hpp"
 
 namespace tt::quant {
@@ -41,6 +42,7 @@ LinearInt8 LinearInt8::from_float(const Array& weight, const Array& bias, float 
 }
 
 Array LinearInt8::forward(const Array& x) const {
+  kernels::count_call(kernels::Family::gemm_s8);
   if (x.ndim() == 0 || x.shape().back() != in_features()) {
     fail<ShapeError>("Inner dimensions must match: LinearInt8 has in_features=", in_features(),
                      ", got an input of shape ", to_string(x.shape()));

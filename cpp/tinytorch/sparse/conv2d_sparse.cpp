@@ -1,5 +1,6 @@
 #include "tinytorch/sparse/conv2d_sparse.hpp"
 
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/ops/conv.hpp"
 #include "tinytorch/sparse/activations.hpp"
 #include "tinytorch/sparse/linear_sparse.hpp"
@@ -86,6 +87,7 @@ Conv2dSparse::Conv2dSparse(std::shared_ptr<const SparseRows> weight, const Shape
 }
 
 Array Conv2dSparse::forward(const Array& x) const {
+  kernels::count_call(kernels::Family::sparse);
   // The shape of the weight is all that conv_shape reads of it.
   const Array like_weight = Array::zeros({}, DType::i8).expand(weight_shape_);
   const ops::ConvShape shape = ops::conv_shape(x, like_weight, bias_, window_, groups_);

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/sparse/activations.hpp"
 #include "tinytorch/sparse/bsr.hpp"
 #include "tinytorch/sparse/linear_sparse.hpp"
@@ -75,6 +76,7 @@ LinearBsr::LinearBsr(const BsrMatrix& weight, const Array& bias, float input_sca
 }
 
 Array LinearBsr::forward(const Array& x) const {
+  kernels::count_call(kernels::Family::sparse);
   const index_t n = weight_.rows(), k = weight_.columns();
   const Rows rows = rows_of("LinearBsr", x, k, n);
   const Array result = Array::empty(rows.result);

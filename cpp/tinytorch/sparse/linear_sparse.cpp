@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/sparse/activations.hpp"
 #include "tinytorch/sparse/panels.hpp"
 
@@ -98,6 +99,7 @@ LinearSparse::LinearSparse(std::shared_ptr<const SparseRows> weight, const Array
 }
 
 Array LinearSparse::forward(const Array& x) const {
+  kernels::count_call(kernels::Family::sparse);
   const Rows rows = rows_of("sparse Linear", x, in_features(), out_features());
   const Array y = Array::empty(rows.result);
   const float* bias = bias_.defined() ? bias_.data<float>() : nullptr;

@@ -28,6 +28,7 @@ __all__: list[str] = [
     "index_assign_",
     "io",
     "is_grad_enabled",
+    "kernel_calls",
     "manual_seed",
     "memory_stats",
     "models",
@@ -177,6 +178,9 @@ def index_assign_(tensor: Tensor, key: Any, value: Tensor) -> Tensor:
     """tensor[key] = value."""
 
 def is_grad_enabled() -> bool: ...
+def kernel_calls() -> dict[str, int]:
+    """Calls of each kernel family (unary, gemm, softmax, ...) since the process started."""
+
 def manual_seed(seed: int) -> None:
     """Seed the engine's default generator."""
 

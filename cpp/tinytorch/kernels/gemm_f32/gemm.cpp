@@ -4,6 +4,7 @@
 
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/gemm_f32/blocked.hpp"
 
@@ -60,6 +61,9 @@ void gemm_with(const Gemm& g, const GemmTable& kernels) {
   gemm_blocked(g, kernels);
 }
 
-void gemm(const Gemm& g) { gemm_with(g, active().gemm_f32); }
+void gemm(const Gemm& g) {
+  count_call(Family::gemm);
+  gemm_with(g, active().gemm_f32);
+}
 
 }  // namespace tt::kernels
