@@ -11,6 +11,7 @@
 #include "tinytorch/sparse/linear_sparse.hpp"
 #include "tinytorch/sparse/mask.hpp"
 #include "tinytorch/sparse/nm.hpp"
+#include "tinytorch/sparse/quantile.hpp"
 
 namespace py = pybind11;
 
@@ -82,6 +83,11 @@ void bind_masks(py::module_& m) {
       },
       py::arg("w"), py::arg("axis"), py::arg("keep"), py::arg("p") = 2,
       "Rising indices of the `keep` slices along an axis with the largest L1 or L2 norms.");
+  m.def(
+      "magnitude_quantile",
+      [](py::handle w, double q) { return sparse::magnitude_quantile(floats_of(w), q); },
+      py::arg("w"), py::arg("q"),
+      "The q-quantile of |w|, interpolated linearly; NaN where w holds one.");
   m.def(
       "apply_mask",
       [](py::handle w, py::handle mask) {

@@ -15,6 +15,7 @@ __all__: list[str] = [
     "block_mask",
     "magnitude_mask",
     "magnitude_masks",
+    "magnitude_quantile",
     "nm_mask",
     "sparsity_of",
     "strongest_slices",
@@ -190,6 +191,9 @@ def magnitude_mask(w: ArrayLike, sparsity: float) -> np.ndarray:
 
 def magnitude_masks(weights: Sequence[Any], sparsity: float) -> list[np.ndarray]:
     """As magnitude_mask, over all tensors together."""
+
+def magnitude_quantile(w: ArrayLike, q: float) -> float:
+    """The q-quantile of |w|, interpolated linearly; NaN where w holds one."""
 
 def nm_mask(w: ArrayLike, n: int, m: int, axis: int = -1) -> np.ndarray:
     """Keeps the n largest magnitudes of every m consecutive weights along an axis."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..core.activations import ReLU
 from ..core.layers import Linear
 from ..core.tensor import Tensor
@@ -53,13 +54,12 @@ class Compressor:
         _check_fraction("sparsity", sparsity)
         for parameter in parameters_of(model):
             data = parameter.data
-            magnitudes = np.abs(data)
-            if magnitudes.size == 0:
+            if data.size == 0:
                 continue
             if sparsity == 1.0:
                 data[...] = 0.0
                 continue
-            data[magnitudes < np.quantile(magnitudes, sparsity)] = 0.0
+            data[np.abs(data) < _core.sparse.magnitude_quantile(data, sparsity)] = 0.0
         return model
 
     @staticmethod
