@@ -3,7 +3,7 @@
 # depend on what a compiler felt like. Never -ffast-math.
 add_library(tt_flags INTERFACE)
 target_compile_options(tt_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-                       -Wno-sign-conversion -ffp-contract=off -fno-math-errno
+                       -Wno-sign-conversion -ffp-contract=off -fno-math-errno -fno-trapping-math
                        -ffunction-sections -fdata-sections)
 if(TINYTORCH_SANITIZE)
   add_compile_options(-fsanitize=${TINYTORCH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
