@@ -2,72 +2,100 @@
 
     python benchmarks/course_speed.py [--json FILE] [--rounds N] [--only TEXT] [--threads N]
 
-Results are compared first. Then each round times the contenders in turn, each after a pause; the
-table has the median time and the ratio to ours, round by round, with its quartiles. Above 1x the
-other is slower.
+Each contender has a process of its own: idle threads of one runtime would keep the cores from the
+next. Results are compared first. Then each round times the contenders in turn; the table has the
+median time and the ratio to ours, round by round, with its quartiles. Above 1x the other is slower.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
 import sys
-import time
+import tempfile
 from datetime import datetime, timezone
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from course.rows import Contender, Row, all_rows, torch
 from tinytorch import _core
 
+THREAD_LIMITS = ("TINYTORCH", "OPENBLAS", "MKL", "OMP")
 CONTENDERS = ("tinytorch", "numpy", "torch")
 SAMPLE_SECONDS = 0.01  # calls are repeated until a sample lasts this long
-# The threads of OpenBLAS and OpenMP spin on after their work, on the cores of whoever comes next.
-PAUSE_SECONDS = 0.04
 
 
-def seconds(fn: Contender, calls: int) -> float:
-    start = time.perf_counter_ns()
-    for _ in range(calls):
-        fn()
-    return (time.perf_counter_ns() - start) / calls / 1e9
+class Contender:
+    """One process that runs one column of the table (course/worker.py), on request."""
+
+    def __init__(self, who: str, threads: int) -> None:
+        limits = {f"{name}_NUM_THREADS": str(threads) for name in THREAD_LIMITS}
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).parent / "course" / "worker.py"), who],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **limits},
+        )
+        self.start = self._answer()  # {version, rows: [[module, operation, takes part]]}
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("a contender's process ended; its message is above")
+        return json.loads(line)
+
+    def ask(self, **request: Any) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def takes_part(self, row: int) -> bool:
+        return bool(self.start["rows"][row][2])
+
+    def seconds(self, row: int, calls: int) -> float:
+        return float(self.ask(row=row, calls=calls))
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
 
 
-def check(row: Row) -> None:
+def check(row: int, contenders: dict[str, Contender], folder: Path) -> None:
     """The contenders do the same work."""
-    if row.check is None:
-        return
-    expected = row.check(row.tinytorch())
-    for who in CONTENDERS[1:]:
-        fn = getattr(row, who)
-        if fn is not None:
-            np.testing.assert_allclose(
-                row.check(fn()),
-                expected,
-                rtol=row.tolerance,
-                atol=row.tolerance,
-                err_msg=f"{row.operation}: {who}",
-            )
+    results = {}
+    for who, contender in contenders.items():
+        file = folder / f"{who}.npy"
+        tolerance = contender.ask(row=row, save=str(file))
+        if tolerance is not None:
+            results[who] = np.load(file)
+    expected = results.pop("tinytorch", None)
+    for who, result in results.items():
+        np.testing.assert_allclose(
+            result, expected, rtol=tolerance, atol=tolerance, err_msg=f"row {row}: {who}"
+        )
 
 
-def measure(row: Row, rounds: int) -> dict[str, list[float]]:
+def measure(row: int, contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
     """Seconds per call of each round. A contender that takes seconds runs three times at most."""
-    contenders = {who: getattr(row, who) for who in CONTENDERS if getattr(row, who) is not None}
     calls = {}
     slowest = 0.0
-    for who, fn in contenders.items():
-        once = seconds(fn, 1)
-        once = min(once, seconds(fn, 1)) if once < 1 else once
+    for who, contender in contenders.items():
+        once = contender.seconds(row, 1)
+        once = min(once, contender.seconds(row, 1)) if once < 1 else once
         calls[who] = max(1, min(10_000, int(SAMPLE_SECONDS / max(once, 1e-9))))
         slowest = max(slowest, once)
     times: dict[str, list[float]] = {who: [] for who in contenders}
     for _ in range(rounds if slowest < 0.5 else 3):
-        for who, fn in contenders.items():
-            time.sleep(PAUSE_SECONDS)
-            fn()  # wakes its own threads
-            times[who].append(seconds(fn, calls[who]))
+        for who, contender in contenders.items():
+            times[who].append(contender.seconds(row, calls[who]))
     return times
 
 
@@ -86,16 +114,42 @@ def ratio_cell(times: dict[str, list[float]], who: str) -> str:
     return f"{mid:.3g}x ({low:.3g} to {high:.3g})"
 
 
-def print_row(row: Row, times: dict[str, list[float]]) -> None:
+def print_row(module: str, operation: str, times: dict[str, list[float]]) -> None:
     ours = human(statistics.median(times["tinytorch"]))
-    cells = [
-        row.module,
-        row.operation,
-        ours,
-        ratio_cell(times, "numpy"),
-        ratio_cell(times, "torch"),
-    ]
+    cells = [module, operation, ours, ratio_cell(times, "numpy"), ratio_cell(times, "torch")]
     print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def is_slower(times: dict[str, list[float]]) -> bool:
+    ours = statistics.median(times["tinytorch"])
+    return "numpy" in times and statistics.median(times["numpy"]) < ours
+
+
+def run(args: argparse.Namespace, contenders: dict[str, Contender]) -> dict[str, Any]:
+    ours = contenders["tinytorch"].start
+    machine = {
+        "cpu": _core.cpu_name(),
+        "isa": _core.active_isa(),
+        "threads": args.threads,
+        **{who: contender.start["version"] for who, contender in contenders.items()},
+        "date": datetime.now(timezone.utc).date().isoformat(),
+    }
+    print(", ".join(f"{key} {value}" for key, value in machine.items()))
+    print("\n| module | operation | tinytorch | NumPy | PyTorch |\n|---|---|---|---|---|")
+    results, slower = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for row, (module, operation, _) in enumerate(ours["rows"]):
+            if args.only not in f"{module} {operation}":
+                continue
+            here = {who: c for who, c in contenders.items() if c.takes_part(row)}
+            check(row, here, Path(folder))
+            times = measure(row, here, args.rounds)
+            print_row(module, operation, times)
+            results.append({"module": module, "operation": operation, "seconds": times})
+            if is_slower(times):
+                slower.append(operation)
+    print(f"\nslower than NumPy: {', '.join(slower) or 'no row'}")
+    return {"machine": machine, "rows": results}
 
 
 def main() -> int:
@@ -105,34 +159,15 @@ def main() -> int:
     parser.add_argument("--only", default="", help="rows whose module or operation has this text")
     parser.add_argument("--threads", type=int, default=_core.num_threads())
     args = parser.parse_args()
-    _core.set_num_threads(args.threads)
-    if torch is not None:
-        torch.set_num_threads(args.threads)
-    machine = {
-        "cpu": _core.cpu_name(),
-        "isa": _core.active_isa(),
-        "threads": args.threads,
-        "numpy": np.__version__,
-        "torch": None if torch is None else torch.__version__,
-        "date": datetime.now(timezone.utc).date().isoformat(),
-    }
-    print(", ".join(f"{key} {value}" for key, value in machine.items()))
-    print("\n| module | operation | tinytorch | NumPy | PyTorch |\n|---|---|---|---|---|")
-    results, slower = [], []
-    for row in all_rows():
-        if args.only not in f"{row.module} {row.operation}":
-            continue
-        check(row)
-        times = measure(row, args.rounds)
-        print_row(row, times)
-        results.append({"module": row.module, "operation": row.operation, "seconds": times})
-        if "numpy" in times and statistics.median(times["numpy"]) < statistics.median(
-            times["tinytorch"]
-        ):
-            slower.append(row.operation)
-    print(f"\nslower than NumPy: {', '.join(slower) or 'no row'}")
+    names = [who for who in CONTENDERS if who != "torch" or find_spec("torch") is not None]
+    contenders = {who: Contender(who, args.threads) for who in names}
+    try:
+        results = run(args, contenders)
+    finally:
+        for contender in contenders.values():
+            contender.close()
     if args.json:
-        args.json.write_text(json.dumps({"machine": machine, "rows": results}, indent=1) + "\n")
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
     return 0
 
 

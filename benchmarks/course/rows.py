@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,7 @@ from tinytorch.perf.quantization import QuantizedLinear, quantize_int8
 
 from . import plain_numpy as plain
 
-try:
-    import torch
-except ImportError:
-    torch = None
+torch: Any = None  # set by all_rows() where PyTorch takes part
 
 Contender = Callable[[], Any]
 
@@ -436,7 +434,12 @@ def _torch_simple(mlp: SimpleMLP, row: np.ndarray) -> Contender | None:
     return torch_untracked(lambda: model(t_row))
 
 
-def all_rows() -> list[Row]:
+def all_rows(with_torch: bool) -> list[Row]:
+    """Every row; the same inputs in each process, since they come from fixed seeds."""
+    global torch
+    if with_torch:
+        torch = import_module("torch")
+    np.random.seed(0)
     rng = np.random.default_rng(0)
     rows = [
         *elementwise_rows(rng),
