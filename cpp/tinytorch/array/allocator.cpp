@@ -65,6 +65,12 @@ std::string readable(std::size_t bytes) {
                            " here; use a smaller shape or batch, or free what is not needed"));
 }
 
+void* fresh(std::size_t rounded) {
+  void* block = std::aligned_alloc(kAlignment, rounded);
+  if (block != nullptr) advise_huge_pages(block, rounded);
+  return block;
+}
+
 class Cache {
  public:
   void* take(std::size_t rounded) {
@@ -124,10 +130,10 @@ void* allocate(std::size_t bytes) {
   if (bytes > limit || before > limit - bytes) refuse(bytes, before);
   const std::size_t rounded = round_up(bytes);
   void* block = kCache ? cache().take(rounded) : nullptr;
-  if (block == nullptr) block = std::aligned_alloc(kAlignment, rounded);
+  if (block == nullptr) block = fresh(rounded);
   if (block == nullptr) {  // blocks of other sizes may be what is missing
     cache().clear();
-    block = std::aligned_alloc(kAlignment, rounded);
+    block = fresh(rounded);
   }
   if (block == nullptr) refuse(bytes, before);
   g_count.fetch_add(1, std::memory_order_relaxed);

@@ -1,5 +1,6 @@
 #include "tinytorch/base/memory.hpp"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +28,16 @@ std::int64_t total_swap_bytes() {
     if (word == "SwapTotal:" && meminfo >> kilobytes) return kilobytes * 1024;
   }
   return 0;
+}
+
+void advise_huge_pages(void* block, std::size_t bytes) {
+  constexpr std::size_t kWorthwhile = std::size_t{4} << 20, kPage = 4096;
+  if (bytes < kWorthwhile) return;
+  const auto start = (reinterpret_cast<std::uintptr_t>(block) + kPage - 1) / kPage * kPage;
+  const auto end = (reinterpret_cast<std::uintptr_t>(block) + bytes) / kPage * kPage;
+#if defined(MADV_HUGEPAGE)
+  ::madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);  // advice: may be refused
+#endif
 }
 
 }  // namespace tt

@@ -97,7 +97,7 @@ Array swap_last(const Array& x) { return x.transpose(x.ndim() - 2, x.ndim() - 1)
 
 void gemm_float64(const kernels::GemmOf<double>& g) {
   kernels::count_call(kernels::Family::gemm);
-  constexpr index_t kSlice = kernels::kGemmDepth << 11;  // of k, between looks at Ctrl-C
+  constexpr index_t kSlice = kernels::kGemmDepth << 9;  // of k, between looks at Ctrl-C
   const index_t cols = std::clamp<index_t>(kTileProducts / std::max<index_t>(g.k, 1), 64,
                                            std::max<index_t>(g.n, 64));
   const index_t rows = std::max<index_t>(1, kTileProducts / std::max<index_t>(1, cols * g.k));

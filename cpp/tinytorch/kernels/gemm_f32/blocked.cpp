@@ -1,19 +1,23 @@
 #include "tinytorch/kernels/gemm_f32/blocked.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
 
 #include "tinytorch/base/interrupt.hpp"
+#include "tinytorch/base/memory.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 
 namespace tt::kernels {
 namespace {
 
-// Cache blocking. A block of A (rows x kGemmDepth) is packed per thread and stays in the second
-// cache; a block of B (kGemmDepth x columns) is packed once for all threads.
-constexpr std::int64_t kBlockRows = 144;
+// A product is cut into blocks whose operands are packed once, by all threads together, and then
+// multiplied: two waits per block, of which small products have one. Within a block a chunk of rows
+// and columns is one thread's work; the rows of A it reads stay in the second cache, as do its
+// columns of C.
+constexpr std::int64_t kPackedA = 1 << 19, kPackedB = 1 << 21;  // floats of one block
+constexpr std::int64_t kPackAbove = 16;                         // panels of B
 constexpr std::int64_t kBlockCols = 3072;
+constexpr std::int64_t kChunkRows = 84, kChunkCols = 256;
 constexpr std::int64_t kChunksPerThread = 4;      // so that threads end at about the same time
 constexpr std::int64_t kChunkProducts = 1 << 18;  // fewer are not worth a second thread
 
@@ -29,16 +33,18 @@ class Scratch {
   float* reserve(std::int64_t count) {
     if (count > capacity_) {
       release();
-      data_ = static_cast<float*>(
-          ::operator new (sizeof(float) * static_cast<std::size_t>(count), std::align_val_t{64}));
+      const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(count);
+      data_ = static_cast<float*>(::operator new(bytes, kAlignment));
+      advise_huge_pages(data_, bytes);
       capacity_ = count;
     }
     return data_;
   }
 
  private:
+  static constexpr std::align_val_t kAlignment{4096};
   void release() {
-    ::operator delete (data_, std::align_val_t{64});
+    ::operator delete(data_, kAlignment);
     data_ = nullptr;
     capacity_ = 0;
   }
@@ -47,84 +53,109 @@ class Scratch {
 };
 thread_local Scratch t_packed_a, t_packed_b;
 
-// One block: rows of A against packed or plain columns of B, a range of k.
-struct Block {
+// C[i0 .. i0 + m, j0 .. j0 + n] (+)= A[.., p0 .. p0 + k] B[p0 .. p0 + k, ..], in passes of
+// kGemmDepth values of p. A packed operand lies pass by pass, panel by panel.
+class Block {
+ public:
+  // Packing pays where many tiles read a value. The kernels take rows of A as they are about as
+  // well as packed ones, and what one thread packed another must fetch.
+  Block(const Gemm& product, const GemmTable& table)
+      : g(product),
+        kernels(table),
+        pack_a(g.n > kPackAbove * kernels.nr && g.m > 1),
+        pack_b(g.b_col != 1 || g.m > kernels.mr) {}
+
   const Gemm& g;
   const GemmTable& kernels;
-  std::int64_t j0, cols, p0, depth;
-  const float* packed_b;  // null: B is read in place
-  bool pack_a;
+  const bool pack_a, pack_b;
+  std::int64_t j0 = 0, n = 0, p0 = 0, k = 0, i0 = 0, m = 0;
 
-  void multiply(std::int64_t i0, std::int64_t i1, std::int64_t begin, std::int64_t end) const;
+  void pack(bool also_b);
+  void multiply() const;
+
+ private:
+  void pack_panel(std::int64_t index, std::int64_t a_panels) const;
+  void multiply_chunk(std::int64_t row, std::int64_t rows, std::int64_t col,
+                      std::int64_t cols) const;
+  void multiply_pass(std::int64_t p, std::int64_t row, std::int64_t rows, std::int64_t col,
+                     std::int64_t cols) const;
+
+  float* a_ = nullptr;
+  float* b_ = nullptr;
 };
 
-// C[i0 .. i1, begin .. end] of the block; begin is a multiple of nr.
-void Block::multiply(std::int64_t i0, std::int64_t i1, std::int64_t begin, std::int64_t end) const {
-  const std::int64_t mr = kernels.mr, nr = kernels.nr;
-  const float* a = g.a + i0 * g.a_row + p0 * g.a_col;
-  const float* packed_a = nullptr;
-  if (pack_a) {
-    float* out = t_packed_a.reserve(divide_up(i1 - i0, mr) * mr * depth);
-    for (std::int64_t i = 0; i < i1 - i0; i += mr) {
-      kernels.pack(a + i * g.a_row, g.a_row, g.a_col, std::min(mr, i1 - i0 - i), depth, mr,
-                   out + i * depth);
-    }
-    packed_a = out;
+// A panel of A (mr rows) or, from index a_panels on, of B (nr columns), over all of k.
+void Block::pack_panel(std::int64_t index, std::int64_t a_panels) const {
+  const bool is_a = index < a_panels;
+  const std::int64_t width = is_a ? kernels.mr : kernels.nr, extent = is_a ? m : n;
+  const std::int64_t across = is_a ? g.a_row : g.b_col, along = is_a ? g.a_col : g.b_row;
+  const std::int64_t first = (is_a ? index : index - a_panels) * width;
+  const float* from =
+      is_a ? g.a + (i0 + first) * across + p0 * along : g.b + (j0 + first) * across + p0 * along;
+  float* to = is_a ? a_ : b_;
+  const std::int64_t padded = divide_up(extent, width) * width;
+  for (std::int64_t p = 0; p < k; p += kGemmDepth) {
+    const std::int64_t steps = std::min(kGemmDepth, k - p);
+    kernels.pack(from + p * along, across, along, std::min(width, extent - first), steps, width,
+                 to + p * padded + first * steps);
   }
+}
+
+void Block::pack(bool also_b) {
+  const std::int64_t a_panels = pack_a ? divide_up(m, kernels.mr) : 0;
+  const std::int64_t b_panels = pack_b && also_b ? divide_up(n, kernels.nr) : 0;
+  if (a_panels > 0) a_ = t_packed_a.reserve(a_panels * kernels.mr * k);
+  if (b_panels > 0) b_ = t_packed_b.reserve(b_panels * kernels.nr * k);
+  const std::int64_t grain = std::max<std::int64_t>(1, kChunkProducts / 4 / (kernels.nr * k));
+  parallel_for(a_panels + b_panels, grain, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) pack_panel(i, a_panels);
+  });
+}
+
+void Block::multiply_pass(std::int64_t p, std::int64_t row, std::int64_t rows, std::int64_t col,
+                          std::int64_t cols) const {
+  const std::int64_t mr = kernels.mr, nr = kernels.nr, steps = std::min(kGemmDepth, k - p);
+  const std::int64_t padded_m = divide_up(m, mr) * mr, padded_n = divide_up(n, nr) * nr;
+  const bool last = p0 + p + steps == g.k;
   GemmTile t{};
-  t.k = depth;
+  t.k = steps;
   t.a_row = pack_a ? 1 : g.a_row;
   t.a_step = pack_a ? mr : g.a_col;
-  t.b_step = packed_b != nullptr ? nr : g.b_row;
-  t.b_padded = packed_b != nullptr;
+  t.b_step = pack_b ? nr : g.b_row;
+  t.b_padded = pack_b;
   t.c_row = g.c_row;
-  t.accumulate = g.accumulate || p0 > 0;
-  const bool last = p0 + depth == g.k;
-  for (std::int64_t j = begin; j < end; j += nr) {
-    t.b = packed_b != nullptr ? packed_b + j * depth : g.b + p0 * g.b_row + j0 + j;
-    t.cols = static_cast<int>(std::min(nr, end - j));
+  t.accumulate = g.accumulate || p0 + p > 0;
+  for (std::int64_t j = col; j < col + cols; j += nr) {
+    t.b = pack_b ? b_ + p * padded_n + j * steps : g.b + (p0 + p) * g.b_row + j0 + j;
+    t.cols = static_cast<int>(std::min(nr, col + cols - j));
     t.bias = last && g.bias != nullptr ? g.bias + j0 + j : nullptr;
-    for (std::int64_t i = 0; i < i1 - i0; i += mr) {
-      t.a = pack_a ? packed_a + i * depth : a + i * g.a_row;
-      t.rows = static_cast<int>(std::min(mr, i1 - i0 - i));
+    for (std::int64_t i = row; i < row + rows; i += mr) {
+      t.a = pack_a ? a_ + p * padded_m + i * steps : g.a + (i0 + i) * g.a_row + (p0 + p) * g.a_col;
+      t.rows = static_cast<int>(std::min(mr, row + rows - i));
       t.c = g.c + (i0 + i) * g.c_row + j0 + j;
       kernels.tile(t);
     }
   }
 }
 
-void pack_columns(const Block& block, float* out) {
-  const Gemm& g = block.g;
-  const std::int64_t nr = block.kernels.nr;
-  const std::int64_t panels = divide_up(block.cols, nr);
-  const std::int64_t grain = std::max<std::int64_t>(1, kChunkProducts / 4 / (nr * block.depth));
-  parallel_for(panels, grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t q = first; q < last; ++q) {
-      const float* source = g.b + block.p0 * g.b_row + (block.j0 + q * nr) * g.b_col;
-      block.kernels.pack(source, g.b_col, g.b_row, std::min(nr, block.cols - q * nr), block.depth,
-                         nr, out + q * nr * block.depth);
-    }
-  });
-}
-
-// Shares a block's part of C out in chunks of rows x columns.
-void multiply_block(const Block& block) {
-  const std::int64_t mr = block.kernels.mr, nr = block.kernels.nr;
-  const std::int64_t tiles = divide_up(block.g.m, mr);
-  const std::int64_t row_chunks = divide_up(tiles, kBlockRows / mr);
+// Shares the block's part of C out. Any cut gives the same bits, so that it may follow the number
+// of threads.
+void Block::multiply() const {
+  const std::int64_t mr = kernels.mr, nr = kernels.nr, tiles = divide_up(m, mr);
+  const std::int64_t row_chunks = divide_up(tiles, kChunkRows / mr);
   const std::int64_t rows = divide_up(tiles, row_chunks) * mr;
-  // Columns are cut only where the rows alone would not keep the threads busy: each cut packs A
-  // again. Any cut gives the same bits, so that it may follow the number of threads.
   const std::int64_t wanted = num_threads() == 1 ? 1 : kChunksPerThread * num_threads();
-  const std::int64_t worth = divide_up(kChunkProducts, std::min(rows, block.g.m) * block.depth);
-  const std::int64_t share = divide_up(block.cols, divide_up(wanted, row_chunks));
-  const std::int64_t group = divide_up(std::max(worth, share), nr) * nr;
-  const std::int64_t col_chunks = divide_up(block.cols, group);
+  const std::int64_t worth = divide_up(kChunkProducts, std::min(rows, m) * k);
+  const std::int64_t share = divide_up(n, divide_up(wanted, row_chunks));
+  const std::int64_t cols = divide_up(std::min(kChunkCols, std::max(worth, share)), nr) * nr;
+  const std::int64_t col_chunks = divide_up(n, cols);
   parallel_for(row_chunks * col_chunks, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t chunk = first; chunk < last; ++chunk) {
-      const std::int64_t i0 = chunk / col_chunks * rows, begin = chunk % col_chunks * group;
-      const std::int64_t i1 = std::min(block.g.m, i0 + rows);
-      if (i0 < i1) block.multiply(i0, i1, begin, std::min(block.cols, begin + group));
+      const std::int64_t row = chunk / col_chunks * rows, col = chunk % col_chunks * cols;
+      if (row >= m) continue;
+      for (std::int64_t p = 0; p < k; p += kGemmDepth) {
+        multiply_pass(p, row, std::min(rows, m - row), col, std::min(cols, n - col));
+      }
     }
   });
 }
@@ -132,22 +163,22 @@ void multiply_block(const Block& block) {
 }  // namespace
 
 void gemm_blocked(const Gemm& g, const GemmTable& kernels) {
-  // Packing pays where a value is used by more than one tile.
-  const bool plain_b = g.b_col == 1 && g.m <= kernels.mr;
-  const bool pack_a = g.n > 2 * kernels.nr && g.m > 1;
-  for (std::int64_t j0 = 0; j0 < g.n; j0 += kBlockCols) {
-    const std::int64_t cols = std::min(kBlockCols, g.n - j0);
-    for (std::int64_t p0 = 0; p0 < g.k; p0 += kGemmDepth) {
-      if (p0 > 0) stop_if_interrupted();
-      const std::int64_t depth = std::min(kGemmDepth, g.k - p0);
-      Block block{g, kernels, j0, cols, p0, depth, nullptr, pack_a};
-      if (!plain_b) {
-        const std::int64_t nr = kernels.nr;
-        float* out = t_packed_b.reserve(divide_up(cols, nr) * nr * depth);
-        pack_columns(block, out);
-        block.packed_b = out;
+  Block block(g, kernels);
+  const auto whole = [](std::int64_t floats, std::int64_t across, std::int64_t unit) {
+    return std::max(unit, floats / across / unit * unit);
+  };
+  for (block.j0 = 0; block.j0 < g.n; block.j0 += block.n) {
+    block.n = std::min(kBlockCols, g.n - block.j0);
+    for (block.p0 = 0; block.p0 < g.k; block.p0 += block.k) {
+      block.k =
+          std::min(whole(kPackedA, kChunkRows, kGemmDepth), whole(kPackedB, block.n, kGemmDepth));
+      block.k = std::min(block.k, g.k - block.p0);
+      for (block.i0 = 0; block.i0 < g.m; block.i0 += block.m) {
+        if (block.p0 > 0 || block.i0 > 0) stop_if_interrupted();
+        block.m = std::min(whole(kPackedA, block.k, kernels.mr), g.m - block.i0);
+        block.pack(block.i0 == 0);
+        block.multiply();
       }
-      multiply_block(block);
     }
   }
 }

@@ -15,7 +15,7 @@
 
 namespace tt::kernels {
 
-inline constexpr std::int64_t kGemmDepth = 384;
+inline constexpr std::int64_t kGemmDepth = 1024;
 
 template <class T>
 struct GemmOf {
