@@ -12,6 +12,7 @@ from ..core.tensor import Tensor
 from ..perf.profiling import Profiler
 from .benchmark import Benchmark
 from .comparison import calculate_normalized_scores, compare_optimization_techniques
+from .energy import EnergyMeter
 from .events import OlympicEvent
 from .harness import SubmissionHarness
 from .plots import MATPLOTLIB_AVAILABLE
@@ -29,6 +30,7 @@ __all__ = [
     "BenchmarkReport",
     "BenchmarkResult",
     "BenchmarkSuite",
+    "EnergyMeter",
     "OlympicEvent",
     "Profiler",
     "SubmissionHarness",

@@ -11,6 +11,7 @@ import numpy as np
 from ..perf._inputs import first_accepted, sample_inputs
 from ..perf._timing import median_ms, samples_ms
 from ..perf.profiling import Profiler
+from .energy import EnergyMeter
 from .result import BenchmarkResult
 from .settings import DEFAULT_MEASUREMENT_RUNS, DEFAULT_WARMUP_RUNS, model_name, system_info
 
@@ -90,6 +91,28 @@ class Benchmark:
             metadata = {"input_shape": tuple(input_shape), **self.system_info}
             results[name] = BenchmarkResult(f"{name}_memory_mb", values, metadata)
         self.results["memory"] = results
+        return results
+
+    def measure_energy(
+        self, input_shape: Sequence[int] = DEFAULT_SHAPE, meter: EnergyMeter | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Per model: {measured_joules: of one forward pass, measured_watts, measured_calls}.
+
+        Where the machine gives no energy: {measurement_unavailable: the reason}.
+        """
+        meter = EnergyMeter() if meter is None else meter
+        results: dict[str, dict[str, Any]] = {}
+        for name, model in self._named_models():
+            if meter.unavailable is not None:
+                results[name] = {"measurement_unavailable": meter.unavailable}
+                continue
+            x, _ = first_accepted(model.forward, sample_inputs(input_shape))
+            reading = meter.measure(partial(model.forward, x))
+            results[name] = {
+                "measured_joules": reading.joules_per_call,
+                "measured_watts": reading.watts,
+                "measured_calls": reading.calls,
+            }
         return results
 
     def compare_models(self, metric: str = "latency") -> list[dict[str, Any]]:
