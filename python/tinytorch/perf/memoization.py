@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
+from ..engine import from_numpy
 from ._cached_attention import CachedForward
 
 BYTES_PER_FLOAT32 = 4
@@ -63,13 +64,14 @@ class KVCache:
 
     def get(self, layer_idx: int) -> tuple[Tensor, Tensor]:
         """Copies of the first `seq_pos` positions of keys and values."""
-        return self.view(layer_idx, self.seq_pos)
+        keys, values = self.view(layer_idx, self.seq_pos)
+        return Tensor(keys.data), Tensor(values.data)
 
     def view(self, layer_idx: int, length: int) -> tuple[Tensor, Tensor]:
-        """Copies of the first `length` positions."""
+        """The first `length` positions, in the cache's own memory."""
         self._check_layer(layer_idx)
         keys, values = self.caches[layer_idx]
-        return Tensor(keys.data[:, :, :length]), Tensor(values.data[:, :, :length])
+        return from_numpy(keys.data[:, :, :length]), from_numpy(values.data[:, :, :length])
 
     def _check_layer(self, layer_idx: int) -> None:
         if not 0 <= layer_idx < self.num_layers:
