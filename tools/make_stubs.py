@@ -59,6 +59,8 @@ INTS = "int | Sequence[int]"
 PARAMETERS = {
     **dict.fromkeys(("a", "b", "bias", "gradient", "mask", "q"), "ArrayLike"),
     **dict.fromkeys(("scales", "w", "weight", "x"), "ArrayLike"),
+    **dict.fromkeys(("beta", "gamma", "head", "keys", "positions"), "ArrayLike"),
+    **dict.fromkeys(("tokens", "values"), "ArrayLike"),
     **dict.fromkeys(("axes", "axis", "dilation", "kernel_size", "output_size", "padding"), INTS),
     **dict.fromkeys(("shape", "size_or_sections", "stride"), INTS),
     **dict.fromkeys(("momentum_buffer", "running_mean", "running_var"), "np.ndarray | None"),
@@ -94,6 +96,7 @@ RETURNS = {
     "operator_registry": "dict[str, dict[str, Any]]",
     "scales": "np.ndarray",
     "state": "dict[str, np.ndarray]",
+    "step": "np.ndarray",
     "system_info": "dict[str, Any]",
 }
 

@@ -1,9 +1,13 @@
 # The C++ engine, for type checkers; `make stubs` writes this file.
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from tinytorch.core.tensor import Tensor
 
-__all__: list[str] = ["DigitsCNN", "SimpleMLP"]
+__all__: list[str] = ["DigitsCNN", "GptDecoder", "SimpleMLP"]
 
 class SimpleMLP:
     """Linear, ReLU, Linear."""
@@ -32,3 +36,23 @@ class DigitsCNN:
     def load_state_dict(self, state: Sequence[tuple[str, Tensor]]) -> None: ...
     def named_parameters(self) -> list[tuple[str, Tensor]]: ...
     def parameters(self) -> list[Tensor]: ...
+
+class GptDecoder:
+    """Decodes one token of a GPT at a time, with keys and values kept."""
+
+    def __init__(
+        self,
+        tokens: ArrayLike,
+        positions: ArrayLike,
+        blocks: Sequence[Any],
+        gamma: ArrayLike,
+        beta: ArrayLike,
+        head: ArrayLike,
+        heads: int,
+        eps: float,
+    ) -> None: ...
+    def attach(self, layer: int, keys: ArrayLike, values: ArrayLike, length: int) -> None:
+        """Take over a layer's cache, filled up to `length`; steps write into it."""
+
+    def step(self, token: int, position: int) -> np.ndarray:
+        """Logits (vocabulary,) of the token that follows."""

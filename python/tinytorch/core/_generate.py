@@ -22,11 +22,24 @@ def sample_tokens(model: Any, prompt: Any, count: int, temperature: float) -> Te
         raise ValueError(f"the prompt must have shape (1, S), got {tokens.shape}")
     cache = model._kv_cache if getattr(model, "_cache_enabled", False) else None
     with no_grad():
+        decoder = None
         for step in range(count):
-            logits = _last_logits(model, tokens, cache, first=step == 0)
+            if step == 1 and cache is not None and len(tokens) == 1:
+                decoder = _decoder_for(model, cache)
+            if decoder is None or cache is None:
+                logits = _last_logits(model, tokens, cache, first=step == 0)
+            else:
+                logits = decoder.step(int(tokens[0, -1]), cache.seq_pos)[None]
+                cache.advance()
             new = [_choose(row, temperature) for row in logits]
             tokens = np.concatenate([tokens, np.array(new, dtype=np.float32)[:, None]], axis=1)
     return Tensor(tokens)
+
+
+def _decoder_for(model: Any, cache: Any) -> Any:
+    from ..perf._native_decoding import decoder_for  # knows GPT, which is made of this package's
+
+    return decoder_for(model, cache)
 
 
 def _last_logits(model: Any, tokens: np.ndarray, cache: Any, first: bool) -> np.ndarray:
