@@ -18,6 +18,8 @@ constexpr int kRows = 4, kVectors = 2;  // 8 + 2 + 1, and room for products, of 
 constexpr int kWidth = static_cast<int>(W);
 constexpr int kCols = kVectors * kWidth;
 constexpr std::int64_t kAhead = 16;  // steps of k
+constexpr int kRowVectors = kRows * kVectors >= 16 ? 16 : 8;  // columns of one row's sums
+constexpr std::int64_t kNear = std::int64_t{1} << 40;   // elements: half a megabyte
 
 inline F32 load_lanes(const float* p, int lanes) {
   return lanes == kWidth ? load(p) : load_n(p, static_cast<std::size_t>(lanes));
@@ -184,6 +186,36 @@ void strip_block(std::int64_t k, std::int64_t cols, const float* x, std::int64_t
   for (; p < k; ++p) add_rows<1>(x + p * x_step, x_step, b + p * b_row, b_row, cols, acc);
 }
 
+// The same with the sums of V vectors of columns in registers: fewer loads and no stores, but short
+// runs of each row, for matrices that are near.
+template <int V>
+void sum_in_registers(std::int64_t k, std::int64_t cols, const float* x, std::int64_t x_step,
+                      const float* b, std::int64_t b_row, float* acc) {
+  std::int64_t j = 0;
+  for (; j + V * kWidth <= cols; j += V * kWidth) {
+    F32 sums[V];
+    TT_UNROLL for (int v = 0; v < V; ++v) sums[v] = F32(0.0f);
+    const float* row = b + j;
+    for (std::int64_t p = 0; p < k; ++p, row += b_row) {
+      const F32 value(x[p * x_step]);
+      TT_UNROLL for (int v = 0; v < V; ++v) sums[v] = fma(value, load(row + v * kWidth), sums[v]);
+    }
+    TT_UNROLL for (int v = 0; v < V; ++v) sums[v].store_aligned(acc + j + v * kWidth);
+  }
+  if constexpr (V > 1) {
+    if (j < cols) sum_in_registers<V / 2>(k, cols - j, x, x_step, b + j, b_row, acc + j);
+  } else {
+    if (j < cols) {
+      const auto lanes = static_cast<std::size_t>(cols - j);
+      F32 sum(0.0f);
+      for (std::int64_t p = 0; p < k; ++p) {
+        sum = fma(F32(x[p * x_step]), load_n(b + p * b_row + j, lanes), sum);
+      }
+      sum.store_aligned(acc + j);
+    }
+  }
+}
+
 void row_times_matrix(std::int64_t k, std::int64_t n, const float* x, std::int64_t x_step,
                       const float* b, std::int64_t b_row, float* y, bool accumulate,
                       const float* bias) {
@@ -194,7 +226,12 @@ void row_times_matrix(std::int64_t k, std::int64_t n, const float* x, std::int64
     const int vectors = static_cast<int>((cols + kWidth - 1) / kWidth);
     for (std::int64_t p0 = 0; p0 < k; p0 += kGemmDepth) {
       const std::int64_t depth = k - p0 < kGemmDepth ? k - p0 : kGemmDepth;
-      strip_block(depth, cols, x + p0 * x_step, x_step, b + p0 * b_row + j0, b_row, acc);
+      const float* from = b + p0 * b_row + j0;
+      if (depth * cols <= kNear) {
+        sum_in_registers<kRowVectors>(depth, cols, x + p0 * x_step, x_step, from, b_row, acc);
+      } else {
+        strip_block(depth, cols, x + p0 * x_step, x_step, from, b_row, acc);
+      }
       GemmTile t{};
       t.c = y + j0;
       t.accumulate = accumulate || p0 > 0;
