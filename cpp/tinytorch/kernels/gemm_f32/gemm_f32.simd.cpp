@@ -17,9 +17,9 @@ constexpr int kRows = 4, kVectors = 2;  // 8 + 2 + 1, and room for products, of 
 #endif
 constexpr int kWidth = static_cast<int>(W);
 constexpr int kCols = kVectors * kWidth;
-constexpr std::int64_t kAhead = 16;  // steps of k
+constexpr std::int64_t kAhead = 16;                           // steps of k
 constexpr int kRowVectors = kRows * kVectors >= 16 ? 16 : 8;  // columns of one row's sums
-constexpr std::int64_t kNear = std::int64_t{1} << 40;   // elements: half a megabyte
+constexpr std::int64_t kNear = 1 << 17;                       // elements of B: half a megabyte
 
 inline F32 load_lanes(const float* p, int lanes) {
   return lanes == kWidth ? load(p) : load_n(p, static_cast<std::size_t>(lanes));
