@@ -106,11 +106,14 @@ def human(value: float) -> str:
     return f"{value * 1e9:.0f} ns"
 
 
+def ratios(times: dict[str, list[float]], who: str) -> list[float]:
+    return [t / o for t, o in zip(times[who], times["tinytorch"], strict=True)]
+
+
 def ratio_cell(times: dict[str, list[float]], who: str) -> str:
     if who not in times:
         return "-"
-    ratios = [t / o for t, o in zip(times[who], times["tinytorch"], strict=True)]
-    low, mid, high = statistics.quantiles(ratios, n=4)
+    low, mid, high = statistics.quantiles(ratios(times, who), n=4)
     return f"{mid:.3g}x ({low:.3g} to {high:.3g})"
 
 
@@ -121,8 +124,7 @@ def print_row(module: str, operation: str, times: dict[str, list[float]]) -> Non
 
 
 def is_slower(times: dict[str, list[float]]) -> bool:
-    ours = statistics.median(times["tinytorch"])
-    return "numpy" in times and statistics.median(times["numpy"]) < ours
+    return "numpy" in times and statistics.median(ratios(times, "numpy")) < 1
 
 
 def run(args: argparse.Namespace, contenders: dict[str, Contender]) -> dict[str, Any]:

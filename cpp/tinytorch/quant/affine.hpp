@@ -2,7 +2,7 @@
 //   scale = (high - low) / 255,  zero_point = clip(round(-128 - low / scale), -128, 127),
 //   q = clip(round(x / scale + zero_point), -128, 127); rounding is half to even.
 // The range is first widened to include 0, so that 0 is exact and a range such as [10, 11] keeps
-// its resolution. Computed in double precision.
+// its resolution. Scale and zero point are computed in double precision, q in float32.
 #pragma once
 #include "tinytorch/array/array.hpp"
 

@@ -24,7 +24,7 @@ void empty_sum(const Gemm& g) {
 // Bound by reading B: every thread gets long runs of columns, so that the hardware prefetches along
 // the rows. Any cut gives the same bits, so that it may follow the number of threads.
 void one_row(const Gemm& g, const GemmTable& kernels) {
-  constexpr std::int64_t kChunkProducts = 1 << 17, kAlign = 64;
+  constexpr std::int64_t kChunkProducts = 1 << 15, kAlign = 64;
   const std::int64_t threads = num_threads();
   const std::int64_t worth = kChunkProducts / g.k, share = (g.n + threads - 1) / threads;
   const std::int64_t columns = std::max({worth, share, kAlign});
