@@ -48,8 +48,18 @@ test-arm64:  ## C++ tests cross-compiled for AArch64, run under qemu-user
 	@tools/test_preset.sh arm64
 
 .PHONY: bench
-bench: extension  ## every benchmark, figures to the terminal
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: extension  ## our benchmarks, figures to the terminal
+	@for script in footprint small_ops course_speed; do \
+	  echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+PEERS ?= torch,numpy
+WORKLOADS ?= gemm_f32,mlp_latency,cnn_infer,elementwise
+.PHONY: bench-peers
+bench-peers: extension  ## ours beside other engines, by ../shared/peers (PEERS=torch,ort WORKLOADS=gemm_f32)
+	@[ -d ../shared/peers ] || { echo "bench-peers needs the folder ../shared/peers"; exit 1; }
+	@here="$$PWD"; cd ../shared && PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$$here/benchmarks" \
+	  "$$here/$(BIN)/python" -m peers --peers $(PEERS) --workloads $(WORKLOADS) \
+	  --adapter peers_adapter:Tinytorch $(ARGS)
 
 .PHONY: lint
 lint:  ## formatting, style, types, layers, symbols
