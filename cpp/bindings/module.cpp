@@ -2,6 +2,9 @@
 #include <pybind11/pybind11.h>
 
 #include "errors.hpp"
+#include "tinytorch/autograd/engine.hpp"
+#include "tinytorch/autograd/functions.hpp"
+#include "tinytorch/base/thread_pool.hpp"
 
 namespace tt::bindings {
 void bind_base(pybind11::module_& m);
@@ -16,6 +19,14 @@ void bind_quant(pybind11::module_& m);
 void bind_sparse(pybind11::module_& m);
 void bind_capstone(pybind11::module_& m);
 void bind_models(pybind11::module_& m);
+
+// One operation and its backward pass, for the static variables of functions on the way (tables,
+// locks, limits). A child forked while another thread makes one would wait for it forever.
+static void make_statics() {
+  num_threads();
+  const autograd::Tensor x(Array::zeros({1, 1}), true);
+  backward(autograd::sum(autograd::unary(autograd::Unary::relu, autograd::matmul(x, x))));
+}
 }  // namespace tt::bindings
 
 PYBIND11_MODULE(_core, m) {
@@ -35,4 +46,5 @@ PYBIND11_MODULE(_core, m) {
   bind_sparse(m);
   bind_capstone(m);
   bind_models(m);
+  make_statics();
 }

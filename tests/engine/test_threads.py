@@ -221,6 +221,17 @@ def test_fork_while_other_threads_compute() -> None:
     assert run.stdout == "done\n", run.stdout + run.stderr
 
 
+def test_an_operation_has_run_when_the_import_is_over() -> None:
+    """So that no other thread is making a static variable when a process forks: the child would
+    wait for it forever."""
+    script = """
+    from tinytorch import engine
+    assert engine.kernel_calls()["gemm"] > 0
+    assert engine.memory_stats()["allocations"] > 0
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)
+
+
 def test_exit_while_daemon_threads_compute() -> None:
     script = """
     import threading, time
