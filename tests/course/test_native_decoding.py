@@ -101,6 +101,19 @@ def put_something_else(model):
     model.blocks[1].mlp.gelu = type("Same", (), {"forward": lambda self, x: x})()
 
 
+def replace_the_mlp(model):
+    model.blocks[0].mlp = type("Nothing", (), {"forward": lambda self, x: x * 0.0})()
+
+
+def replace_the_head(model):
+    table = Tensor(np.random.default_rng(0).normal(size=(24, 17)))
+    model.lm_head = type("Head", (), {"forward": lambda self, x: x.matmul(table)})()
+
+
+def replace_a_block(model):
+    model.blocks[1] = type("Skip", (), {"forward": lambda self, x, mask=None: x})()
+
+
 def swap_attention(model):
     attention = model.blocks[0].attention
     cached = attention.forward
@@ -108,7 +121,16 @@ def swap_attention(model):
 
 
 @pytest.mark.parametrize(
-    "change", [replace_on_object, subclass_a_part, put_something_else, swap_attention]
+    "change",
+    [
+        replace_on_object,
+        subclass_a_part,
+        put_something_else,
+        replace_the_mlp,
+        replace_the_head,
+        replace_a_block,
+        swap_attention,
+    ],
 )
 def test_a_changed_model_runs_as_it_is(model, monkeypatch, change):
     cache = enable_kv_cache(model)

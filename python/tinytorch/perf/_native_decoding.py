@@ -66,30 +66,33 @@ def _is_pristine(model: Any, cache: Any) -> bool:
     return (
         classes_are
         and _is_plain(model, GPT)
+        and _is_plain(model.token_embedding, Embedding)
+        and _is_plain(model.position_embedding, Embedding)
+        and _is_plain(model.ln_f, LayerNorm)
+        and _is_plain(model.lm_head, Linear)
+        and model.lm_head.bias is None
         and cache.batch_size == 1
         and len(cache.caches) == len(model.blocks)
-        and model.lm_head.bias is None
-        and all(_is_plain(part, kind) for part, kind in _parts(model))
-        and all(_is_cached(block.attention, cache) for block in model.blocks)
+        and all(_is_plain_block(block, cache) for block in model.blocks)
     )
 
 
-def _parts(model: GPT) -> list[tuple[Any, type]]:
-    parts: list[tuple[Any, type]] = [
-        (model.token_embedding, Embedding),
-        (model.position_embedding, Embedding),
-        (model.ln_f, LayerNorm),
-        (model.lm_head, Linear),
-    ]
-    for block in model.blocks:
-        attention, mlp = block.attention, block.mlp
-        if not (_is_plain(block, TransformerBlock) and type(attention) is MultiHeadAttention):
-            return [(block, type(None))]
-        parts += [(block.ln1, LayerNorm), (block.ln2, LayerNorm), (mlp, MLP)]
-        projections = (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj)
-        parts += [(layer, Linear) for layer in (*projections, mlp.linear1, mlp.linear2)]
-        parts += [(mlp.gelu, GELU)]
-    return parts
+def _is_plain_block(block: Any, cache: Any) -> bool:
+    return (
+        _is_plain(block, TransformerBlock)
+        and type(block.attention) is MultiHeadAttention
+        and _is_cached(block.attention, cache)
+        and _is_plain(block.ln1, LayerNorm)
+        and _is_plain(block.ln2, LayerNorm)
+        and _is_plain(block.mlp, MLP)
+        and _is_plain(block.mlp.gelu, GELU)
+        and all(_is_plain(layer, Linear) for layer in _linears(block))
+    )
+
+
+def _linears(block: TransformerBlock) -> list[Any]:
+    a, mlp = block.attention, block.mlp
+    return [a.q_proj, a.k_proj, a.v_proj, a.out_proj, mlp.linear1, mlp.linear2]
 
 
 def _is_plain(part: Any, kind: type) -> bool:
@@ -111,11 +114,11 @@ def _is_cached(attention: MultiHeadAttention, cache: Any) -> bool:
 
 
 def _block_weights(block: TransformerBlock) -> list[Any]:
-    a, mlp = block.attention, block.mlp
-    linears = (a.q_proj, a.k_proj, a.v_proj, a.out_proj)
+    *projections, up, down = [(layer.weight, layer.bias) for layer in _linears(block)]
     return [
         *(block.ln1.gamma, block.ln1.beta),
-        *(p for layer in linears for p in (layer.weight, layer.bias)),
+        *(p for pair in projections for p in pair),
         *(block.ln2.gamma, block.ln2.beta),
-        *(p for layer in (mlp.linear1, mlp.linear2) for p in (layer.weight, layer.bias)),
+        *up,
+        *down,
     ]
