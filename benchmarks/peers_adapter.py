@@ -9,6 +9,7 @@ session of its own yet, plain compositions of its operators stand.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -33,15 +34,8 @@ def untracked(fn: Callable[..., Any], *args: Any) -> Call:
 
 
 def in_turn(fn: Callable[[Any], Any], items: list[Any]) -> Call:
-    state = [0]
-
-    def run() -> Any:
-        i = state[0]
-        state[0] = (i + 1) % len(items)
-        with no_grad():
-            return fn(items[i])
-
-    return run
+    turn = itertools.cycle(items)
+    return untracked(lambda: fn(next(turn)))
 
 
 class Cnn:

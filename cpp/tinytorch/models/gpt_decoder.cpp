@@ -1,5 +1,6 @@
 #include "tinytorch/models/gpt_decoder.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 

@@ -59,7 +59,7 @@ class BenchmarkSuite:
         lines += [f"- {key}: {value}" for key, value in self.benchmark.system_info.items()]
         for metric, results in self.results.items():
             lines += ["", f"## {_TITLES.get(metric, metric)}", "", *_table(results)]
-        lines += ["", "## Measured Energy", "", *_energy_lines(self.results["energy"])]
+        lines += ["", "## Measured Energy", "", *_energy_lines(self.results.get("energy", {}))]
         lines += ["", "## Recommendations", "", *_recommendations(self.results)]
         text = "\n".join(lines) + "\n"
         (self.output_dir / "benchmark_report.md").write_text(text, encoding="utf-8")
