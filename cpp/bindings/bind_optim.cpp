@@ -9,16 +9,12 @@
 #include "gil.hpp"
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/base/interrupt.hpp"
-#include "tinytorch/base/thread_pool.hpp"
-#include "tinytorch/kernels/call_counter.hpp"
-#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/optim/optim.hpp"
 
 namespace py = pybind11;
 
 namespace tt::bindings {
 namespace {
-
-constexpr std::int64_t kGrain = 1 << 15;
 
 // The values of a contiguous float32 array; `name` is for the message.
 float* values(const py::array& array, const char* name, bool written) {
@@ -63,12 +59,7 @@ template <class Step>
 void update(const std::vector<Row>& rows, Step step) {
   const ReleaseGil unlocked;
   const tt::Uninterrupted whole;
-  for (const Row& r : rows) {
-    tt::parallel_for(r.size, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      const auto at = [begin](float* p) { return p == nullptr ? nullptr : p + begin; };
-      step(at(r.w), at(r.g), at(r.first), at(r.second), static_cast<std::size_t>(end - begin));
-    });
-  }
+  for (const Row& r : rows) step(r);
 }
 
 // Python acts on Ctrl-C between its own instructions: assignments made here belong together.
@@ -85,27 +76,19 @@ void set_attributes(const py::list& changes) {
 
 void run_sgd(const std::vector<Row>& rows, double lr, double momentum, double weight_decay,
              bool nesterov) {
-  tt::kernels::count_call(tt::kernels::Family::optim);
   const tt::kernels::SgdArgs args{static_cast<float>(lr), static_cast<float>(momentum),
                                   static_cast<float>(weight_decay), nesterov};
-  const auto sgd = tt::kernels::active().optim.sgd;
-  update(rows, [&](float* w, const float* g, float* velocity, float*, std::size_t n) {
-    sgd(w, g, velocity, n, args);
-  });
+  update(rows, [&](const Row& r) { tt::kernels::sgd(r.w, r.g, r.first, r.size, args); });
 }
 
 void run_adam(const std::vector<Row>& rows, double lr, double beta1, double beta2, double eps,
               double weight_decay, std::int64_t step, bool decoupled) {
-  tt::kernels::count_call(tt::kernels::Family::optim);
   if (step < 1) tt::fail<tt::ValueError>("step counts from 1, got ", step);
   const double t = static_cast<double>(step);
   const tt::kernels::AdamArgs args{
       lr,       beta1, beta2, eps, weight_decay, 1.0 - std::pow(beta1, t), 1.0 - std::pow(beta2, t),
       decoupled};
-  const auto adam = tt::kernels::active().optim.adam;
-  update(rows, [&](float* w, const float* g, float* m, float* v, std::size_t n) {
-    adam(w, g, m, v, n, args);
-  });
+  update(rows, [&](const Row& r) { tt::kernels::adam(r.w, r.g, r.first, r.second, r.size, args); });
 }
 
 void sgd_step(const py::array& w, const py::array& g, const py::object& momentum_buffer, double lr,

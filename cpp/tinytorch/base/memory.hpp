@@ -1,4 +1,4 @@
-// How much memory there is, for this process.
+// How much memory there is, for this process, and advice to the system about it.
 #pragma once
 #include <cstddef>
 #include <cstdint>

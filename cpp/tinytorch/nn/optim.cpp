@@ -4,8 +4,7 @@
 #include <numbers>
 
 #include "tinytorch/base/interrupt.hpp"
-#include "tinytorch/kernels/call_counter.hpp"
-#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/optim/optim.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/reduce.hpp"
 
@@ -52,7 +51,6 @@ Sgd::Sgd(std::vector<autograd::Tensor> parameters, const SgdOptions& options)
 }
 
 void Sgd::step() {
-  kernels::count_call(kernels::Family::optim);
   const kernels::SgdArgs args{static_cast<float>(lr), options_.momentum, options_.weight_decay,
                               options_.nesterov};
   const std::vector<Array> grads = prepare();
@@ -62,8 +60,7 @@ void Sgd::step() {
     const Array& g = grads[i];
     if (!g.defined()) continue;
     float* v = velocity_[i].defined() ? velocity_[i].data<float>() : nullptr;
-    kernels::active().optim.sgd(parameters_[i].array().data<float>(), g.data<float>(), v,
-                                static_cast<std::size_t>(g.size()), args);
+    kernels::sgd(parameters_[i].array().data<float>(), g.data<float>(), v, g.size(), args);
   }
 }
 
@@ -76,7 +73,6 @@ Adam::Adam(std::vector<autograd::Tensor> parameters, const AdamOptions& options)
 }
 
 void Adam::step() {
-  kernels::count_call(kernels::Family::optim);
   const std::vector<Array> grads = prepare();
   prepare_moments(grads, first_);
   prepare_moments(grads, second_);
@@ -94,9 +90,8 @@ void Adam::step() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Array& g = grads[i];
     if (!g.defined()) continue;
-    kernels::active().optim.adam(parameters_[i].array().data<float>(), g.data<float>(),
-                                 first_[i].data<float>(), second_[i].data<float>(),
-                                 static_cast<std::size_t>(g.size()), args);
+    kernels::adam(parameters_[i].array().data<float>(), g.data<float>(), first_[i].data<float>(),
+                  second_[i].data<float>(), g.size(), args);
   }
 }
 

@@ -8,6 +8,7 @@
 // with bias1 = 1 - b1^t and bias2 = 1 - b2^t. No multiply-add is fused: equal on every ISA.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 namespace tt::kernels {
 
@@ -25,5 +26,9 @@ struct OptimTable {
   void (*sgd)(float* w, const float* g, float* v, std::size_t n, const SgdArgs& args);
   void (*adam)(float* w, const float* g, float* m, float* v, std::size_t n, const AdamArgs& args);
 };
+
+// The same over all threads, by the kernels of active().
+void sgd(float* w, const float* g, float* v, std::int64_t n, const SgdArgs& args);
+void adam(float* w, const float* g, float* m, float* v, std::int64_t n, const AdamArgs& args);
 
 }  // namespace tt::kernels
