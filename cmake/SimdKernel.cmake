@@ -12,10 +12,12 @@ set(TT_FLAGS_avx_vnni -mavx2 -mfma -mbmi2 -mf16c -mavxvnni)
 set(TT_FLAGS_avx512 -mavx2 -mfma -mbmi2 -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd
                     -mprefer-vector-width=512)
 set(TT_FLAGS_avx512_vnni ${TT_FLAGS_avx512} -mavx512vnni)
+set(TT_FLAGS_avx512_bf16 ${TT_FLAGS_avx512_vnni} -mavx512bf16)
+set(TT_FLAGS_amx ${TT_FLAGS_avx512_bf16} -mamx-tile -mamx-int8 -mamx-bf16)
 set(TT_FLAGS_neon_dot -march=armv8.2-a+dotprod)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
-  set(TT_TARGET_ISAS baseline avx2 avx_vnni avx512 avx512_vnni)
+  set(TT_TARGET_ISAS baseline avx2 avx_vnni avx512 avx512_vnni avx512_bf16 amx)
   include(CheckCXXCompilerFlag)
   check_cxx_compiler_flag(-mavxvnni TT_COMPILER_HAS_AVXVNNI)  # GCC 11, Clang 12
   if(NOT TT_COMPILER_HAS_AVXVNNI)

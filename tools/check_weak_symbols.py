@@ -17,7 +17,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-OBJECT_FOLDER = re.compile(r"tt_kernel_\w+?_(avx2|avx_vnni|avx512|avx512_vnni|neon_dot)\.dir")
+OBJECT_FOLDER = re.compile(
+    r"tt_kernel_\w+?_(avx2|avx_vnni|avx512|avx512_vnni|avx512_bf16|amx|neon_dot)\.dir"
+)
 DEFINED = frozenset("TDBRVWuGS")  # text, data, bss, read-only, weak, unique: visible to the linker
 
 

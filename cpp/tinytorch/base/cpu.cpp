@@ -6,7 +6,13 @@
 #include "tinytorch/base/env.hpp"
 #include "tinytorch/base/error.hpp"
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
@@ -14,10 +20,10 @@
 namespace tt {
 namespace {
 
-constexpr std::array kIsas = {Isa::baseline, Isa::avx2,        Isa::avx_vnni,
-                              Isa::avx512,   Isa::avx512_vnni, Isa::neon_dot};
-constexpr std::array<std::string_view, 6> kIsaNames = {"baseline", "avx2",        "avx_vnni",
-                                                       "avx512",   "avx512_vnni", "neon_dot"};
+constexpr std::array kIsas = {Isa::baseline,    Isa::avx2,        Isa::avx_vnni, Isa::avx512,
+                              Isa::avx512_vnni, Isa::avx512_bf16, Isa::amx,      Isa::neon_dot};
+constexpr std::array<std::string_view, 8> kIsaNames = {
+    "baseline", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx", "neon_dot"};
 
 #if defined(__x86_64__)
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
@@ -26,12 +32,37 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512cd");
 }
-// CPUID leaf 7, subleaf 1, EAX bit 4; compilers before GCC 12 do not know the name.
-bool has_avx_vnni() {
-  if (!has_avx2()) return false;
-  unsigned a = 7, b = 0, c = 1, d = 0;
-  __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-  return (a & (1u << 4)) != 0;
+bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+
+// Features whose names older compilers do not know.
+struct Leaf7 {
+  unsigned eax = 0, edx = 0;
+};
+Leaf7 cpuid_leaf_7(unsigned subleaf) {
+  Leaf7 leaf;
+  unsigned b = 0, c = 0;
+  if (!__get_cpuid_count(7, subleaf, &leaf.eax, &b, &c, &leaf.edx)) return {};
+  return leaf;
+}
+bool has_avx_vnni() { return has_avx2() && (cpuid_leaf_7(1).eax & (1u << 4)) != 0; }
+bool has_avx512_bf16() { return has_avx512_vnni() && (cpuid_leaf_7(1).eax & (1u << 5)) != 0; }
+
+// The operating system hands out the tile registers on request, to the whole process and to its
+// children; it refuses where a thread's signal stack is too small to save them.
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+bool has_amx() {
+  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25;
+  constexpr unsigned kAll = kBf16 | kTile | kInt8;
+  static const bool usable =
+      has_avx512_bf16() && (cpuid_leaf_7(0).edx & kAll) == kAll && may_use_tiles();
+  return usable;
 }
 #endif
 
@@ -55,7 +86,8 @@ Isa isa_from_name(std::string_view name) {
   }
   fail<ValueError>(
       "unknown instruction set '", name,
-      "' (TINYTORCH_ISA); use baseline, avx2, avx_vnni, avx512, avx512_vnni or neon_dot");
+      "' (TINYTORCH_ISA); use baseline, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16, amx or "
+      "neon_dot");
 }
 
 bool cpu_supports(Isa isa) {
@@ -70,7 +102,11 @@ bool cpu_supports(Isa isa) {
     case Isa::avx512:
       return has_avx512();
     case Isa::avx512_vnni:
-      return has_avx512() && __builtin_cpu_supports("avx512vnni");
+      return has_avx512_vnni();
+    case Isa::avx512_bf16:
+      return has_avx512_bf16();
+    case Isa::amx:
+      return has_amx();
 #elif defined(__aarch64__) && defined(__linux__)
     case Isa::neon_dot:
       return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
@@ -121,6 +157,8 @@ std::vector<std::string> cpu_feature_names() {
   add(__builtin_cpu_supports("avx512f"), "avx512f");
   add(__builtin_cpu_supports("avx512bw"), "avx512bw");
   add(__builtin_cpu_supports("avx512vnni"), "avx512_vnni");
+  add(has_avx512_bf16(), "avx512_bf16");
+  add(has_amx(), "amx");
 #elif defined(__aarch64__)
   names.emplace_back("neon");
   if (cpu_supports(Isa::neon_dot)) names.emplace_back("asimddp");

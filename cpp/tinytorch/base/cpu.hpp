@@ -7,7 +7,7 @@
 namespace tt {
 
 // In rising order per architecture. A kernel family compiles for a subset; dispatch overlays them.
-enum class Isa { baseline, avx2, avx_vnni, avx512, avx512_vnni, neon_dot };
+enum class Isa { baseline, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16, amx, neon_dot };
 
 std::string_view name_of(Isa isa);
 Isa isa_from_name(std::string_view name);  // ValueError naming the allowed ones

@@ -14,6 +14,7 @@ namespace tt::kernels {
   X(softmax)           \
   X(norm)              \
   X(gemm)              \
+  X(gemm_bf16)         \
   X(gemm_s8)           \
   X(sparse)            \
   X(pool)              \

@@ -21,7 +21,8 @@
 
 namespace tt::kernels::TT_ISA {
 
-#if defined(TT_ISA_avx512) || defined(TT_ISA_avx512_vnni)
+#if defined(TT_ISA_avx512) || defined(TT_ISA_avx512_vnni) || defined(TT_ISA_avx512_bf16) || \
+    defined(TT_ISA_amx)
 using Arch = xsimd::avx512bw;
 #elif defined(TT_ISA_avx2) || defined(TT_ISA_avx_vnni)
 using Arch = xsimd::fma3<xsimd::avx2>;

@@ -2,6 +2,7 @@
 // tt_simd_kernel line of CMakeLists.txt.
 #pragma once
 #include "tinytorch/kernels/binary/binary.hpp"
+#include "tinytorch/kernels/gemm_bf16/gemm_bf16.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
 #include "tinytorch/kernels/norm/norm.hpp"
@@ -19,6 +20,7 @@ struct Table {
   SoftmaxTable softmax;
   NormTable norm;
   GemmTable gemm_f32;
+  GemmBf16Table gemm_bf16;
   OptimTable optim;
   GemmS8Table gemm_s8;
 };

@@ -25,8 +25,8 @@ void copy_codes(const std::byte* from, index_t from_step, std::byte* to, index_t
 }
 
 void fill_zero_code(const kernels::GemmS8Table& table, std::byte* codes, index_t n) {
-  if (table.code_bytes == 1 || table.zero_code == 0) {
-    std::memset(codes, table.zero_code, static_cast<std::size_t>(n * table.code_bytes));
+  if (table.shape.code_bytes == 1 || table.zero_code == 0) {
+    std::memset(codes, table.zero_code, static_cast<std::size_t>(n * table.shape.code_bytes));
     return;
   }
   for (index_t i = 0; i < n; ++i) {
@@ -48,7 +48,7 @@ ImagesS8::ImagesS8(const Array& x, const ops::ConvShape& shape, float input_scal
       padded_h_(window_.height + 2 * window_.pad_h),
       padded_w_(window_.width + 2 * window_.pad_w) {
   const index_t codes = numel({shape.batch, padded_h_, padded_w_, shape.channels});
-  codes_.reset(new std::byte[static_cast<std::size_t>(codes * table_.code_bytes)]);
+  codes_.reset(new std::byte[static_cast<std::size_t>(codes * table_.shape.code_bytes)]);
   measure(x, input_scale);
   encode(x);
 }
@@ -74,7 +74,7 @@ void ImagesS8::measure(const Array& x, float input_scale) {
 }
 
 void ImagesS8::encode(const Array& x) {
-  const int bytes = table_.code_bytes;
+  const int bytes = table_.shape.code_bytes;
   const index_t width = window_.width, row_bytes = padded_w_ * shape_.channels * bytes;
   parallel_for(shape_.batch * padded_h_, grain_for(width * shape_.channels),
                [&](index_t begin, index_t end) {
@@ -102,7 +102,7 @@ void ImagesS8::encode(const Array& x) {
 
 void ImagesS8::gather(index_t n, index_t g, index_t first, index_t count, index_t row_bytes,
                       std::byte* rows) const {
-  const int bytes = table_.code_bytes;
+  const int bytes = table_.shape.code_bytes;
   const bool one_run = shape_.groups == 1 && window_.dilation_w == 1;
   const index_t group_channels = shape_.channels / shape_.groups, out_w = window_.out_width();
   const index_t runs = one_run ? 1 : window_.kernel_w;

@@ -13,7 +13,7 @@ constexpr index_t kPiece = 1024;  // values encoded at a time
 
 // The kernels encode as the instruction set likes it; here that is undone.
 void decode(const kernels::GemmS8Table& table, const std::byte* from, std::int16_t* to, index_t n) {
-  if (table.code_bytes == 2) {
+  if (table.shape.code_bytes == 2) {
     const auto* codes = reinterpret_cast<const std::int16_t*>(from);
     for (index_t i = 0; i < n; ++i) to[i] = static_cast<std::int16_t>(codes[i] - table.zero_code);
   } else if (table.zero_code == 0) {

@@ -41,12 +41,14 @@ struct Sizes {
 
 std::vector<Sizes> odd_sizes() {
   std::vector<Sizes> all;
-  for (std::int64_t m : {0, 1, 2, 3, 5, 6, 7, 13}) {
+  for (std::int64_t m : {0, 1, 2, 3, 5, 6, 7, 8, 13, 16, 17, 32, 47}) {
     for (std::int64_t n : {0, 1, 3, 8, 15, 16, 17, 63, 64, 65}) {
       for (std::int64_t k : {0, 1, 2, 3, 4, 5, 31, 64, 131}) all.push_back({m, n, k});
     }
   }
-  all.push_back({401, 130, 67});  // several blocks of rows and panels
+  all.push_back({401, 130, 67});
+  all.push_back({270, 33, 1024});
+  all.push_back({33, 31, 2049});  // several blocks of rows and panels
   all.push_back({1, 1000, 513});
   return all;
 }

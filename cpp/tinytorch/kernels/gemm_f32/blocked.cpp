@@ -1,11 +1,10 @@
 #include "tinytorch/kernels/gemm_f32/blocked.hpp"
 
 #include <algorithm>
-#include <new>
 
 #include "tinytorch/base/interrupt.hpp"
-#include "tinytorch/base/memory.hpp"
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/scratch.hpp"
 
 namespace tt::kernels {
 namespace {
@@ -23,35 +22,7 @@ constexpr std::int64_t kChunkProducts = 1 << 18;  // fewer are not worth a secon
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// A growing buffer per thread, so that steady work allocates nothing.
-class Scratch {
- public:
-  Scratch() = default;
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { release(); }
-  float* reserve(std::int64_t count) {
-    if (count > capacity_) {
-      release();
-      const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(count);
-      data_ = static_cast<float*>(::operator new(bytes, kAlignment));
-      advise_huge_pages(data_, bytes);
-      capacity_ = count;
-    }
-    return data_;
-  }
-
- private:
-  static constexpr std::align_val_t kAlignment{4096};
-  void release() {
-    ::operator delete(data_, kAlignment);
-    data_ = nullptr;
-    capacity_ = 0;
-  }
-  float* data_ = nullptr;
-  std::int64_t capacity_ = 0;
-};
-thread_local Scratch t_packed_a, t_packed_b;
+thread_local ScratchBuffer t_packed_a, t_packed_b;
 
 // C[i0 .. i0 + m, j0 .. j0 + n] (+)= A[.., p0 .. p0 + k] B[p0 .. p0 + k, ..], in passes of
 // kGemmDepth values of p. A packed operand lies pass by pass, panel by panel.
@@ -104,8 +75,8 @@ void Block::pack_panel(std::int64_t index, std::int64_t a_panels) const {
 void Block::pack(bool also_b) {
   const std::int64_t a_panels = pack_a ? divide_up(m, kernels.mr) : 0;
   const std::int64_t b_panels = pack_b && also_b ? divide_up(n, kernels.nr) : 0;
-  if (a_panels > 0) a_ = t_packed_a.reserve(a_panels * kernels.mr * k);
-  if (b_panels > 0) b_ = t_packed_b.reserve(b_panels * kernels.nr * k);
+  if (a_panels > 0) a_ = t_packed_a.reserve<float>(a_panels * kernels.mr * k);
+  if (b_panels > 0) b_ = t_packed_b.reserve<float>(b_panels * kernels.nr * k);
   const std::int64_t grain = std::max<std::int64_t>(1, kChunkProducts / 4 / (kernels.nr * k));
   parallel_for(a_panels + b_panels, grain, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t i = first; i < last; ++i) pack_panel(i, a_panels);

@@ -12,20 +12,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tinytorch/kernels/panels.hpp"
+
 namespace tt::kernels {
 
 // k * 127 * 127 stays below 2^31.
 inline constexpr std::int64_t kMaxS8Depth = 133'144;
 
-// A[rows, k] times one packed panel of B (up to nr columns).
-struct S8Panel {
-  std::int64_t rows = 0;
-  std::int64_t groups = 0;                    // ceil(k / k_step)
-  const std::byte* a = nullptr;               // encoded; each row has groups * k_step values
-  std::int64_t a_row = 0;                     // bytes between rows
-  const std::int8_t* b = nullptr;             // [groups][nr][k_step]
-  const std::int32_t* column_sums = nullptr;  // nr sums of B over k
-  int cols = 0;                               // columns wanted, 1..nr
+struct S8Product : PanelProduct {
+  const std::int32_t* column_sums = nullptr;  // of B over k, for whole panels
 };
 
 // y = (float(acc) * row_scale[row]) * col_scale[col] + bias[col]; without bias, no addition.
@@ -39,14 +34,11 @@ struct S8Scaling {
 
 // The micro-kernels of one instruction set.
 struct GemmS8Table {
-  int nr;          // columns per packed panel
-  int k_step;      // consecutive k interleaved in a panel
-  int mr;          // rows computed together: blocks of rows are best multiples of it
-  int code_bytes;  // size of an encoded activation, 1 or 2
-  int zero_code;   // the encoded 0
+  PanelShape shape;
+  int zero_code;  // the encoded 0
 
-  void (*multiply)(const S8Panel& p, std::int32_t* acc, std::int64_t acc_row);
-  void (*multiply_scaled)(const S8Panel& p, const S8Scaling& s);
+  void (*multiply)(const S8Product& p, std::int32_t* acc, std::int64_t acc_row);
+  void (*multiply_scaled)(const S8Product& p, const S8Scaling& s);
 
   // Largest |x| as the bits of that float; above 0x7f800000 where x holds a NaN. n = 0 gives 0.
   std::uint32_t (*abs_max_bits)(const float* x, std::size_t n);

@@ -3,37 +3,20 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <vector>
 
 #include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
+#include "tinytorch/kernels/packed_panels.hpp"
 
 namespace tt::kernels {
 
-// Vector loads of a panel should not straddle cache lines.
-template <class T>
-struct LineAllocator {
-  using value_type = T;
-  static constexpr std::align_val_t kLine{64};
-  LineAllocator() = default;
-  template <class U>
-  LineAllocator(const LineAllocator<U>&) {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, kLine); }
-  friend bool operator==(const LineAllocator&, const LineAllocator&) { return true; }
-};
-
-struct PackedS8 {
-  const GemmS8Table* table = nullptr;  // the instruction set it is packed for
-  std::int64_t n = 0, k = 0;
-  std::int64_t groups = 0;  // ceil(k / k_step)
-  std::vector<std::int8_t, LineAllocator<std::int8_t>>
-      panels;                             // ceil(n / nr) x [groups][nr][k_step]
+struct PackedS8 : PackedPanels {
+  const GemmS8Table* table = nullptr;     // the instruction set it is packed for
   std::vector<std::int32_t> column_sums;  // per column, padded to whole panels
 
-  std::int64_t panel_count() const { return (n + table->nr - 1) / table->nr; }
-  std::int64_t row_bytes() const { return groups * table->k_step * table->code_bytes; }
-  S8Panel panel(std::int64_t index) const;  // without the A side
+  S8Product product(std::int64_t first, std::int64_t cols) const {
+    return {PackedPanels::product(first, cols), column_sums.data() + first};
+  }
 };
 
 // b[n, k] contiguous with values in [-127, 127]; ValueError for -128 or k > kMaxS8Depth.

@@ -5,7 +5,7 @@
 //   broadcast(p)  kStep codes of one row, repeated for every column
 //   load(p)       kStep weights of each of W columns
 //   dot(acc, a, b)  acc[column] += sum over kStep of a b
-// Acc is the bare register: GCC keeps arrays of xsimd's class in memory.
+// The rest is as panels.simd.hpp wants it.
 #pragma once
 #include "tinytorch/kernels/simd.hpp"
 
@@ -25,6 +25,14 @@ inline T read_as(const void* p) {
   return value;
 }
 
+struct ExactDot {
+  using Weight = std::int8_t;
+  using Acc = I32::register_type;
+  static constexpr bool kExact = true;
+  static Acc zero() { return I32(0); }
+  static Acc add(Acc a, Acc b) { return I32(a) + I32(b); }
+};
+
 // acc += dot products of unsigned a and signed b. Spelled out for GCC, which (12) copies and spills
 // the accumulators of its own intrinsic around every use.
 #if defined(__GNUC__) && !defined(__clang__)
@@ -34,12 +42,15 @@ inline T read_as(const void* p) {
 #define TT_DPBUSD(prefix, acc, a, b, intrinsic) acc = intrinsic(acc, a, b)
 #endif
 
-#if defined(TT_ISA_avx512_vnni)
+#if defined(TT_ISA_avx512_vnni) || defined(TT_ISA_amx)
 
-struct Dot {
+struct Dot : ExactDot {
   using Code = std::uint8_t;
+#if defined(TT_ISA_amx)  // for few rows: the panels are those of the tiles
+  static constexpr int kZero = 128, kStep = 4, kVectors = 2, kRows = 8;
+#else
   static constexpr int kZero = 128, kStep = 4, kVectors = 4, kRows = 6;
-  using Acc = __m512i;
+#endif
   using Rhs = __m512i;
   static __m512i broadcast(const Code* p) { return _mm512_set1_epi32(read_as<int>(p)); }
   static Rhs load(const std::int8_t* p) { return _mm512_loadu_si512(p); }
@@ -47,14 +58,20 @@ struct Dot {
     TT_DPBUSD("", acc, a, b, _mm512_dpbusd_epi32);
     return acc;
   }
+#if defined(TT_ISA_amx)
+  static constexpr std::int64_t kTilesFrom = 8;
+  static void upper_left() { _tile_dpbusd(0, 4, 6); }
+  static void upper_right() { _tile_dpbusd(1, 4, 7); }
+  static void lower_left() { _tile_dpbusd(2, 5, 6); }
+  static void lower_right() { _tile_dpbusd(3, 5, 7); }
+#endif
 };
 
 #elif defined(TT_ISA_avx512)
 
-struct Dot {
+struct Dot : ExactDot {
   using Code = std::int16_t;
   static constexpr int kZero = 0, kStep = 2, kVectors = 4, kRows = 6;
-  using Acc = __m512i;
   using Rhs = __m512i;
   static __m512i broadcast(const Code* p) { return _mm512_set1_epi32(read_as<int>(p)); }
   static Rhs load(const std::int8_t* p) {
@@ -67,10 +84,9 @@ struct Dot {
 
 #elif defined(TT_ISA_avx_vnni)
 
-struct Dot {
+struct Dot : ExactDot {
   using Code = std::uint8_t;
   static constexpr int kZero = 128, kStep = 4, kVectors = 2, kRows = 6;
-  using Acc = __m256i;
   using Rhs = __m256i;
   static __m256i broadcast(const Code* p) { return _mm256_set1_epi32(read_as<int>(p)); }
   static Rhs load(const std::int8_t* p) {
@@ -86,10 +102,9 @@ struct Dot {
 
 // Pairs of 16-bit products: as many instructions per product as maddubs with its sign repair, but
 // nothing can saturate.
-struct Dot {
+struct Dot : ExactDot {
   using Code = std::int16_t;
   static constexpr int kZero = 0, kStep = 2, kVectors = 2, kRows = 4;
-  using Acc = __m256i;
   using Rhs = __m256i;
   static __m256i broadcast(const Code* p) { return _mm256_set1_epi32(read_as<int>(p)); }
   static Rhs load(const std::int8_t* p) {
@@ -102,10 +117,9 @@ struct Dot {
 
 #elif defined(__x86_64__)
 
-struct Dot {
+struct Dot : ExactDot {
   using Code = std::int16_t;
   static constexpr int kZero = 0, kStep = 2, kVectors = 2, kRows = 4;
-  using Acc = __m128i;
   using Rhs = __m128i;
   static __m128i broadcast(const Code* p) { return _mm_set1_epi32(read_as<int>(p)); }
   static Rhs load(const std::int8_t* p) {
@@ -117,10 +131,9 @@ struct Dot {
 
 #elif defined(TT_ISA_neon_dot)
 
-struct Dot {
+struct Dot : ExactDot {
   using Code = std::int8_t;
   static constexpr int kZero = 0, kStep = 4, kVectors = 4, kRows = 4;
-  using Acc = int32x4_t;
   using Rhs = int8x16_t;
   static int8x16_t broadcast(const Code* p) {
     return vreinterpretq_s8_s32(vdupq_n_s32(read_as<int>(p)));
@@ -131,10 +144,9 @@ struct Dot {
 
 #else
 
-struct Dot {
+struct Dot : ExactDot {
   using Code = std::int16_t;
   static constexpr int kZero = 0, kStep = 1, kVectors = 4, kRows = 4;
-  using Acc = int32x4_t;
   using Rhs = int16x4_t;
   static int16x4_t broadcast(const Code* p) { return vdup_n_s16(*p); }
   static Rhs load(const std::int8_t* p) {
@@ -145,9 +157,6 @@ struct Dot {
 };
 
 #endif
-
-inline constexpr int kWidth = static_cast<int>(W);     // columns per vector
-inline constexpr int kPanel = Dot::kVectors * kWidth;  // columns per panel
 
 #undef TT_DPBUSD
 }  // namespace tt::kernels::TT_ISA

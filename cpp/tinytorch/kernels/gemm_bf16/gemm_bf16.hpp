@@ -1,0 +1,34 @@
+// Micro-kernels of products of bfloat16 values with float32 sums: C = A B, A in float32, rounded to
+// bfloat16 (nearest even) as it is encoded, B packed in bfloat16.
+//
+// Each instruction set sums in an order of its own, and the dot-product instructions count
+// subnormal numbers as zero: results differ between instruction sets by float32 rounding. On one
+// they do not depend on the number of rows or threads.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "tinytorch/kernels/panels.hpp"
+
+namespace tt::kernels {
+
+// y (+)= sums (+ bias); rows of y are y_row apart.
+struct Bf16Output {
+  float* y = nullptr;
+  std::int64_t y_row = 0;
+  bool accumulate = false;
+  const float* bias = nullptr;  // of the columns; null: none
+};
+
+struct GemmBf16Table {
+  PanelShape shape;
+  void (*multiply)(const PanelProduct& p, const Bf16Output& out);
+  // codes of x[0 .. n); n is rounded up to k_step with zeros.
+  void (*encode)(const float* x, void* codes, std::size_t n);
+  // One panel's groups of B: panel[g][c][s] = b[(g * k_step + s) * row + c * col], zeros where
+  // c >= cols or the depth is beyond k.
+  void (*pack)(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,
+               std::int64_t cols, void* panel);
+};
+
+}  // namespace tt::kernels

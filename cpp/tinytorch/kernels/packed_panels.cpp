@@ -1,0 +1,63 @@
+#include "tinytorch/kernels/packed_panels.hpp"
+
+#include <cstring>
+#include <new>
+
+#include "tinytorch/base/memory.hpp"
+
+namespace tt::kernels {
+namespace {
+
+constexpr std::align_val_t kPage{4096};
+// Products of few rows wait for the weights: less arithmetic is worth a thread's attention.
+constexpr std::int64_t kFewRows = 8, kFewRowsProducts = 1 << 18;
+
+std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
+
+}  // namespace
+
+PageBuffer::PageBuffer(std::size_t bytes)
+    : data_(static_cast<std::byte*>(::operator new(bytes, kPage)),
+            [](std::byte* p) { ::operator delete(p, kPage); }),
+      size_(bytes) {
+  advise_huge_pages(data_.get(), bytes);
+  std::memset(data_.get(), 0, bytes);
+}
+
+PackedPanels::PackedPanels(const PanelShape& form, std::int64_t columns, std::int64_t depth)
+    : shape(form), n(columns), k(depth) {
+  groups = round_up(k, shape.k_step * shape.group_align) / shape.k_step;
+  const std::int64_t count = padded_columns() * groups * shape.k_step;
+  weights = PageBuffer(static_cast<std::size_t>(count * shape.weight_bytes));
+}
+
+// Rows a multiple of 1 KB apart would fall into a few sets of the first cache.
+std::int64_t PackedPanels::row_bytes() const {
+  const std::int64_t bytes = groups * shape.k_step * shape.code_bytes;
+  return shape.group_align > 1 && bytes % 1024 == 0 ? bytes + 64 : bytes;
+}
+
+void PackedPanels::clear_padding(std::byte* row) const {
+  const std::int64_t used = k * shape.code_bytes;
+  std::memset(row + used, 0, static_cast<std::size_t>(row_bytes() - used));
+}
+
+PanelProduct PackedPanels::product(std::int64_t first, std::int64_t cols) const {
+  PanelProduct p;
+  p.groups = groups;
+  p.cols = cols;
+  p.a_row = row_bytes();
+  p.b = weights.data() + first * groups * shape.k_step * shape.weight_bytes;
+  return p;
+}
+
+PanelCuts::PanelCuts(std::int64_t m, const PackedPanels& b) {
+  const PanelShape& s = b.shape;
+  const std::int64_t fit = s.block_bytes / std::max<std::int64_t>(1, b.row_bytes());
+  rows = std::min(std::clamp<std::int64_t>(fit / s.mr * s.mr, 4 * s.mr, s.block_rows), m);
+  const std::int64_t worth = rows < kFewRows ? kFewRowsProducts : s.chunk_products;
+  const std::int64_t panel_cost = std::max<std::int64_t>(1, rows * s.nr * b.k);
+  cols = s.nr * std::max<std::int64_t>(1, worth / panel_cost);
+}
+
+}  // namespace tt::kernels
