@@ -15,6 +15,7 @@ namespace tt::kernels {
   X(norm)              \
   X(gemm)              \
   X(gemm_bf16)         \
+  X(gemm_s4)           \
   X(gemm_s8)           \
   X(sparse)            \
   X(pool)              \

@@ -4,6 +4,7 @@
 #include "tinytorch/kernels/binary/binary.hpp"
 #include "tinytorch/kernels/gemm_bf16/gemm_bf16.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
+#include "tinytorch/kernels/gemm_s4/gemm_s4.hpp"
 #include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
 #include "tinytorch/kernels/norm/norm.hpp"
 #include "tinytorch/kernels/optim/optim.hpp"
@@ -22,6 +23,7 @@ struct Table {
   GemmTable gemm_f32;
   GemmBf16Table gemm_bf16;
   OptimTable optim;
+  GemmS4Table gemm_s4;
   GemmS8Table gemm_s8;
 };
 

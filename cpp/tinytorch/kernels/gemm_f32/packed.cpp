@@ -1,0 +1,99 @@
+#include "tinytorch/kernels/gemm_f32/packed.hpp"
+
+#include "tinytorch/kernels/call_counter.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
+
+namespace tt::kernels {
+namespace {
+
+// Rows of A that meet the columns of a piece; they and the piece of B stay in the second cache.
+constexpr std::int64_t kBlockRows = 84;
+// Worth a thread's attention: of few rows, which wait for the weights, less.
+constexpr std::int64_t kFewRows = 8, kFewRowsProducts = 1 << 16, kProducts = 1 << 20;
+
+// A piece of the result: rows [row, row + rows), columns [col, col + cols).
+struct Piece {
+  std::int64_t row, rows, col, cols;
+};
+
+void multiply(const float* a, std::int64_t a_row, const PackedF32& b, const F32Output& out,
+              const Piece& piece) {
+  const std::int64_t mr = b.table->mr, nr = b.table->nr;
+  GemmTile t{};
+  t.a_row = a_row;
+  t.a_step = 1;
+  t.b_step = nr;
+  t.b_padded = true;
+  t.c_row = out.y_row;
+  for (std::int64_t p = 0; p < b.k; p += kGemmDepth) {
+    t.k = std::min(kGemmDepth, b.k - p);
+    t.accumulate = out.accumulate || p > 0;
+    for (std::int64_t j = piece.col; j < piece.col + piece.cols; j += nr) {
+      t.b = b.panel(p, j);
+      t.cols = static_cast<int>(std::min(nr, piece.col + piece.cols - j));
+      t.bias = out.bias != nullptr && p + t.k == b.k ? out.bias + j : nullptr;
+      for (std::int64_t i = piece.row; i < piece.row + piece.rows; i += mr) {
+        t.rows = static_cast<int>(std::min(mr, piece.row + piece.rows - i));
+        t.a = a + i * a_row + p;
+        t.c = out.y + i * out.y_row + j;
+        b.table->tile(t);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+const float* PackedF32::panel(std::int64_t p, std::int64_t column) const {
+  const std::int64_t depth = std::min(kGemmDepth, k - p);
+  return reinterpret_cast<const float*>(weights.data()) + p * padded_columns() + column * depth;
+}
+
+PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,
+                   std::int64_t n, const GemmTable& table) {
+  PackedF32 packed{&table, n, k, {}};
+  packed.weights =
+      PageBuffer(sizeof(float) * static_cast<std::size_t>(packed.padded_columns() * k));
+  const std::int64_t nr = table.nr, panels = packed.padded_columns() / nr;
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, (1 << 14) / (nr * std::max<std::int64_t>(k, 1)));
+  parallel_for(panels, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = 0; p < k; p += kGemmDepth) {
+      for (std::int64_t j = begin * nr; j < end * nr; j += nr) {
+        table.pack(b + p * row + j * col, col, row, std::min(nr, n - j),
+                   std::min(kGemmDepth, k - p), nr, const_cast<float*>(packed.panel(p, j)));
+      }
+    }
+  });
+  return packed;
+}
+
+PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,
+                   std::int64_t n) {
+  return pack_f32(b, row, col, k, n, active().gemm_f32);
+}
+
+void gemm_packed(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
+                 const F32Output& out) {
+  if (m <= 0 || b.n <= 0) return;
+  if (b.k == 0) {
+    Gemm g;
+    g.m = m, g.n = b.n, g.c = out.y, g.c_row = out.y_row;
+    g.accumulate = out.accumulate, g.bias = out.bias;
+    return gemm(g);
+  }
+  count_call(Family::gemm);
+  const std::int64_t rows = std::min(m, kBlockRows / b.table->mr * b.table->mr);
+  const std::int64_t worth = rows < kFewRows ? kFewRowsProducts : kProducts;
+  const std::int64_t nr = b.table->nr;
+  const std::int64_t cols = nr * std::max<std::int64_t>(1, worth / (rows * nr * b.k));
+  const std::int64_t strips = (b.n + cols - 1) / cols, blocks = (m + rows - 1) / rows;
+  parallel_for(strips * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t row = i % blocks * rows, col = i / blocks * cols;
+      multiply(a, a_row, b, out, {row, std::min(rows, m - row), col, std::min(cols, b.n - col)});
+    }
+  });
+}
+
+}  // namespace tt::kernels
