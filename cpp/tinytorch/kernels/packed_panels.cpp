@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "tinytorch/base/memory.hpp"
 
@@ -14,14 +15,36 @@ constexpr std::int64_t kFewRows = 8, kFewRowsProducts = 1 << 18;
 
 std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
 
+std::shared_ptr<std::byte> new_pages(std::size_t bytes) {
+  std::shared_ptr<std::byte> pages(static_cast<std::byte*>(::operator new(bytes, kPage)),
+                                   [](std::byte* p) { ::operator delete(p, kPage); });
+  advise_huge_pages(pages.get(), bytes);
+  return pages;
+}
+
+constexpr std::size_t kArenaBlock = std::size_t{32} << 20;
+thread_local PageArena* t_arena = nullptr;
+
 }  // namespace
 
 PageBuffer::PageBuffer(std::size_t bytes)
-    : data_(static_cast<std::byte*>(::operator new(bytes, kPage)),
-            [](std::byte* p) { ::operator delete(p, kPage); }),
-      size_(bytes) {
-  advise_huge_pages(data_.get(), bytes);
+    : data_(t_arena != nullptr ? t_arena->take(bytes) : new_pages(bytes)), size_(bytes) {
   std::memset(data_.get(), 0, bytes);
+}
+
+PageArena::PageArena() : outer_(std::exchange(t_arena, this)) {}
+PageArena::~PageArena() { t_arena = outer_; }
+
+std::shared_ptr<std::byte> PageArena::take(std::size_t bytes) {
+  const auto whole = static_cast<std::size_t>(round_up(static_cast<std::int64_t>(bytes), 4096));
+  if (used_ + whole > size_) {
+    size_ = std::max(whole, kArenaBlock);
+    block_ = new_pages(size_);
+    used_ = 0;
+  }
+  std::byte* start = block_.get() + used_;
+  used_ += whole;
+  return {block_, start};
 }
 
 PackedPanels::PackedPanels(const PanelShape& form, std::int64_t columns, std::int64_t depth)

@@ -23,6 +23,22 @@ class PageBuffer {
   std::size_t size_ = 0;
 };
 
+// While one lives, the PageBuffers made on its thread lie side by side in large blocks of memory,
+// so that the weights of a whole model are on huge pages. The blocks live as long as any of them.
+class PageArena {
+ public:
+  PageArena();
+  PageArena(const PageArena&) = delete;
+  PageArena& operator=(const PageArena&) = delete;
+  ~PageArena();
+  std::shared_ptr<std::byte> take(std::size_t bytes);
+
+ private:
+  PageArena* outer_;
+  std::shared_ptr<std::byte> block_;
+  std::size_t used_ = 0, size_ = 0;
+};
+
 struct PackedPanels {
   PanelShape shape{};
   std::int64_t n = 0, k = 0;

@@ -1,6 +1,8 @@
 // Micro-kernels of products with packed panels (panels.hpp), for any `Dot`:
 //   Code, kStep          an encoded activation; how many values of k a dot product takes
 //   kVectors, kRows      vectors of W columns per panel; rows computed together
+//   kSpan                panels that a single row reads side by side: several streams come faster
+//                        from far memory
 //   Acc, Rhs             registers; Acc is the bare one: GCC keeps arrays of xsimd's class in
 //   memory zero(), add(acc, acc), broadcast(codes), load(weights), dot(acc, a, b) on AMX also the
 //   instruction for tiles (tiles.simd.hpp), and kTilesFrom: rows that are worth it
@@ -35,22 +37,25 @@ template <int N, class Fn>
 template <class Dot>
 inline constexpr int kPanelColumns = Dot::kVectors* kWidth;
 
-// One panel of a product.
+// A panel of a product, or a few neighbours.
 template <class Dot>
 struct Panel {
   using Weight = typename Dot::Weight;
   static constexpr int kColumns = kPanelColumns<Dot>;
 
   const PanelProduct& of;
+  std::int64_t stride;  // weights between panels
   const Weight* b;
-  std::int64_t first;  // its first column
+  std::int64_t first;  // the first column
   int cols;
 
-  Panel(const PanelProduct& p, std::int64_t index)
+  Panel(const PanelProduct& p, std::int64_t index, int span = 1)
       : of(p),
-        b(reinterpret_cast<const Weight*>(p.b) + index * p.groups * (kColumns * Dot::kStep)),
+        stride(p.groups * (kColumns * Dot::kStep)),
+        b(reinterpret_cast<const Weight*>(p.b) + index * stride),
         first(index * kColumns),
-        cols(static_cast<int>(p.cols - first < kColumns ? p.cols - first : kColumns)) {}
+        cols(static_cast<int>(p.cols - first < span * kColumns ? p.cols - first
+                                                               : span * kColumns)) {}
 
   static std::int64_t count(const PanelProduct& p) { return (p.cols + kColumns - 1) / kColumns; }
 };
@@ -68,8 +73,10 @@ struct Sums {
   [[gnu::always_inline]] void add(const Panel<Dot>& p, const std::byte* a, std::int64_t group) {
     const auto* b = p.b + group * (Panel<Dot>::kColumns * Dot::kStep);
     typename Dot::Rhs columns[Vectors];
-    unrolled<Vectors>(
-        [&](auto v) { columns[v.value] = Dot::load(b + v.value * kWidth * Dot::kStep); });
+    unrolled<Vectors>([&](auto v) {
+      constexpr int kPanel = v.value / Dot::kVectors, kVector = v.value % Dot::kVectors;
+      columns[v.value] = Dot::load(b + kPanel * p.stride + kVector * kWidth * Dot::kStep);
+    });
     unrolled<Rows>([&](auto r) {
       const auto* codes = reinterpret_cast<const typename Dot::Code*>(a + r.value * p.of.a_row);
       const auto row = Dot::broadcast(codes + group * Dot::kStep);
@@ -86,7 +93,8 @@ struct Sums {
 template <class Dot, int Rows, int Vectors, class Done>
 [[gnu::always_inline]] inline void product(const Panel<Dot>& p, const std::byte* a,
                                            const Done& done) {
-  constexpr bool kTwoWays = Dot::kExact && 2 * Rows * Vectors <= Dot::kRows * Dot::kVectors;
+  constexpr bool kTwoWays =
+      Dot::kExact && 2 * Rows * Vectors <= Dot::kRows * Dot::kVectors * Dot::kSpan;
   Sums<Dot, Rows, Vectors> even, odd;
   even.clear();
   std::int64_t group = 0;
@@ -157,6 +165,29 @@ inline void all_rows(const Panel<Dot>& p, const Store& out) {
   remainder<Dot, Dot::kRows - 1, Vectors>(p, row, p.of.rows - row, out);
 }
 
+// A single row, with as many vectors as the panels' columns need.
+template <class Dot, int Vectors, class Store>
+inline void one_row(const Panel<Dot>& p, const Store& out) {
+  if constexpr (Vectors > 1) {
+    if (p.cols <= (Vectors - 1) * kWidth) return one_row<Dot, Vectors - 1>(p, out);
+  }
+  block<Dot, 1, Vectors>(p, 0, out);
+}
+
+template <class Dot, class Store>
+inline void panels_by_rows(const PanelProduct& p, const Store& out) {
+  const std::int64_t panels = Panel<Dot>::count(p);
+  if (p.rows == 1) {
+    for (std::int64_t j = 0; j < panels; j += Dot::kSpan) {
+      one_row<Dot, Dot::kVectors * Dot::kSpan>(Panel<Dot>(p, j, Dot::kSpan), out);
+    }
+    return;
+  }
+  for (std::int64_t j = 0; j < panels; ++j) {
+    all_rows<Dot, Dot::kVectors>(Panel<Dot>(p, j), out);
+  }
+}
+
 #if defined(TT_ISA_amx)
 
 inline constexpr int kPanelGroupAlign = kTileGroups;
@@ -185,12 +216,7 @@ inline void finish_tiles(const Panel<Dot>& p, std::int64_t first, std::int64_t r
 
 template <class Dot, class Store>
 inline void all_panels(const PanelProduct& p, const Store& out) {
-  if (p.rows < Dot::kTilesFrom) {
-    for (std::int64_t j = 0; j < Panel<Dot>::count(p); ++j) {
-      all_rows<Dot, Dot::kVectors>(Panel<Dot>(p, j), out);
-    }
-    return;
-  }
+  if (p.rows < Dot::kTilesFrom) return panels_by_rows<Dot>(p, out);
   for_each_tile_block<Dot>(
       {p.a, p.a_row, p.b, p.b, p.groups, nullptr}, p.rows, Panel<Dot>::count(p),
       [&](std::int64_t first, std::int64_t rows, std::int64_t j, const void* sums) {
@@ -218,9 +244,7 @@ inline constexpr int kPanelGroupAlign = 1;
 
 template <class Dot, class Store>
 inline void all_panels(const PanelProduct& p, const Store& out) {
-  for (std::int64_t j = 0; j < Panel<Dot>::count(p); ++j) {
-    all_rows<Dot, Dot::kVectors>(Panel<Dot>(p, j), out);
-  }
+  panels_by_rows<Dot>(p, out);
 }
 
 template <class Dot>

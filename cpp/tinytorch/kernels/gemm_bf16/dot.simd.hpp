@@ -17,7 +17,7 @@ struct DotBf16 {
   using Acc = __m512;
   using Rhs = __m512i;
   static constexpr bool kExact = false;
-  static constexpr int kStep = 2;
+  static constexpr int kStep = 2, kSpan = 1;
   static Acc zero() { return _mm512_setzero_ps(); }
 #if defined(TT_ISA_amx)  // tiles for any number of rows: their sums have an order of their own
   static constexpr int kVectors = 2, kRows = 8;
@@ -58,7 +58,7 @@ struct DotBf16 {
   };
   using Rhs = Pair;
   static constexpr bool kExact = false;
-  static constexpr int kStep = 2;
+  static constexpr int kStep = 2, kSpan = 1;
 #if defined(TT_ISA_avx512)
   static constexpr int kVectors = 2, kRows = 10;  // 20 + 4 + 2 of 32 registers
 #elif defined(__aarch64__)

@@ -33,6 +33,7 @@ struct S4Product {
   const std::byte* panels = nullptr;
   float* y = nullptr;
   std::int64_t y_row = 0;
+  bool accumulate = false;      // add to what y holds
   const float* bias = nullptr;  // of the columns; null: none
 };
 

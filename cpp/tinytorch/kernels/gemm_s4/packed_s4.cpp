@@ -104,7 +104,7 @@ PackedS4 pack_s4(const std::int8_t* codes, const float* scales, std::int64_t n, 
 }
 
 void linear_s4(const float* x, std::int64_t m, std::int64_t x_row, const PackedS4& w,
-               const float* bias, float* y, std::int64_t y_row) {
+               const float* bias, float* y, std::int64_t y_row, bool accumulate) {
   if (m <= 0 || w.n <= 0) return;
   count_call(Family::gemm_s4);
   const std::int64_t groups = w.groups, nr = w.table->nr;
@@ -127,7 +127,7 @@ void linear_s4(const float* x, std::int64_t m, std::int64_t x_row, const PackedS
       p.rows = std::min(rows, m - row), p.cols = std::min(cols, w.n - col), p.groups = groups;
       p.x = {codes + row * groups * kS4Group, scales + row * groups, offsets + row * groups};
       p.panels = w.panels.data() + col * groups * 18;
-      p.y = y + row * y_row + col, p.y_row = y_row;
+      p.y = y + row * y_row + col, p.y_row = y_row, p.accumulate = accumulate;
       p.bias = bias == nullptr ? nullptr : bias + col;
       w.table->multiply(p);
     }

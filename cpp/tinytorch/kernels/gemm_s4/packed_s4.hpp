@@ -26,8 +26,9 @@ PackedS4 pack_s4(const std::int8_t* codes, const float* scales, std::int64_t n, 
 PackedS4 pack_s4(const std::int8_t* codes, const float* scales, std::int64_t n, std::int64_t k,
                  const GemmS4Table& table);
 
-// y[m, n] = x[m, k] W^T (+ bias), x quantized group by group; rows of x are x_row apart. Parallel.
+// y[m, n] (+)= x[m, k] W^T (+ bias), x quantized group by group; rows of x are x_row apart.
+// Parallel.
 void linear_s4(const float* x, std::int64_t m, std::int64_t x_row, const PackedS4& w,
-               const float* bias, float* y, std::int64_t y_row);
+               const float* bias, float* y, std::int64_t y_row, bool accumulate = false);
 
 }  // namespace tt::kernels

@@ -29,6 +29,11 @@ struct ExactDot {
   using Weight = std::int8_t;
   using Acc = I32::register_type;
   static constexpr bool kExact = true;
+#if defined(__x86_64__)
+  static constexpr int kSpan = 2;
+#else
+  static constexpr int kSpan = 1;
+#endif
   static Acc zero() { return I32(0); }
   static Acc add(Acc a, Acc b) { return I32(a) + I32(b); }
 };

@@ -23,13 +23,15 @@ struct S8Product : PanelProduct {
   const std::int32_t* column_sums = nullptr;  // of B over k, for whole panels
 };
 
-// y = (float(acc) * row_scale[row]) * col_scale[col] + bias[col]; without bias, no addition.
+// value = (float(acc) * row_scale[row]) * col_scale[col] + bias[col]; without bias, no addition.
+// y = value, or y + value.
 struct S8Scaling {
   const float* row_scale = nullptr;
   const float* col_scale = nullptr;
   const float* bias = nullptr;
   float* y = nullptr;
   std::int64_t y_row = 0;
+  bool accumulate = false;
 };
 
 // The micro-kernels of one instruction set.

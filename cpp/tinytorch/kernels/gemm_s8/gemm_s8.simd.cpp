@@ -55,7 +55,8 @@ struct StoreScaled {
           rows(out.s.row_scale),
           y(out.s.y + first),
           y_row(out.s.y_row),
-          biased(out.s.bias != nullptr) {
+          biased(out.s.bias != nullptr),
+          accumulate(out.s.accumulate) {
       TT_UNROLL for (int v = 0; v < Vectors; ++v) {
         scale[v] = load(out.s.col_scale + first + v * kWidth);
         if (biased) bias[v] = load(out.s.bias + first + v * kWidth);
@@ -64,20 +65,23 @@ struct StoreScaled {
     [[gnu::always_inline]] void put(std::int64_t row, int v, Dot::Acc sums) const {
       F32 value = xsimd::to_float(I32(sums) + offset.of[v]) * F32(rows[row]) * scale[v];
       if (biased) value = value + bias[v];
-      store(y + row * y_row + v * kWidth, value);
+      float* to = y + row * y_row + v * kWidth;
+      if (accumulate) value = load(to) + value;
+      store(to, value);
     }
     Offsets<Vectors> offset;
     const float* rows;
     float* y;
     std::int64_t y_row;
-    bool biased;
+    bool biased, accumulate;
     F32 scale[Vectors], bias[Vectors];
   };
   void one(std::int64_t row, std::int64_t col, std::int32_t sum) const {
     const std::int32_t exact = sum - Dot::kZero * column_sums[col];
-    float y = static_cast<float>(exact) * s.row_scale[row] * s.col_scale[col];
-    if (s.bias) y = y + s.bias[col];
-    s.y[row * s.y_row + col] = y;
+    float value = static_cast<float>(exact) * s.row_scale[row] * s.col_scale[col];
+    if (s.bias) value = value + s.bias[col];
+    float& y = s.y[row * s.y_row + col];
+    y = s.accumulate ? y + value : value;
   }
 };
 

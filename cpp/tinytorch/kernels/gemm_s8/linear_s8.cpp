@@ -59,7 +59,7 @@ void gemm_s8(const std::int8_t* a, std::int64_t m, std::int64_t a_row, const Pac
 
 void gemm_s8_scaled(const std::byte* codes, std::int64_t m, const PackedS8& b,
                     const float* row_scale, const float* scale_w, const float* bias, float* y,
-                    std::int64_t y_row) {
+                    std::int64_t y_row, bool accumulate) {
   if (m == 0 || b.n == 0) return;
   for_each_block(
       m, b, [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
@@ -67,13 +67,13 @@ void gemm_s8_scaled(const std::byte* codes, std::int64_t m, const PackedS8& b,
         p.rows = rows;
         p.a = codes + row * p.a_row;
         b.table->multiply_scaled(p, {row_scale + row, scale_w + col, bias ? bias + col : nullptr,
-                                     y + row * y_row + col, y_row});
+                                     y + row * y_row + col, y_row, accumulate});
       });
 }
 
 void linear_s8(const float* x, std::int64_t m, std::int64_t x_row, const PackedS8& b,
-               const float* scale_w, const float* bias, float* y, std::int64_t y_row,
-               float x_scale) {
+               const float* scale_w, const float* bias, float* y, std::int64_t y_row, float x_scale,
+               bool accumulate) {
   if (m == 0 || b.n == 0) return;
   const GemmS8Table& t = *b.table;
   const std::int64_t row_bytes = b.row_bytes();
@@ -91,7 +91,7 @@ void linear_s8(const float* x, std::int64_t m, std::int64_t x_row, const PackedS
       b.clear_padding(out);
     }
   });
-  gemm_s8_scaled(codes, m, b, scales, scale_w, bias, y, y_row);
+  gemm_s8_scaled(codes, m, b, scales, scale_w, bias, y, y_row, accumulate);
 }
 
 }  // namespace tt::kernels

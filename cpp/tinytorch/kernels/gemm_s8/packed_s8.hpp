@@ -35,17 +35,18 @@ void gemm_s8(const std::int8_t* a, std::int64_t m, std::int64_t a_row, const Pac
              std::int32_t* acc, std::int64_t acc_row);
 
 // y[m, n] = (A B^T)[row, col] * row_scale[row] * scale_w[col] + bias[col] for encoded A,
-// row_bytes() apart. bias may be null.
+// row_bytes() apart. bias may be null. With `accumulate`, y grows by the result.
 void gemm_s8_scaled(const std::byte* codes, std::int64_t m, const PackedS8& b,
                     const float* row_scale, const float* scale_w, const float* bias, float* y,
-                    std::int64_t y_row);
+                    std::int64_t y_row, bool accumulate = false);
 
 // y[m, n] = (x quantized per row) B^T * scale_x[row] * scale_w[n] + bias[n]; bias may be null.
 // x_scale > 0 is a calibrated scale for all rows (values beyond 127 of it saturate); 0 measures
-// each row. Parallel over rows and columns. Same bits on every ISA and for any thread count; a
-// row's result does not depend on the other rows. A row holding NaN or infinity gives NaN.
+// each row. With `accumulate`, y grows by the result. Parallel over rows and columns. Same bits on
+// every ISA and for any thread count; a row's result does not depend on the other rows. A row
+// holding NaN or infinity gives NaN.
 void linear_s8(const float* x, std::int64_t m, std::int64_t x_row, const PackedS8& b,
                const float* scale_w, const float* bias, float* y, std::int64_t y_row,
-               float x_scale = 0.0f);
+               float x_scale = 0.0f, bool accumulate = false);
 
 }  // namespace tt::kernels

@@ -1,0 +1,47 @@
+// A linear layer whose weight was packed once, in one of several number formats.
+#pragma once
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "tinytorch/array/array.hpp"
+#include "tinytorch/kernels/gemm_bf16/packed_bf16.hpp"
+#include "tinytorch/kernels/gemm_f32/packed.hpp"
+#include "tinytorch/kernels/gemm_s4/packed_s4.hpp"
+#include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
+
+namespace tt::runtime {
+
+// f32: the bits of plain float products. bf16: weights and activations rounded to bfloat16, sums in
+// float. int8: a scale per output, activations quantized row by row. int4: a scale per 32 inputs,
+// activations quantized in the same groups.
+enum class Precision { f32, bf16, int8, int4 };
+
+std::string_view name_of(Precision precision);
+Precision precision_from_name(std::string_view name);  // ValueError naming the allowed ones
+
+class PackedLinear {
+ public:
+  PackedLinear() = default;
+  // weight (out, in) float32, any strides; bias (out,) or undefined. ShapeError if they do not fit.
+  PackedLinear(const Array& weight, const Array& bias, Precision precision);
+
+  index_t in_features() const { return in_; }
+  index_t out_features() const { return out_; }
+  std::size_t stored_bytes() const;  // of the weight as a file would hold it, its scales, the bias
+
+  // y[m, out] = x W^T + bias, or y += that. Rows of x and y are contiguous. Nothing is allocated
+  // once a thread has seen the largest m.
+  void apply(const float* x, index_t m, float* y, bool add_to_y = false) const;
+
+ private:
+  struct Int8 {
+    kernels::PackedS8 weights;
+    std::vector<float> scales;
+  };
+  std::variant<kernels::PackedF32, kernels::PackedBf16, Int8, kernels::PackedS4> packed_;
+  std::vector<float> bias_;
+  index_t in_ = 0, out_ = 0;
+};
+
+}  // namespace tt::runtime
