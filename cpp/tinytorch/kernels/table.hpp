@@ -2,6 +2,7 @@
 // tt_simd_kernel line of CMakeLists.txt.
 #pragma once
 #include "tinytorch/kernels/binary/binary.hpp"
+#include "tinytorch/kernels/conv_f32/conv_f32.hpp"
 #include "tinytorch/kernels/gemm_bf16/gemm_bf16.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
@@ -23,6 +24,7 @@ struct Table {
   GemmBf16Table gemm_bf16;
   OptimTable optim;
   GemmS8Table gemm_s8;
+  ConvF32Table conv_f32;
 };
 
 }  // namespace tt::kernels
