@@ -158,10 +158,13 @@ def trained(parameters: list[Any], loss_of: Call, optimizer: Any) -> Call:
     return step
 
 
-def session_call(case: Any) -> Call:
+def session_call(case: Any, precision: str = "f32") -> Call:
     p = case.params
-    session = CnnSession(W.CNNS[p["net"]](), W.cnn_weights(p["net"]), batch=p["batch"])
     images = W.images(p["batch"])
+    session = CnnSession(
+        W.CNNS[p["net"]](), W.cnn_weights(p["net"]), batch=p["batch"],
+        precision=precision, calibration=images,
+    )  # fmt: skip
     return lambda: session(images)
 
 
@@ -254,3 +257,20 @@ class Tinytorch(Peer):
         if p["op"] == "add":
             return untracked(ops.add, x, tt.Tensor(W.f32((p["n"],), "ew2")))
         return untracked(*calls[p["op"]])
+
+
+class TinytorchInt8(Peer):
+    """Networks quantized on the images of the case, as the peers quantize them."""
+
+    name = "tinytorch-int8"
+    precision = "int8"
+    bytes_per_weight = 1.0
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads)
+        _core.set_num_threads(threads)
+
+    version = Tinytorch.version
+
+    def cnn_infer(self, case: Any) -> Call:
+        return session_call(case, "int8")

@@ -57,7 +57,7 @@ BARE = {
 INTS = "int | Sequence[int]"
 # Parameters that the C++ side takes as any Python object.
 PARAMETERS = {
-    **dict.fromkeys(("a", "b", "bias", "gradient", "mask", "q"), "ArrayLike"),
+    **dict.fromkeys(("a", "b", "bias", "calibration", "gradient", "mask", "q"), "ArrayLike"),
     **dict.fromkeys(("scales", "w", "weight", "x"), "ArrayLike"),
     **dict.fromkeys(("beta", "gamma", "head", "keys", "positions"), "ArrayLike"),
     **dict.fromkeys(("tokens", "values"), "ArrayLike"),

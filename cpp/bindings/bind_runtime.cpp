@@ -150,12 +150,14 @@ void bind_runtime(py::module_& parent) {
   py::module_ m = parent.def_submodule("runtime", "Inference sessions with a plan made once.");
   py::class_<CnnSession>(m, "CnnSession", "Inference with a convolutional network.")
       .def(py::init([](py::handle nodes, const py::dict& weights, py::handle input_shape,
-                       index_t batch) {
+                       index_t batch, const std::string& precision, py::handle calibration) {
+             const runtime::CnnOptions options{batch, runtime::precision_from_name(precision),
+                                               array_of(calibration)};
              return std::make_unique<CnnSession>(NodeReader::read_all(nodes, weights),
-                                                 shape_from(input_shape),
-                                                 runtime::CnnOptions{batch});
+                                                 shape_from(input_shape), options);
            }),
-           py::arg("nodes"), py::arg("weights"), py::arg("input_shape"), py::arg("batch") = 1)
+           py::arg("nodes"), py::arg("weights"), py::arg("input_shape"), py::arg("batch") = 1,
+           py::arg("precision") = "f32", py::arg("calibration") = py::none())
       .def(
           "run",
           [](CnnSession& self, py::handle images) {

@@ -30,6 +30,10 @@ __all__ = ["CnnSession"]
 class CnnSession:
     """Inference with a convolutional network in evaluation mode; immutable.
 
+    With precision "int8", weights have a scale per output channel and activations a range per value,
+    measured on the calibration images; products are exact integer sums. What follows the pool over
+    the whole image stays in floats. An image with NaN or infinity gives NaN.
+
     Args:
         nodes: the network, as above.
         weights: arrays or tensors by name; they are copied.
@@ -37,6 +41,8 @@ class CnnSession:
         batch: images that a call is expected to have. It decides between ways of computing that
             are equal but for rounding; calls may have any number of images, and an image's result
             depends neither on the others nor on the number of threads.
+        precision: "f32" or "int8".
+        calibration: for int8, sample images (n, *input_shape) as the network will see them.
 
     Raises:
         ValueError: nodes or weights that do not fit together, or a result that is not one row of
@@ -50,8 +56,12 @@ class CnnSession:
         *,
         input_shape: Sequence[int] = (3, 32, 32),
         batch: int = 1,
+        precision: str = "f32",
+        calibration: Any = None,
     ) -> None:
-        self._session = _core.runtime.CnnSession(list(nodes), dict(weights), input_shape, batch)
+        self._session = _core.runtime.CnnSession(
+            list(nodes), dict(weights), input_shape, batch, precision, calibration
+        )
 
     def __call__(self, images: Any) -> Any:
         """Logits (n, outputs) in float32: a Tensor for a Tensor, else an ndarray.

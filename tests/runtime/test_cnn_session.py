@@ -192,3 +192,37 @@ def test_refuses_images_of_other_shapes(shape):
 def test_refuses_images_that_are_no_floats():
     with pytest.raises(TypeError, match="floats"):
         session()(np.zeros((2, 3, 16, 16), np.uint8))
+
+
+def test_int8_is_near_pytorch_and_independent_of_batch_and_threads():
+    x = images(21)
+    s = session(precision="int8", calibration=x)
+    want = reference(NODES, weights_of(NODES), x)
+    got, before = s(x), engine.num_threads()
+    assert np.abs(got - want).max() < 0.05 * np.abs(want).max()
+    assert "int8" in s.describe()
+    try:
+        for threads in (1, 3):
+            engine.set_num_threads(threads)
+            assert np.array_equal(s(x), got)
+            assert np.array_equal(np.concatenate([s(x[i : i + 1]) for i in range(21)]), got)
+    finally:
+        engine.set_num_threads(before)
+
+
+def test_int8_gives_nan_for_images_that_hold_it():
+    x = images(3)
+    s = session(precision="int8", calibration=x)
+    x[1, 2, 3, 4] = np.inf
+    assert np.isnan(s(x)).all(axis=1).tolist() == [False, True, False]
+
+
+def test_int8_refusals():
+    with pytest.raises(ValueError, match="calibration"):
+        session(precision="int8")
+    with pytest.raises(ValueError, match="f32 or int8"):
+        session(precision="int4")
+    with pytest.raises(ValueError, match="calibration images"):
+        session(precision="int8", calibration=images(2, 17))
+    with pytest.raises(ValueError, match="remove NaN"):
+        session(precision="int8", calibration=np.full((1, 3, 16, 16), np.nan, np.float32))

@@ -3,6 +3,7 @@
 #pragma once
 #include "tinytorch/kernels/binary/binary.hpp"
 #include "tinytorch/kernels/conv_f32/conv_f32.hpp"
+#include "tinytorch/kernels/conv_s8/conv_s8.hpp"
 #include "tinytorch/kernels/gemm_bf16/gemm_bf16.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
@@ -25,6 +26,7 @@ struct Table {
   OptimTable optim;
   GemmS8Table gemm_s8;
   ConvF32Table conv_f32;
+  ConvS8Table conv_s8;
 };
 
 }  // namespace tt::kernels

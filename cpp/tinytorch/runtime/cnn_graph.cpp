@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tinytorch/kernels/conv_f32/conv_f32.hpp"
-
 namespace tt::runtime {
 namespace {
 
@@ -12,6 +10,7 @@ using Kind = CnnNode::Kind;
 
 constexpr int kMaxDepth = 16;            // of branches in branches
 constexpr index_t kMaxPixels = 1 << 24;  // per image and value
+constexpr index_t kFewChannels = 4;
 constexpr index_t kMaxWindow = 1 << 10;  // stride, padding, dilation, pool
 
 std::vector<float> floats(const Array& a) {
@@ -37,7 +36,7 @@ void check_range(const CnnNode& node, const char* what, index_t value, index_t l
 
 class Builder {
  public:
-  explicit Builder(const Value& input) {
+  Builder(const Value& input, Precision precision) : precision_(precision) {
     if (input.channels < 1 || input.height < 1 || input.width < 1 ||
         std::max(input.height, input.width) > kMaxPixels ||
         input.height * input.width > kMaxPixels || input.channels > kMaxPixels) {
@@ -50,8 +49,13 @@ class Builder {
 
   CnnGraph finish(const std::vector<CnnNode>& nodes) {
     if (nodes.empty()) fail<ValueError>("a network needs at least one node");
-    // A first convolution over all channels reads the network's input as it is.
-    if (nodes.front().kind != Kind::conv || nodes.front().groups != 1) turn_input();
+    // A first convolution over all channels reads floats as they are, and codes of few channels.
+    const bool convolution = nodes.front().kind == Kind::conv && nodes.front().groups == 1;
+    if (precision_ == Precision::int8) {
+      turn_input(convolution ? kFewChannels : kernels::kChannelBlock);
+    } else if (!convolution) {
+      turn_input(kernels::kChannelBlock);
+    }
     run(nodes, 0);
     const Value& last = value();
     if (last.height != 1 || last.width != 1 || graph_.layers.empty()) {
@@ -143,12 +147,14 @@ class Builder {
     return graph_.layers.back();
   }
 
-  void turn_input() {
+  void turn_input(index_t block) {
     Layer layer;
     layer.kind = Layer::Kind::to_channels_last;
     layer.name = "input";
     layer.input = 0;
-    graph_.values.push_back(graph_.values[0]);
+    Value turned = graph_.values[0];
+    if (turned.channels <= block) turned.block = block;
+    graph_.values.push_back(turned);
     layer.output = 1;
     current_ = 1;
     graph_.layers.push_back(std::move(layer));
@@ -293,6 +299,7 @@ class Builder {
     set_bias(layer, node, s[0]);
   }
 
+  Precision precision_;
   CnnGraph graph_;
   int current_ = 0;
   std::vector<int> stack_;  // values kept by push
@@ -301,13 +308,8 @@ class Builder {
 
 }  // namespace
 
-index_t Value::stored_channels() const {
-  constexpr index_t kBlock = kernels::kChannelBlock;
-  return (channels + kBlock - 1) / kBlock * kBlock;
-}
-
-CnnGraph build_graph(const std::vector<CnnNode>& nodes, const Value& input) {
-  return Builder(input).finish(nodes);
+CnnGraph build_graph(const std::vector<CnnNode>& nodes, const Value& input, Precision precision) {
+  return Builder(input, precision).finish(nodes);
 }
 
 }  // namespace tt::runtime

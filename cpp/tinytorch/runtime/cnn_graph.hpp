@@ -7,6 +7,7 @@
 
 #include "tinytorch/array/array.hpp"
 #include "tinytorch/kernels/conv/window.hpp"
+#include "tinytorch/kernels/conv_f32/conv_f32.hpp"
 
 namespace tt::runtime {
 
@@ -33,12 +34,14 @@ struct CnnNode {
   std::vector<CnnNode> branch;
 };
 
-// An activation: images of channels x height x width.
+// An activation: images of channels x height x width. Stored with the channels innermost, filled
+// up to a multiple of `block`.
 struct Value {
   index_t channels = 0, height = 0, width = 0;
+  index_t block = kernels::kChannelBlock;
 
-  index_t stored_channels() const;  // filled up to whole blocks
-  index_t stored() const { return height * width * stored_channels(); }  // floats per image
+  index_t stored_channels() const { return (channels + block - 1) / block * block; }
+  index_t stored() const { return height * width * stored_channels(); }  // elements per image
 };
 
 struct Layer {
@@ -63,8 +66,12 @@ struct CnnGraph {
   std::vector<Layer> layers;
 };
 
-// ShapeError or ValueError, naming the node, where the nodes and their weights do not fit together
-// or the last node does not give one row of numbers per image.
-CnnGraph build_graph(const std::vector<CnnNode>& nodes, const Value& input);
+enum class Precision { f32, int8 };
+
+// For int8, the first layer turns images into codes. ShapeError or ValueError, naming the node,
+// where the nodes and their weights do not fit together or the last node does not give one row of
+// numbers per image.
+CnnGraph build_graph(const std::vector<CnnNode>& nodes, const Value& input,
+                     Precision precision = Precision::f32);
 
 }  // namespace tt::runtime

@@ -6,18 +6,26 @@
 // The result of an image does not depend on the images beside it nor on the number of threads.
 // Batches run in groups of images whose activations stay near; with fewer images than threads, the
 // layers themselves are shared among the threads.
+//
+// In int8, weights have a scale per output, activations one per value, measured on sample images;
+// what follows a pool over the whole image, and linear layers, are computed in floats. Sums are
+// exact: the same bits on every instruction set up to that pool. An image with NaN or infinity
+// gives NaN.
 #pragma once
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "tinytorch/runtime/memory_plan.hpp"
-#include "tinytorch/runtime/step.hpp"
+#include "tinytorch/runtime/cnn_plan.hpp"
 
 namespace tt::runtime {
 
+Precision precision_from_name(const std::string& name);  // ValueError naming the allowed ones
+
 struct CnnOptions {
   index_t batch = 1;  // images that a call is expected to have; any number is accepted
+  Precision precision = Precision::f32;
+  Array calibration = {};  // int8: sample images (n, channels, height, width)
 };
 
 class CnnSession {
@@ -31,21 +39,17 @@ class CnnSession {
   // shapes. Calls from several threads take turns.
   Array run(const Array& images);
 
-  index_t outputs() const { return graph_.values.back().channels; }
-  const Value& input() const { return graph_.values.front(); }
+  index_t outputs() const { return plan_.graph().values.back().channels; }
+  const Value& input() const { return plan_.graph().values.front(); }
   // A line per step: name, result, way of computing, what is joined to it; then the memory.
-  std::string describe() const;
+  std::string describe() const { return plan_.describe(); }
 
  private:
-  void prepare(index_t images);
   void run_group(const float* images, index_t count, float* out);
 
-  CnnGraph graph_;
-  CnnOptions options_;
-  MemoryPlan memory_;
-  std::vector<StepPtr> steps_;
-  index_t group_;      // images whose activations are kept at once
-  index_t workspace_;  // floats that a step needs per thread
+  Precision precision_;
+  const kernels::Table& kernels_;
+  CnnPlan plan_;
   std::mutex mutex_;
   Workspaces activations_, work_;
 };

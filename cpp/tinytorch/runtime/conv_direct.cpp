@@ -115,7 +115,7 @@ class DirectConv final : public Step {
 
   index_t workspace() const override {
     const index_t pixels = most_rows_ * width_;
-    return windows_floats(pixels) + pixels * (pool_ ? out_stored_ : 0);
+    return 4 * (windows_floats(pixels) + pixels * (pool_ ? out_stored_ : 0));
   }
 
   std::string method() const override {
@@ -168,14 +168,14 @@ class DirectConv final : public Step {
              index_t panel1) const {
     const Workspaces::Piece work(*d.work);
     const index_t pixels = count * width_, start = first * width_ * out_stored_;
-    float* sums = pool_ ? work.data() + windows_floats(most_rows_ * width_) : d.output + start;
+    float* sums = pool_ ? work.data() + windows_floats(most_rows_ * width_) : d.out() + start;
     for (index_t g = 0; g < groups_; ++g) {
       Rows rows = windows(d, first, count, g, work.data());
       rows.count = pixels;
       panels_[static_cast<std::size_t>(g)].multiply(rows, sums + g * outputs_, out_stored_,
                                                     bias_.data() + g * outputs_, panel0, panel1);
     }
-    const float* residual = d.residual != nullptr ? d.residual + start : nullptr;
+    const float* residual = d.add() != nullptr ? d.add() + start : nullptr;
     if (pool_) return finish_pooled(d, sums, residual, first, count);
     if (groups_ > 1) {
       clear_rest(sums, pixels);
@@ -187,16 +187,16 @@ class DirectConv final : public Step {
 
   Rows windows(const StepData& d, index_t first, index_t count, index_t group, float* out) const {
     const index_t image_size = height_ * width_;
-    if (own_windows_) return {d.input + first * width_ * in_stored_, in_stored_, 1, 0};
+    if (own_windows_) return {d.in() + first * width_ * in_stored_, in_stored_, 1, 0};
     const index_t step = count * width_ + 16;
     const WindowRows rows(window_, in_stored_, group * inputs_, inputs_);
     for (index_t i = 0; i < count; ++i) {
       const index_t n = (first + i) * width_ / image_size, y = (first + i) % height_;
       if (planes_) {
-        const float* image = d.input + n * from_.channels * window_.height * window_.width;
+        const float* image = d.in() + n * from_.channels * window_.height * window_.width;
         copy_planes(image, window_, from_.channels, y, out + i * width_, step);
       } else {
-        rows.copy(d.input + n * window_.height * window_.width * in_stored_, y,
+        rows.copy(d.in() + n * window_.height * window_.width * in_stored_, y,
                   out + i * width_ * depth_);
       }
     }
@@ -225,7 +225,7 @@ class DirectConv final : public Step {
     for (index_t i = 0; i < count; i += 2) {
       const float* add = residual != nullptr ? residual + i * line : nullptr;
       kernels_.conv_f32.finish_pooled({sums + i * line, line, add, line,
-                                       d.output + (first + i) / 2 * (line / 2), width_, out_stored_,
+                                       d.out() + (first + i) / 2 * (line / 2), width_, out_stored_,
                                        relu_});
     }
   }

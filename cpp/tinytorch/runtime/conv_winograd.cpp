@@ -38,9 +38,7 @@ class WinogradConv final : public Step {
     pack(s);
   }
 
-  index_t workspace() const override {
-    return kCount * (block_ * in_ + kPad) + kCount * (block_ * out_ + kPad);
-  }
+  index_t workspace() const override { return 4 * kCount * (block_ * (in_ + out_) + 2 * kPad); }
   std::string method() const override { return "winograd 4x4"; }
 
   void run(const StepData& d) const override {
@@ -87,9 +85,8 @@ class WinogradConv final : public Step {
     float* sums = moved + kCount * in_step;
     for (index_t t = 0; t < count; ++t) {
       const Place at = place(first + t);
-      kernels_.conv_f32.winograd_input({d.input + at.image * height_ * width_ * in_, height_,
-                                        width_, in_, at.y - pad_, at.x - pad_, moved + t * in_,
-                                        in_step});
+      kernels_.conv_f32.winograd_input({d.in() + at.image * height_ * width_ * in_, height_, width_,
+                                        in_, at.y - pad_, at.x - pad_, moved + t * in_, in_step});
     }
     for (index_t p = 0; p < kCount; ++p) {
       const Panels& w = weights_[static_cast<std::size_t>(p)];
@@ -105,14 +102,14 @@ class WinogradConv final : public Step {
     w.rows = static_cast<int>(std::min(kTile, out_height_ - at.y));
     w.cols = static_cast<int>(std::min(kTile, out_width_ - at.x));
     w.relu = relu_, w.pool = pool_;
-    if (d.residual != nullptr) {
+    if (d.add() != nullptr) {
       w.residual_row = out_width_ * out_;
-      w.residual = d.residual + ((at.image * out_height_ + at.y) * out_width_ + at.x) * out_;
+      w.residual = d.add() + ((at.image * out_height_ + at.y) * out_width_ + at.x) * out_;
     }
     const index_t shrink = pool_ ? 2 : 1, height = out_height_ / shrink,
                   width = out_width_ / shrink;
     w.out_row = width * out_;
-    w.out = d.output + ((at.image * height + at.y / shrink) * width + at.x / shrink) * out_;
+    w.out = d.out() + ((at.image * height + at.y / shrink) * width + at.x / shrink) * out_;
     kernels_.conv_f32.winograd_output(w);
   }
 

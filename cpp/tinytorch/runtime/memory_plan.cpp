@@ -31,23 +31,23 @@ std::vector<Life> lives_of(const CnnGraph& graph) {
 }  // namespace
 
 // Large values first, each at the lowest place that is free for all of its life.
-MemoryPlan plan_memory(const CnnGraph& graph) {
+MemoryPlan plan_memory(const CnnGraph& graph, std::vector<index_t> bytes) {
+  for (index_t& size : bytes) size = (size + 63) / 64 * 64;
   const std::vector<Life> lives = lives_of(graph);
   std::vector<std::size_t> order(graph.values.size() - 1);
   std::iota(order.begin(), order.end(), std::size_t{1});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return graph.values[a].stored() > graph.values[b].stored();
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return bytes[a] > bytes[b]; });
   MemoryPlan plan;
   plan.offsets.assign(graph.values.size(), -1);
   std::vector<std::size_t> placed;  // by rising offset
   for (const std::size_t v : order) {
-    const index_t size = graph.values[v].stored();
+    const index_t size = bytes[v];
     index_t offset = 0;
     for (const std::size_t other : placed) {
       if (!lives[v].meets(lives[other])) continue;
       if (offset + size <= plan.offsets[other]) break;
-      offset = std::max(offset, plan.offsets[other] + graph.values[other].stored());
+      offset = std::max(offset, plan.offsets[other] + bytes[other]);
     }
     plan.offsets[v] = offset;
     plan.size = std::max(plan.size, offset + size);

@@ -8,11 +8,12 @@
 namespace tt::runtime {
 
 struct MemoryPlan {
-  std::vector<index_t> offsets;  // floats per image, of every value; -1 for the input
-  index_t size = 0;              // floats per image of everything
+  std::vector<index_t> offsets;  // bytes per image, of every value; -1 for the input
+  index_t size = 0;              // bytes per image of everything
   index_t separate = 0;          // what places of their own would take
 };
 
-MemoryPlan plan_memory(const CnnGraph& graph);
+// `bytes` are the values' sizes per image; places are multiples of 64.
+MemoryPlan plan_memory(const CnnGraph& graph, std::vector<index_t> bytes);
 
 }  // namespace tt::runtime

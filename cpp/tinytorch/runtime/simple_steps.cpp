@@ -3,23 +3,12 @@
 #include <cstring>
 #include <vector>
 
-#include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/runtime/panels.hpp"
+#include "tinytorch/runtime/share.hpp"
 #include "tinytorch/runtime/step.hpp"
 
 namespace tt::runtime {
 namespace {
-
-constexpr index_t kWorthSharing = 1 << 15;  // floats
-
-// Calls fn(image or row) for all, in pieces worth a thread's attention.
-template <class Fn>
-void share(index_t count, index_t cost, Fn&& fn) {
-  parallel_for(count, std::max<index_t>(1, kWorthSharing / std::max<index_t>(1, cost)),
-               [&](index_t begin, index_t end) {
-                 for (index_t i = begin; i < end; ++i) fn(i);
-               });
-}
 
 class ToChannelsLast final : public Step {
  public:
@@ -29,8 +18,8 @@ class ToChannelsLast final : public Step {
   void run(const StepData& d) const override {
     const index_t stored = v_.stored_channels(), area = v_.height * v_.width;
     share(d.images * v_.height, v_.width * stored, [&](index_t row) {
-      const float* in = d.input + row / v_.height * v_.channels * area + row % v_.height * v_.width;
-      float* out = d.output + row * v_.width * stored;
+      const float* in = d.in() + row / v_.height * v_.channels * area + row % v_.height * v_.width;
+      float* out = d.out() + row * v_.width * stored;
       for (index_t x = 0; x < v_.width; ++x, out += stored) {
         for (index_t c = 0; c < v_.channels; ++c) out[c] = in[c * area + x];
         std::fill(out + v_.channels, out + stored, 0.0f);
@@ -52,11 +41,11 @@ class MaxPool final : public Step {
     const index_t stored = to_.stored_channels(), line = w_.width * stored;
     share(d.images * to_.height, w_.kernel_h * line, [&](index_t row) {
       const index_t image = row / to_.height, y = row % to_.height;
-      const float* in = d.input + (image * w_.height + y * w_.stride_h) * line;
+      const float* in = d.in() + (image * w_.height + y * w_.stride_h) * line;
       for (index_t x = 0; x < to_.width; ++x) {
         table_.max_window({in + x * w_.stride_w * stored, line, stored,
                            static_cast<int>(w_.kernel_h), static_cast<int>(w_.kernel_w),
-                           d.output + (row * to_.width + x) * stored});
+                           d.out() + (row * to_.width + x) * stored});
       }
     });
   }
@@ -75,8 +64,8 @@ class AveragePool final : public Step {
   void run(const StepData& d) const override {
     const index_t area = from_.height * from_.width, stored = from_.stored_channels();
     share(d.images, from_.stored(), [&](index_t n) {
-      table_.average(d.input + n * from_.stored(), area, stored, 1.0f / static_cast<float>(area),
-                     d.output + n * stored);
+      table_.average(d.in() + n * from_.stored(), area, stored, 1.0f / static_cast<float>(area),
+                     d.out() + n * stored);
     });
   }
 
@@ -93,8 +82,8 @@ class Pointwise final : public Step {
 
   void run(const StepData& d) const override {
     share(d.images, size_, [&](index_t n) {
-      const float* residual = d.residual != nullptr ? d.residual + n * size_ : nullptr;
-      table_.finish({d.input + n * size_, residual, d.output + n * size_, size_, relu_});
+      const float* residual = d.add() != nullptr ? d.add() + n * size_ : nullptr;
+      table_.finish({d.in() + n * size_, residual, d.out() + n * size_, size_, relu_});
     });
   }
 
@@ -126,10 +115,10 @@ class Linear final : public Step {
 
   void run(const StepData& d) const override {
     share(weight_.count(), depth_ * weight_.width(), [&](index_t panel) {
-      weight_.multiply({d.input, depth_, 1, d.images}, d.output, out_, bias_.data(), panel,
+      weight_.multiply({d.in(), depth_, 1, d.images}, d.out(), out_, bias_.data(), panel,
                        panel + 1);
     });
-    if (relu_) table_.finish({d.output, nullptr, d.output, d.images * out_, true});
+    if (relu_) table_.finish({d.out(), nullptr, d.out(), d.images * out_, true});
   }
 
  private:
@@ -162,12 +151,12 @@ class DepthwiseConv final : public Step {
     const index_t height = w_.out_height(), width = w_.out_width(), line = width * stored_;
     share(d.images * height, line * w_.kernel_h * w_.kernel_w, [&](index_t row) {
       const index_t image = row / height, y = row % height;
-      float* out = d.output + row * line;
-      table_.depthwise_row({d.input + image * w_.height * w_.width * stored_, w_.height, w_.width,
+      float* out = d.out() + row * line;
+      table_.depthwise_row({d.in() + image * w_.height * w_.width * stored_, w_.height, w_.width,
                             stored_, y * w_.stride_h - w_.pad_h, -w_.pad_w, w_.kernel_h,
                             w_.kernel_w, w_.stride_w, w_.dilation_h, w_.dilation_w, weights_.data(),
                             bias_.data(), out, width});
-      const float* residual = d.residual != nullptr ? d.residual + row * line : nullptr;
+      const float* residual = d.add() != nullptr ? d.add() + row * line : nullptr;
       if (residual != nullptr || relu_) table_.finish({out, residual, out, line, relu_});
     });
   }

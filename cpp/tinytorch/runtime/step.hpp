@@ -1,5 +1,6 @@
 // One layer, ready to run: weights packed, way of computing chosen.
 #pragma once
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -13,17 +14,21 @@ namespace tt::runtime {
 // which is (channels, height, width).
 struct StepData {
   index_t images = 0;
-  const float* input = nullptr;
-  const float* residual = nullptr;
-  float* output = nullptr;
+  const std::byte* input = nullptr;
+  const std::byte* residual = nullptr;
+  std::byte* output = nullptr;
   Workspaces* work = nullptr;
+
+  const float* in() const { return reinterpret_cast<const float*>(input); }
+  const float* add() const { return reinterpret_cast<const float*>(residual); }
+  float* out() const { return reinterpret_cast<float*>(output); }
 };
 
 class Step {
  public:
   virtual ~Step() = default;
   virtual void run(const StepData& d) const = 0;
-  virtual index_t workspace() const { return 0; }  // floats that a thread needs meanwhile
+  virtual index_t workspace() const { return 0; }  // bytes that a thread needs meanwhile
   virtual std::string method() const = 0;          // e.g. "winograd 4x4"
 };
 using StepPtr = std::unique_ptr<Step>;

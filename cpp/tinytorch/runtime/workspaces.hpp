@@ -11,26 +11,25 @@ namespace tt::runtime {
 
 class Workspaces {
  public:
-  // Makes room for `count` pieces of `floats`; nobody may hold one.
-  void reserve(int count, index_t floats) {
-    floats = (floats + 15) / 16 * 16;
-    if (count <= count_ && floats <= floats_) return;
-    count_ = count, floats_ = floats;
-    memory_ = Array::empty({count_ * floats_});
+  // Makes room for `count` pieces of `bytes`; nobody may hold one.
+  void reserve(int count, index_t bytes) {
+    bytes = (bytes + 63) / 64 * 64;
+    if (count <= count_ && bytes <= bytes_) return;
+    count_ = count, bytes_ = bytes;
+    memory_ = Array::empty({count_ * bytes_}, DType::u8);
     taken_ = std::make_unique<std::atomic<bool>[]>(static_cast<std::size_t>(count_));
     for (int i = 0; i < count_; ++i) taken_[static_cast<std::size_t>(i)] = false;
   }
-  index_t bytes() const { return count_ * floats_ * 4; }
-
   class Piece {
    public:
     explicit Piece(Workspaces& from) : from_(from), index_(from.take()) {}
     ~Piece() { from_.taken_[index_].store(false, std::memory_order_release); }
     Piece(const Piece&) = delete;
     Piece& operator=(const Piece&) = delete;
-    float* data() const {
-      return from_.memory_.data<float>() + static_cast<index_t>(index_) * from_.floats_;
+    std::byte* bytes() const {
+      return from_.memory_.raw() + static_cast<index_t>(index_) * from_.bytes_;
     }
+    float* data() const { return reinterpret_cast<float*>(bytes()); }
 
    private:
     Workspaces& from_;
@@ -48,7 +47,7 @@ class Workspaces {
   }
 
   int count_ = 0;
-  index_t floats_ = 0;
+  index_t bytes_ = 0;
   Array memory_;
   std::unique_ptr<std::atomic<bool>[]> taken_;
 };

@@ -15,6 +15,8 @@ class CnnSession:
         weights: dict[str, Any],
         input_shape: Sequence[int],
         batch: int = 1,
+        precision: str = "f32",
+        calibration: ArrayLike | None = None,
     ) -> None: ...
     def describe(self) -> str:
         """The steps, a line each, and the memory."""

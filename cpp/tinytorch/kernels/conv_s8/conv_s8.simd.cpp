@@ -1,0 +1,213 @@
+// Compiled once per instruction set. See conv_s8.hpp for what the functions compute.
+#include "tinytorch/kernels/conv_s8/conv_s8.hpp"
+
+#include "tinytorch/kernels/conv_s8/codes.simd.hpp"
+#include "tinytorch/kernels/simd.hpp"
+
+namespace tt::kernels::TT_ISA {
+namespace {
+
+constexpr std::int64_t kWidth = static_cast<std::int64_t>(W);
+
+inline I32 larger(I32 a, I32 b) { return xsimd::max(a, b); }
+inline I32 load_sums(const std::int32_t* p) { return I32::load_unaligned(p); }
+
+template <S8Format kFormat>
+struct Codes {
+  using Code = typename CodeOf<kFormat>::Type;
+
+  static I32 quantized(const float* x, std::int64_t lanes, F32 inverse, F32 zero) {
+    const F32 v = lanes == kWidth ? load(x) : load_n(x, static_cast<std::size_t>(lanes));
+    return rounded(v * inverse + zero, F32(0.0f));
+  }
+
+  // Up to four channels of bytes are one integer per pixel.
+  static void quantize_four(const QuantizeRow& q) {
+    auto* out = static_cast<Code*>(q.out);
+    const F32 inverse(q.inverse_scale), zero(q.zero);
+    const I32 offset(kFormat == S8Format::u8 ? 0 : static_cast<std::int32_t>(0x80808080u));
+    for (std::int64_t x = 0; x < q.width; x += kWidth) {
+      const std::int64_t lanes = q.width - x < kWidth ? q.width - x : kWidth;
+      I32 all(static_cast<std::int32_t>(0x80808080u));
+      for (std::int64_t c = q.channels; c-- > 0;) {
+        all = (all << 8) | quantized(q.in + c * q.plane + x, lanes, inverse, zero);
+      }
+      all = all ^ offset;  // u - 128 in every byte
+      alignas(64) std::int32_t lane[W];
+      all.store_aligned(lane);
+      __builtin_memcpy(out + x * 4, lane, static_cast<std::size_t>(lanes) * 4);
+    }
+  }
+
+  static void quantize_row(const QuantizeRow& q) {
+    if (sizeof(Code) == 1 && q.stored == 4) return quantize_four(q);
+    auto* out = static_cast<Code*>(q.out);
+    const F32 inverse(q.inverse_scale), zero(q.zero);
+    for (std::int64_t x = 0; x < q.width; x += kWidth) {
+      const std::int64_t lanes = q.width - x < kWidth ? q.width - x : kWidth;
+      Code* pixel = out + x * q.stored;
+      for (std::int64_t c = 0; c < q.channels; ++c) {
+        alignas(64) std::int32_t lane[W];
+        quantized(q.in + c * q.plane + x, lanes, inverse, zero).store_aligned(lane);
+        for (std::int64_t i = 0; i < lanes; ++i)
+          put_code<kFormat>(pixel + i * q.stored + c, lane[i]);
+      }
+      for (std::int64_t i = 0; i < lanes; ++i) {
+        for (std::int64_t c = q.channels; c < q.stored; ++c) {
+          put_code<kFormat>(pixel + i * q.stored + c, 128);
+        }
+      }
+    }
+  }
+
+  static F32 joined(F32 v, const Code* residual, F32 scale) {
+    return v + xsimd::to_float(get_codes<kFormat>(residual)) * scale;
+  }
+
+  static void requantize(const Requantize& r) {
+    const auto* residual = static_cast<const Code*>(r.residual);
+    auto* out = static_cast<Code*>(r.out);
+    const F32 low(r.low), residual_scale(r.residual_scale);
+    for (std::int64_t c = 0; c < r.channels; c += kWidth) {
+      const F32 scale = load(r.scale + c), offset = load(r.offset + c);
+      const std::int32_t* sums = r.sums + c;
+      if (residual == nullptr) {
+        for (std::int64_t p = 0; p < r.pixels; ++p) {
+          const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
+          put_codes<kFormat>(out + p * r.out_row + c, rounded(v, low));
+        }
+      } else {
+        for (std::int64_t p = 0; p < r.pixels; ++p) {
+          const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
+          const F32 sum = joined(v, residual + p * r.out_row + c, residual_scale);
+          put_codes<kFormat>(out + p * r.out_row + c, rounded(sum, low));
+        }
+      }
+    }
+  }
+
+  // Scales are positive and rounding keeps the order: the largest sum gives the largest code.
+  static void requantize_pooled(const RequantizePooled& both) {
+    const Requantize& r = both.first;
+    const auto* residual = static_cast<const Code*>(r.residual);
+    auto* out = static_cast<Code*>(r.out);
+    const F32 low(r.low), residual_scale(r.residual_scale);
+    for (std::int64_t c = 0; c < r.channels; c += kWidth) {
+      const F32 scale = load(r.scale + c), offset = load(r.offset + c);
+      for (std::int64_t p = 0; p + 2 <= r.pixels; p += 2) {
+        const std::int32_t* sums = r.sums + p * r.sums_row + c;
+        Code* to = out + p / 2 * r.out_row + c;
+        if (residual == nullptr) {
+          const std::int32_t* below = sums + both.sums_line;
+          const I32 most = larger(larger(load_sums(sums), load_sums(sums + r.sums_row)),
+                                  larger(load_sums(below), load_sums(below + r.sums_row)));
+          put_codes<kFormat>(to, rounded(xsimd::to_float(most) * scale + offset, low));
+          continue;
+        }
+        I32 most(0);
+        for (std::int64_t k = 0; k < 4; ++k) {
+          const std::int64_t down = k / 2, right = k % 2;
+          const I32 sum = load_sums(sums + down * both.sums_line + right * r.sums_row);
+          const Code* add = residual + down * both.residual_line + (p + right) * r.out_row + c;
+          const F32 v = joined(xsimd::to_float(sum) * scale + offset, add, residual_scale);
+          most = larger(most, rounded(v, low));
+        }
+        put_codes<kFormat>(to, most);
+      }
+    }
+  }
+
+  static void join(const JoinCodes& j) {
+    const auto* a = static_cast<const Code*>(j.a);
+    const auto* b = static_cast<const Code*>(j.b);
+    auto* out = static_cast<Code*>(j.out);
+    for (std::int64_t i = 0; i < j.count; i += kWidth) {
+      F32 v = xsimd::to_float(get_codes<kFormat>(a + i)) * F32(j.a_scale);
+      if (b != nullptr) v = joined(v, b + i, F32(j.b_scale));
+      put_codes<kFormat>(out + i, rounded(v + F32(j.offset), F32(j.low)));
+    }
+  }
+
+  static void max_window(const void* in, std::int64_t line, std::int64_t channels, int rows,
+                         int cols, void* out) {
+    const auto* from = static_cast<const Code*>(in);
+    auto* to = static_cast<Code*>(out);
+    for (std::int64_t c = 0; c < channels; c += kWidth) {
+      I32 most(0);
+      for (int i = 0; i < rows; ++i) {
+        for (int j = 0; j < cols; ++j) {
+          most = larger(most, get_codes<kFormat>(from + i * line + j * channels + c));
+        }
+      }
+      put_codes<kFormat>(to + c, most);
+    }
+  }
+
+  static void average(const void* in, std::int64_t pixels, std::int64_t channels, float zero,
+                      float scale, float* out) {
+    const auto* from = static_cast<const Code*>(in);
+    const F32 all_zero(static_cast<float>(pixels) * zero);
+    for (std::int64_t c = 0; c < channels; c += kWidth) {
+      I32 sum(0);
+      for (std::int64_t p = 0; p < pixels; ++p) {
+        sum = sum + get_codes<kFormat>(from + p * channels + c);
+      }
+      store(out + c, (xsimd::to_float(sum) - all_zero) * F32(scale));
+    }
+  }
+
+  static ConvS8Format all() {
+    return {quantize_row, requantize, requantize_pooled, join, max_window, average};
+  }
+};
+
+// Whole pieces of 16 bytes: may go beyond the end.
+[[gnu::always_inline]] inline void copy_run(std::byte* to, const std::byte* from,
+                                            std::int64_t bytes) {
+  std::int64_t i = 0;
+  for (; i + 64 <= bytes; i += 64) __builtin_memcpy(to + i, from + i, 64);
+  for (; i < bytes; i += 16) __builtin_memcpy(to + i, from + i, 16);
+}
+
+// A run whose pixels lie apart, or partly outside.
+inline void copy_pixels(const WindowBytes& w, const std::byte* line, std::int64_t left,
+                        std::byte* to) {
+  for (std::int64_t v = 0; v < w.kernel_w; ++v, to += w.pixel) {
+    const std::int64_t x = left + v * w.dilation_w;
+    const bool inside = x >= 0 && x < w.width;
+    copy_run(to, inside ? line + x * w.pixel_step : w.blank, w.pixel);
+  }
+}
+
+void copy_windows(const WindowBytes& w) {
+  const std::int64_t run = w.kernel_w * w.pixel;
+  const bool together = w.dilation_w == 1 && w.pixel == w.pixel_step;
+  for (std::int64_t n = 0; n < w.count; ++n) {
+    const std::int64_t left = w.left + n * w.stride;
+    const bool whole = together && left >= 0 && left + w.kernel_w <= w.width;
+    std::byte* to = w.out + n * w.out_row;
+    for (std::int64_t u = 0; u < w.kernel_h; ++u, to += run) {
+      const std::int64_t y = w.top + u * w.dilation_h;
+      if (y < 0 || y >= w.height) {
+        copy_run(to, w.blank, run);
+        continue;
+      }
+      const std::byte* line = w.image + y * w.line;
+      if (whole) {
+        copy_run(to, line + left * w.pixel_step, run);
+      } else {
+        copy_pixels(w, line, left, to);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void fill_conv_s8(ConvS8Table& table) {
+  table = ConvS8Table{
+      {Codes<S8Format::u8>::all(), Codes<S8Format::i8>::all(), Codes<S8Format::i16>::all()},
+      copy_windows};
+}
+
+}  // namespace tt::kernels::TT_ISA
