@@ -30,7 +30,7 @@ __all__ = ["CnnSession"]
 class CnnSession:
     """Inference with a convolutional network in evaluation mode; immutable.
 
-    With precision "int8", weights have a scale per output channel and activations a range per value,
+    With precision "int8", weights have a scale per output and activations a range per value,
     measured on the calibration images; products are exact integer sums. What follows the pool over
     the whole image stays in floats. An image with NaN or infinity gives NaN.
 
