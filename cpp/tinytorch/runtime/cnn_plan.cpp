@@ -58,7 +58,7 @@ CnnPlan::CnnPlan(CnnGraph graph, index_t group, const std::vector<quant::Range>&
   const std::vector<bool> codes = code_values(graph_);
   std::vector<index_t> bytes;
   for (std::size_t v = 0; v < codes.size(); ++v) {
-    bytes.push_back(graph_.values[v].stored() * (codes[v] ? kernels.gemm_s8.code_bytes : 4));
+    bytes.push_back(graph_.values[v].stored() * (codes[v] ? kernels.gemm_s8.shape.code_bytes : 4));
   }
   memory_ = plan_memory(graph_, std::move(bytes));
   const auto scale = [&](int value) {

@@ -32,7 +32,7 @@ class ConvS8 final : public Step {
         pool_(s.base.layer.pool),
         height_(window_.out_height()),
         width_(window_.out_width()),
-        code_(gemm_.code_bytes),
+        code_(gemm_.shape.code_bytes),
         in_stored_(s.base.from.stored_channels()),
         out_stored_(s.base.to.stored_channels()) {
     inputs_ = groups_ > 1 ? s.base.from.channels / groups_ : in_stored_;

@@ -23,7 +23,7 @@ void Panels::multiply(const Rows& rows, float* c, std::int64_t c_row, const floa
     t.k = std::min(kDepth, k_ - p0);
     t.accumulate = p0 > 0;
     for (std::int64_t panel = first; panel < last; ++panel) {
-      t.b = data_.data() + (panel * k_ + p0) * nr;
+      t.b = data() + (panel * k_ + p0) * nr;
       t.cols = static_cast<int>(std::min(nr, n_ - panel * nr));
       t.bias = bias != nullptr && p0 + t.k == k_ ? bias + panel * nr : nullptr;
       for (std::int64_t i = 0; i < blocks; ++i) {

@@ -1,10 +1,8 @@
 // A constant matrix B (k x n) packed for the float micro-kernels, and products with it on one
 // thread.
 #pragma once
-#include <vector>
-
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
-#include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
+#include "tinytorch/kernels/packed_panels.hpp"
 
 namespace tt::runtime {
 
@@ -23,9 +21,9 @@ class Panels {
   Panels(const kernels::GemmTable& table, std::int64_t k, std::int64_t n, std::int64_t stored,
          Fn&& element)
       : table_(&table), k_(k), n_(stored) {
-    data_.assign(static_cast<std::size_t>(count() * k * table.nr), 0.0f);
+    data_ = kernels::PageBuffer(sizeof(float) * static_cast<std::size_t>(count() * k * table.nr));
     for (std::int64_t j = 0; j < n; ++j) {
-      float* to = data_.data() + j / table.nr * k * table.nr + j % table.nr;
+      float* to = data() + j / table.nr * k * table.nr + j % table.nr;
       for (std::int64_t p = 0; p < k; ++p) to[p * table.nr] = element(p, j);
     }
   }
@@ -34,7 +32,6 @@ class Panels {
   std::int64_t depth() const { return k_; }
   std::int64_t columns() const { return n_; }
   std::int64_t width() const { return table_->nr; }
-  std::size_t bytes() const { return data_.size() * sizeof(float); }
 
   // C[rows, columns of panels first..last) = A B (+ bias); C and bias begin at column 0. A row's
   // result does not depend on the others.
@@ -42,9 +39,11 @@ class Panels {
                 std::int64_t first, std::int64_t last) const;
 
  private:
+  float* data() const { return reinterpret_cast<float*>(data_.data()); }
+
   const kernels::GemmTable* table_ = nullptr;
   std::int64_t k_ = 0, n_ = 0;
-  std::vector<float, kernels::LineAllocator<float>> data_;
+  kernels::PageBuffer data_;
 };
 
 }  // namespace tt::runtime

@@ -20,7 +20,10 @@ const ConvS8Format& format_of(const StepSourceS8& s) {
 class Quantize final : public Step {
  public:
   explicit Quantize(const StepSourceS8& s)
-      : format_(format_of(s)), v_(s.base.to), to_(s.to), code_(s.base.kernels.gemm_s8.code_bytes) {}
+      : format_(format_of(s)),
+        v_(s.base.to),
+        to_(s.to),
+        code_(s.base.kernels.gemm_s8.shape.code_bytes) {}
   std::string method() const override { return "to codes"; }
 
   void run(const StepData& d) const override {
@@ -46,7 +49,7 @@ class MaxPoolS8 final : public Step {
       : format_(format_of(s)),
         w_(s.base.layer.window),
         to_(s.base.to),
-        code_(s.base.kernels.gemm_s8.code_bytes) {}
+        code_(s.base.kernels.gemm_s8.shape.code_bytes) {}
   std::string method() const override { return "int8 windows"; }
 
   void run(const StepData& d) const override {
@@ -72,7 +75,9 @@ class MaxPoolS8 final : public Step {
 class Join final : public Step {
  public:
   explicit Join(const StepSourceS8& s)
-      : format_(format_of(s)), size_(s.base.to.stored()), code_(s.base.kernels.gemm_s8.code_bytes) {
+      : format_(format_of(s)),
+        size_(s.base.to.stored()),
+        code_(s.base.kernels.gemm_s8.shape.code_bytes) {
     const double to = s.to.scale, a = s.from.scale / to, b = s.residual.scale / to;
     const bool joined = s.base.layer.residual >= 0;
     join_.a_scale = static_cast<float>(a), join_.b_scale = static_cast<float>(b);
@@ -105,7 +110,7 @@ class AverageS8 final : public Step {
       : format_(format_of(s)),
         from_(s.base.from),
         codes_(s.from),
-        code_(s.base.kernels.gemm_s8.code_bytes) {}
+        code_(s.base.kernels.gemm_s8.shape.code_bytes) {}
   std::string method() const override { return "sums of codes"; }
 
   void run(const StepData& d) const override {
@@ -131,7 +136,7 @@ class LinearOfCodes final : public Step {
       : format_(format_of(s)),
         size_(s.base.from.stored()),
         codes_(s.from),
-        code_(s.base.kernels.gemm_s8.code_bytes),
+        code_(s.base.kernels.gemm_s8.shape.code_bytes),
         batch_(s.base.batch),
         linear_(make_step(s.base)) {}
   std::string method() const override { return "floats"; }

@@ -1,6 +1,6 @@
 // Constant int8 weights packed for the integer micro-kernels, and products with them on one thread.
 #pragma once
-#include <vector>
+#include <algorithm>
 
 #include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
 
@@ -12,20 +12,19 @@ class WeightsS8 {
   WeightsS8(const std::int8_t* w, std::int64_t n, std::int64_t k, const kernels::GemmS8Table& table)
       : packed_(kernels::pack_s8(w, n, k, table)) {}
 
-  std::int64_t columns() const { return packed_.n; }
   std::int64_t row_bytes() const { return packed_.row_bytes(); }  // of encoded activations
-  std::int64_t panel_width() const { return packed_.table->nr; }
+  std::int64_t panel_width() const { return packed_.shape.nr; }
   std::int64_t panels() const { return packed_.panel_count(); }
 
   // sums[row, column] of encoded rows, row_bytes() apart, for the columns of panels first..last.
   void multiply(const std::byte* rows, std::int64_t count, std::int32_t* sums,
                 std::int64_t sums_row, std::int64_t first, std::int64_t last) const {
-    for (std::int64_t panel = first; panel < last; ++panel) {
-      kernels::S8Panel p = packed_.panel(panel);
-      p.rows = count;
-      p.a = rows;
-      packed_.table->multiply(p, sums + panel * panel_width(), sums_row);
-    }
+    const std::int64_t begin = first * panel_width();
+    kernels::S8Product p =
+        packed_.product(begin, std::min(last * panel_width(), packed_.n) - begin);
+    p.rows = count;
+    p.a = rows;
+    packed_.table->multiply(p, sums + begin, sums_row);
   }
 
  private:

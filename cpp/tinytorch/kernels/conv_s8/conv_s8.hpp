@@ -19,7 +19,7 @@ enum class S8Format { u8, i8, i16 };
 inline constexpr int kS8Formats = 3;
 
 inline S8Format format_of(const GemmS8Table& t) {
-  if (t.code_bytes == 2) return S8Format::i16;
+  if (t.shape.code_bytes == 2) return S8Format::i16;
   return t.zero_code == 128 ? S8Format::u8 : S8Format::i8;
 }
 
