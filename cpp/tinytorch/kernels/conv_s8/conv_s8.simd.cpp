@@ -179,26 +179,109 @@ inline void copy_pixels(const WindowBytes& w, const std::byte* line, std::int64_
   }
 }
 
-void copy_windows(const WindowBytes& w) {
-  const std::int64_t run = w.kernel_w * w.pixel;
-  const bool together = w.dilation_w == 1 && w.pixel == w.pixel_step;
-  for (std::int64_t n = 0; n < w.count; ++n) {
-    const std::int64_t left = w.left + n * w.stride;
-    const bool whole = together && left >= 0 && left + w.kernel_w <= w.width;
-    std::byte* to = w.out + n * w.out_row;
-    for (std::int64_t u = 0; u < w.kernel_h; ++u, to += run) {
-      const std::int64_t y = w.top + u * w.dilation_h;
-      if (y < 0 || y >= w.height) {
-        copy_run(to, w.blank, run);
-        continue;
-      }
-      const std::byte* line = w.image + y * w.line;
-      if (whole) {
-        copy_run(to, line + left * w.pixel_step, run);
-      } else {
-        copy_pixels(w, line, left, to);
-      }
+// The same run of `count` windows that lie whole within a line: the compiler knows kRest.
+template <int kRest>
+inline void copy_whole(const std::byte* from, std::int64_t step, std::byte* to,
+                       std::int64_t out_row, std::int64_t count, std::int64_t run) {
+  const std::int64_t blocks = run & ~std::int64_t{63};
+  for (std::int64_t n = 0; n < count; ++n, from += step, to += out_row) {
+    for (std::int64_t i = 0; i < blocks; i += 64) __builtin_memcpy(to + i, from + i, 64);
+    if constexpr (kRest >= 32) __builtin_memcpy(to + blocks, from + blocks, 32);
+    if constexpr (kRest % 32 != 0) {
+      __builtin_memcpy(to + blocks + kRest / 32 * 32, from + blocks + kRest / 32 * 32, 16);
     }
+  }
+}
+
+// Run u of all windows.
+inline void copy_runs(const WindowBytes& w, std::int64_t u, std::int64_t whole_first,
+                      std::int64_t whole_last) {
+  const std::int64_t run = w.kernel_w * w.pixel, y = w.top + u * w.dilation_h;
+  std::byte* to = w.out + u * run;
+  if (y < 0 || y >= w.height) {
+    for (std::int64_t n = 0; n < w.count; ++n) copy_run(to + n * w.out_row, w.blank, run);
+    return;
+  }
+  const std::byte* line = w.image + y * w.line;
+  for (std::int64_t n = 0; n < whole_first; ++n) {
+    copy_pixels(w, line, w.left + n * w.stride, to + n * w.out_row);
+  }
+  const std::byte* from = line + (w.left + whole_first * w.stride) * w.pixel_step;
+  const std::int64_t step = w.stride * w.pixel_step, count = whole_last - whole_first;
+  std::byte* first = to + whole_first * w.out_row;
+  switch ((run + 15) / 16 % 4) {
+    case 0:
+      copy_whole<0>(from, step, first, w.out_row, count, (run + 15) / 16 * 16);
+      break;
+    case 1:
+      copy_whole<16>(from, step, first, w.out_row, count, run);
+      break;
+    case 2:
+      copy_whole<32>(from, step, first, w.out_row, count, run);
+      break;
+    default:
+      copy_whole<48>(from, step, first, w.out_row, count, run);
+  }
+  for (std::int64_t n = whole_last; n < w.count; ++n) {
+    copy_pixels(w, line, w.left + n * w.stride, to + n * w.out_row);
+  }
+}
+
+// Windows [first, last) whose runs lie within the lines of the image, and together.
+struct Whole {
+  std::int64_t first = 0, last = 0;
+  explicit Whole(const WindowBytes& w) {
+    if (w.dilation_w != 1 || w.pixel != w.pixel_step) return;
+    while (first < w.count && w.left + first * w.stride < 0) ++first;
+    last = first;
+    while (last < w.count && w.left + last * w.stride + w.kernel_w <= w.width) ++last;
+  }
+};
+
+// Whole windows of kRuns runs of up to 16 bytes, as the first layer of a network has them.
+template <int kRuns>
+inline void copy_small(const WindowBytes& w, const Whole& whole) {
+  const std::byte* from[kRuns];
+  std::int64_t step[kRuns];
+  for (int u = 0; u < kRuns; ++u) {
+    const std::int64_t y = w.top + u * w.dilation_h;
+    const bool inside = y >= 0 && y < w.height;
+    const std::int64_t left = w.left + whole.first * w.stride;
+    from[u] = inside ? w.image + y * w.line + left * w.pixel_step : w.blank;
+    step[u] = inside ? w.stride * w.pixel_step : 0;
+  }
+  const std::int64_t run = w.kernel_w * w.pixel;
+  std::byte* to = w.out + whole.first * w.out_row;
+  for (std::int64_t n = whole.first; n < whole.last; ++n, to += w.out_row) {
+    TT_UNROLL for (int u = 0; u < kRuns; ++u) {
+      __builtin_memcpy(to + u * run, from[u], 16);
+      from[u] += step[u];
+    }
+  }
+}
+
+// A run may spill up to 15 bytes into what follows. Runs of whole pieces spill nothing and go line
+// by line; others window by window, so that what follows is written later.
+void copy_windows(const WindowBytes& w) {
+  const Whole whole(w);
+  const bool exact = w.pixel % 16 == 0;
+  if (exact) {
+    for (std::int64_t u = 0; u < w.kernel_h; ++u) copy_runs(w, u, whole.first, whole.last);
+    return;
+  }
+  const bool small = w.kernel_h == 3 && w.kernel_w * w.pixel <= 16;
+  WindowBytes one = w;
+  one.count = 1;
+  for (std::int64_t n = 0; n < w.count; ++n) {
+    const bool inside = n >= whole.first && n < whole.last;
+    if (small && inside) {
+      copy_small<3>(w, whole);
+      n = whole.last - 1;
+      continue;
+    }
+    one.left = w.left + n * w.stride;
+    one.out = w.out + n * w.out_row;
+    for (std::int64_t u = 0; u < w.kernel_h; ++u) copy_runs(one, u, 0, inside ? 1 : 0);
   }
 }
 
