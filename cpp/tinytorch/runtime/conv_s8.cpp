@@ -39,6 +39,8 @@ class ConvS8 final : public Step {
     outputs_ = s.base.to.channels / groups_;
     pack(s);
     set_scales(s);
+    pools_products_ = kernels_.conv_s8.pools_products && s.base.layer.residual < 0 &&
+                      groups_ == 1 && out_stored_ % weights_[0].panel_width() == 0;
     const index_t fit = std::clamp(kWindowBytes / weights_[0].row_bytes(), kFewPixels, kPixels);
     most_rows_ = round_rows(std::max<index_t>(1, fit / width_));
     const auto run = static_cast<std::size_t>(window_.kernel_w * inputs_ * code_ + kSlack);
@@ -84,11 +86,8 @@ class ConvS8 final : public Step {
   index_t windows_bytes(index_t pixels) const {
     return (pixels * weights_[0].row_bytes() + kSlack + 63) / 64 * 64;
   }
-  const kernels::ConvS8Format& format() const {
-    return kernels_.conv_s8.format[static_cast<int>(kernels::format_of(gemm_))];
-  }
   int blank_code(int zero, int byte) const {
-    const int code = kernels::format_of(gemm_) == kernels::S8Format::u8 ? zero : zero - 128;
+    const int code = zero - 128 + gemm_.zero_code;
     return (code >> (8 * byte)) & 255;
   }
 
@@ -137,26 +136,40 @@ class ConvS8 final : public Step {
   void piece(const StepData& d, index_t first, index_t count, index_t panel0,
              index_t panel1) const {
     const Workspaces::Piece work(*d.work);
-    const index_t pixels = count * width_;
-    auto* sums = reinterpret_cast<std::int32_t*>(work.bytes() + windows_bytes(most_rows_ * width_));
-    for (index_t g = 0; g < groups_; ++g) {
-      copy_windows(d, first, count, g, work.bytes());
-      weights_[static_cast<std::size_t>(g)].multiply(work.bytes(), pixels, sums + g * outputs_,
-                                                     out_stored_, panel0, panel1);
-    }
-    if (groups_ > 1) {
-      const index_t used = groups_ * outputs_;
-      for (index_t p = 0; p < pixels; ++p) {
-        std::fill_n(sums + p * out_stored_ + used, out_stored_ - used, 0);
-      }
-    }
-    const index_t width = weights_[0].panel_width();
-    const index_t from = groups_ > 1 ? 0 : panel0 * width;
-    const index_t to = groups_ > 1 ? out_stored_ : std::min(panel1 * width, out_stored_);
-    finish(d, sums, first, count, from, to);
+    if (groups_ > 1) return in_groups(d, first, count, work.bytes());
+    const index_t width = weights_[0].panel_width(), from = panel0 * width;
+    kernels::Requantize r = requantize(d, first, from, std::min(panel1 * width, out_stored_));
+    const bool at_once = pool_ ? pools_products_ : true;
+    copy_windows(d, first, count, 0, pool_ && at_once, work.bytes());
+    const kernels::S8Product p = weights_[0].product(work.bytes(), count * width_, panel0, panel1);
+    if (at_once) return kernels_.conv_s8.multiply_to_codes({p, r, pool_});
+    std::int32_t* sums = sums_in(work.bytes());
+    gemm_.multiply(p, sums + from, out_stored_);
+    finish(r, sums + from, count);
   }
 
-  void copy_windows(const StepData& d, index_t first, index_t count, index_t group,
+  // Every group has sums of its own columns; they become codes together.
+  void in_groups(const StepData& d, index_t first, index_t count, std::byte* work) const {
+    const index_t pixels = count * width_, used = groups_ * outputs_;
+    std::int32_t* sums = sums_in(work);
+    for (index_t g = 0; g < groups_; ++g) {
+      const WeightsS8& weights = weights_[static_cast<std::size_t>(g)];
+      copy_windows(d, first, count, g, false, work);
+      gemm_.multiply(weights.product(work, pixels, 0, weights.panels()), sums + g * outputs_,
+                     out_stored_);
+    }
+    for (index_t p = 0; p < pixels; ++p) {
+      std::fill_n(sums + p * out_stored_ + used, out_stored_ - used, 0);
+    }
+    finish(requantize(d, first, 0, out_stored_), sums, count);
+  }
+
+  std::int32_t* sums_in(std::byte* work) const {
+    return reinterpret_cast<std::int32_t*>(work + windows_bytes(most_rows_ * width_));
+  }
+
+  // With `squares`, in the order that multiply_to_codes pools.
+  void copy_windows(const StepData& d, index_t first, index_t count, index_t group, bool squares,
                     std::byte* out) const {
     kernels::WindowBytes w;
     w.height = window_.height, w.width = window_.width;
@@ -173,34 +186,54 @@ class ConvS8 final : public Step {
       const index_t n = (first + i) / height_, y = (first + i) % height_;
       w.image = d.input + n * w.height * w.line + group * w.pixel;
       w.top = y * window_.stride_h - window_.pad_h;
+      if (squares) {
+        copy_squares(w, out + (i / 2 * width_ * 2 + i % 2) * w.out_row);
+        continue;
+      }
       w.out = out + i * width_ * w.out_row;
       kernels_.conv_s8.copy_windows(w);
     }
   }
 
-  // Columns [from, to) of the sums.
-  void finish(const StepData& d, const std::int32_t* sums, index_t first, index_t count,
-              index_t from, index_t to) const {
+  // One row of results, of which neighbours in a 2 x 2 square are four rows in turn.
+  void copy_squares(kernels::WindowBytes w, std::byte* out) const {
+    const index_t row = w.out_row, left = w.left;
+    w.count = width_ / 2, w.stride = 2 * window_.stride_w;
+    w.out_row = 4 * row;
+    for (index_t right = 0; right < 2; ++right) {
+      w.left = left + right * window_.stride_w;
+      w.out = out + right * 2 * row;
+      kernels_.conv_s8.copy_windows(w);
+    }
+  }
+
+  // What becomes of rows of sums from `first` on, columns [from, to).
+  kernels::Requantize requantize(const StepData& d, index_t first, index_t from, index_t to) const {
     kernels::Requantize r;
-    r.sums = sums + from, r.sums_row = out_stored_;
-    r.channels = to - from;
+    r.sums_row = out_stored_, r.channels = to - from;
     r.scale = scale_.data() + from, r.offset = offset_.data() + from;
     r.residual_scale = residual_scale_;
     r.out_row = out_stored_;
     r.low = low_;
-    const index_t line = width_ * out_stored_ * code_, start = first * line + from * code_;
-    if (d.residual != nullptr) r.residual = d.residual + start;
-    if (!pool_) {
-      r.pixels = count * width_;
-      r.out = d.output + start;
-      return format().requantize(r);
-    }
+    const index_t line = width_ * out_stored_ * code_;
+    if (d.residual != nullptr) r.residual = d.residual + first * line + from * code_;
+    r.out = d.output + (pool_ ? first / 2 * (line / 2) : first * line) + from * code_;
+    return r;
+  }
+
+  void finish(kernels::Requantize r, const std::int32_t* sums, index_t count) const {
+    r.sums = sums;
+    r.pixels = count * width_;
+    if (!pool_) return kernels_.conv_s8.requantize(r);
+    const index_t line = width_ * out_stored_, bytes = line * code_;
     r.pixels = width_;
     for (index_t i = 0; i < count; i += 2) {
-      r.sums = sums + i * width_ * out_stored_;
-      if (d.residual != nullptr) r.residual = d.residual + (first + i) * line;
-      r.out = d.output + (first + i) / 2 * (line / 2);
-      format().requantize_pooled({r, width_ * out_stored_, width_ * out_stored_});
+      kernels_.conv_s8.requantize_pooled({r, line, line});
+      r.sums += 2 * line;
+      if (r.residual != nullptr) {
+        r.residual = static_cast<const std::byte*>(r.residual) + 2 * bytes;
+      }
+      r.out = static_cast<std::byte*>(r.out) + bytes / 2;
     }
   }
 
@@ -208,7 +241,7 @@ class ConvS8 final : public Step {
   const kernels::GemmS8Table& gemm_;
   Window2d window_;
   index_t groups_;
-  bool pool_;
+  bool pool_, pools_products_ = false;
   index_t height_, width_, code_, in_stored_, out_stored_, inputs_ = 0, outputs_ = 0;
   index_t most_rows_ = 1;
   std::vector<WeightsS8> weights_;  // per group

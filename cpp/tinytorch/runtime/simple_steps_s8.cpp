@@ -10,17 +10,10 @@
 namespace tt::runtime {
 namespace {
 
-using kernels::ConvS8Format;
-
-const ConvS8Format& format_of(const StepSourceS8& s) {
-  const auto& k = s.base.kernels;
-  return k.conv_s8.format[static_cast<int>(kernels::format_of(k.gemm_s8))];
-}
-
 class Quantize final : public Step {
  public:
   explicit Quantize(const StepSourceS8& s)
-      : format_(format_of(s)),
+      : table_(s.base.kernels.conv_s8),
         v_(s.base.to),
         to_(s.to),
         code_(s.base.kernels.gemm_s8.shape.code_bytes) {}
@@ -30,14 +23,14 @@ class Quantize final : public Step {
     const index_t stored = v_.stored_channels(), area = v_.height * v_.width;
     share(d.images * v_.height, v_.width * stored, [&](index_t row) {
       const float* in = d.in() + row / v_.height * v_.channels * area + row % v_.height * v_.width;
-      format_.quantize_row({in, area, v_.width, v_.channels, stored, 1.0f / to_.scale,
-                            static_cast<float>(to_.zero),
-                            d.output + row * v_.width * stored * code_});
+      table_.quantize_row({in, area, v_.width, v_.channels, stored, 1.0f / to_.scale,
+                           static_cast<float>(to_.zero),
+                           d.output + row * v_.width * stored * code_});
     });
   }
 
  private:
-  const ConvS8Format& format_;
+  const kernels::ConvS8Table& table_;
   Value v_;
   CodeScale to_;
   index_t code_;
@@ -46,7 +39,7 @@ class Quantize final : public Step {
 class MaxPoolS8 final : public Step {
  public:
   explicit MaxPoolS8(const StepSourceS8& s)
-      : format_(format_of(s)),
+      : table_(s.base.kernels.conv_s8),
         w_(s.base.layer.window),
         to_(s.base.to),
         code_(s.base.kernels.gemm_s8.shape.code_bytes) {}
@@ -58,15 +51,15 @@ class MaxPoolS8 final : public Step {
       const index_t image = row / to_.height, y = row % to_.height;
       const std::byte* in = d.input + (image * w_.height + y * w_.stride_h) * line * code_;
       for (index_t x = 0; x < to_.width; ++x) {
-        format_.max_window(in + x * w_.stride_w * stored * code_, line, stored,
-                           static_cast<int>(w_.kernel_h), static_cast<int>(w_.kernel_w),
-                           d.output + (row * to_.width + x) * stored * code_);
+        table_.max_window(in + x * w_.stride_w * stored * code_, line, stored,
+                          static_cast<int>(w_.kernel_h), static_cast<int>(w_.kernel_w),
+                          d.output + (row * to_.width + x) * stored * code_);
       }
     });
   }
 
  private:
-  const ConvS8Format& format_;
+  const kernels::ConvS8Table& table_;
   kernels::Window2d w_;
   Value to_;
   index_t code_;
@@ -75,7 +68,7 @@ class MaxPoolS8 final : public Step {
 class Join final : public Step {
  public:
   explicit Join(const StepSourceS8& s)
-      : format_(format_of(s)),
+      : table_(s.base.kernels.conv_s8),
         size_(s.base.to.stored()),
         code_(s.base.kernels.gemm_s8.shape.code_bytes) {
     const double to = s.to.scale, a = s.from.scale / to, b = s.residual.scale / to;
@@ -94,12 +87,12 @@ class Join final : public Step {
       j.a = d.input + start, j.out = d.output + start;
       if (d.residual != nullptr) j.b = d.residual + start;
       j.count = size_;
-      format_.join(j);
+      table_.join(j);
     });
   }
 
  private:
-  const ConvS8Format& format_;
+  const kernels::ConvS8Table& table_;
   index_t size_, code_;
   kernels::JoinCodes join_;
 };
@@ -107,7 +100,7 @@ class Join final : public Step {
 class AverageS8 final : public Step {
  public:
   explicit AverageS8(const StepSourceS8& s)
-      : format_(format_of(s)),
+      : table_(s.base.kernels.conv_s8),
         from_(s.base.from),
         codes_(s.from),
         code_(s.base.kernels.gemm_s8.shape.code_bytes) {}
@@ -116,14 +109,14 @@ class AverageS8 final : public Step {
   void run(const StepData& d) const override {
     const index_t area = from_.height * from_.width, stored = from_.stored_channels();
     share(d.images, from_.stored(), [&](index_t n) {
-      format_.average(d.input + n * from_.stored() * code_, area, stored,
-                      static_cast<float>(codes_.zero), codes_.scale / static_cast<float>(area),
-                      d.out() + n * stored);
+      table_.average(d.input + n * from_.stored() * code_, area, stored,
+                     static_cast<float>(codes_.zero), codes_.scale / static_cast<float>(area),
+                     d.out() + n * stored);
     });
   }
 
  private:
-  const ConvS8Format& format_;
+  const kernels::ConvS8Table& table_;
   Value from_;
   CodeScale codes_;
   index_t code_;
@@ -133,7 +126,7 @@ class AverageS8 final : public Step {
 class LinearOfCodes final : public Step {
  public:
   explicit LinearOfCodes(const StepSourceS8& s)
-      : format_(format_of(s)),
+      : table_(s.base.kernels.conv_s8),
         size_(s.base.from.stored()),
         codes_(s.from),
         code_(s.base.kernels.gemm_s8.shape.code_bytes),
@@ -146,8 +139,8 @@ class LinearOfCodes final : public Step {
     const Workspaces::Piece work(*d.work);
     // A pool over one pixel takes codes to floats.
     share(d.images, size_, [&](index_t n) {
-      format_.average(d.input + n * size_ * code_, 1, size_, static_cast<float>(codes_.zero),
-                      codes_.scale, work.data() + n * size_);
+      table_.average(d.input + n * size_ * code_, 1, size_, static_cast<float>(codes_.zero),
+                     codes_.scale, work.data() + n * size_);
     });
     StepData floats = d;
     floats.input = work.bytes();
@@ -155,7 +148,7 @@ class LinearOfCodes final : public Step {
   }
 
  private:
-  const ConvS8Format& format_;
+  const kernels::ConvS8Table& table_;
   index_t size_;
   CodeScale codes_;
   index_t code_, batch_;

@@ -16,15 +16,15 @@ class WeightsS8 {
   std::int64_t panel_width() const { return packed_.shape.nr; }
   std::int64_t panels() const { return packed_.panel_count(); }
 
-  // sums[row, column] of encoded rows, row_bytes() apart, for the columns of panels first..last.
-  void multiply(const std::byte* rows, std::int64_t count, std::int32_t* sums,
-                std::int64_t sums_row, std::int64_t first, std::int64_t last) const {
+  // The product of encoded rows, row_bytes() apart, with the columns of panels first..last.
+  kernels::S8Product product(const std::byte* rows, std::int64_t count, std::int64_t first,
+                             std::int64_t last) const {
     const std::int64_t begin = first * panel_width();
     kernels::S8Product p =
         packed_.product(begin, std::min(last * panel_width(), packed_.n) - begin);
     p.rows = count;
     p.a = rows;
-    packed_.table->multiply(p, sums + begin, sums_row);
+    return p;
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "kernels/kernel_support.hpp"
 #include "tinytorch/kernels/conv_s8/reference.hpp"
+#include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
 
 using namespace tt;
 using namespace tt::kernels;
@@ -15,14 +16,13 @@ using Bytes = std::vector<std::uint8_t>;
 
 std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
 
-// Codes as a format stores them, and back.
-Bytes stored(const Bytes& u, S8Format f) {
-  if (f == S8Format::u8) return u;
+// Codes as an instruction set stores them.
+Bytes stored(const Bytes& u, const GemmS8Table& t) {
   Bytes out;
   for (const int v : u) {
-    const int q = v - 128;
+    const int q = v - 128 + t.zero_code;
     out.push_back(static_cast<std::uint8_t>(q & 255));
-    if (f == S8Format::i16) out.push_back(static_cast<std::uint8_t>((q >> 8) & 255));
+    if (t.shape.code_bytes == 2) out.push_back(static_cast<std::uint8_t>((q >> 8) & 255));
   }
   return out;
 }
@@ -40,21 +40,18 @@ std::vector<std::int32_t> random_sums(std::int64_t n, std::uint64_t seed) {
   return v;
 }
 
-// fn(kernels, format's kernels, format)
+// fn(kernels of codes, kernels of products)
 template <class Fn>
-void each_format(Fn fn) {
+void each_isa(Fn fn) {
   for (const Isa isa : isas(&Table::conv_s8)) {
-    for (int f = 0; f < kS8Formats; ++f) {
-      CAPTURE(name_of(isa), f);
-      const ConvS8Table& t = table(isa).conv_s8;
-      fn(t, t.format[f], static_cast<S8Format>(f));
-    }
+    CAPTURE(name_of(isa));
+    fn(table(isa).conv_s8, table(isa).gemm_s8);
   }
 }
 
 // `make(out)` fills n codes; they must be `want`, stored as f stores them, and nothing beside.
 template <class Make>
-void require_codes(const Bytes& want, S8Format f, Make make) {
+void require_codes(const Bytes& want, const GemmS8Table& f, Make make) {
   const Bytes expected = stored(want, f);
   Guarded<std::uint8_t> got(expected.size(), 4);
   make(got.data());
@@ -74,7 +71,7 @@ TEST_CASE("int8 images: floats become codes, NaN the lowest") {
       Bytes want(count(width * saved));
       q.out = want.data();
       reference::quantize_row(q);
-      each_format([&](const ConvS8Table&, const ConvS8Format& k, S8Format f) {
+      each_isa([&](const ConvS8Table& k, const GemmS8Table& f) {
         require_codes(want, f, [&](void* out) {
           q.out = out;
           k.quantize_row(q);
@@ -104,7 +101,7 @@ TEST_CASE("int8 sums become codes, with a residual, a floor and a pool") {
           const auto compare = [&](std::int64_t made, auto reference, auto run) {
             Bytes want(count(made * channels));
             reference(want.data());
-            each_format([&](const ConvS8Table&, const ConvS8Format& k, S8Format f) {
+            each_isa([&](const ConvS8Table& k, const GemmS8Table& f) {
               const Bytes add = stored(residual, f);
               require_codes(want, f,
                             [&](void* out) { run(k, joined ? add.data() : nullptr, out); });
@@ -117,7 +114,7 @@ TEST_CASE("int8 sums become codes, with a residual, a floor and a pool") {
                 r.out = out;
                 reference::requantize(r);
               },
-              [&](const ConvS8Format& k, const void* add, void* out) {
+              [&](const ConvS8Table& k, const void* add, void* out) {
                 Requantize copy = r;
                 copy.residual = add, copy.out = out;
                 k.requantize(copy);
@@ -129,7 +126,7 @@ TEST_CASE("int8 sums become codes, with a residual, a floor and a pool") {
                 pooled.first.out = out;
                 reference::requantize_pooled(pooled);
               },
-              [&](const ConvS8Format& k, const void* add, void* out) {
+              [&](const ConvS8Table& k, const void* add, void* out) {
                 RequantizePooled copy = pooled;
                 copy.first.residual = add, copy.first.out = out;
                 k.requantize_pooled(copy);
@@ -147,7 +144,7 @@ TEST_CASE("int8 codes are joined, pooled and averaged") {
     Bytes want(16 * 60);
     j.out = want.data();
     reference::join(j);
-    each_format([&](const ConvS8Table&, const ConvS8Format& k, S8Format f) {
+    each_isa([&](const ConvS8Table& k, const GemmS8Table& f) {
       const Bytes first = stored(a, f), second = stored(b, f);
       JoinCodes copy = j;
       copy.a = first.data(), copy.b = joined ? second.data() : nullptr;
@@ -161,7 +158,7 @@ TEST_CASE("int8 codes are joined, pooled and averaged") {
   reference::max_window(a.data(), 5 * 32, 32, 3, 2, most.data());
   std::vector<float> mean(32);
   reference::average(a.data(), 30, 32, 117.0f, 0.013f, mean.data());
-  each_format([&](const ConvS8Table&, const ConvS8Format& k, S8Format f) {
+  each_isa([&](const ConvS8Table& k, const GemmS8Table& f) {
     const Bytes in = stored(a, f);
     require_codes(most, f, [&](void* out) { k.max_window(in.data(), 5 * 32, 32, 3, 2, out); });
     Guarded<float> got(32);
@@ -171,9 +168,65 @@ TEST_CASE("int8 codes are joined, pooled and averaged") {
   });
 }
 
+TEST_CASE("int8 products become codes as their sums would, whole, in part, joined and pooled") {
+  for (const std::int64_t columns : {16, 32, 48, 64, 160}) {
+    for (const std::int64_t rows : {4, 8, 12, 32, 36, 100}) {
+      const std::int64_t k = 70;
+      const Bytes a = random_codes(rows * k, 20), residual = random_codes(rows * columns, 21);
+      std::vector<std::int8_t> b(count(columns * k));
+      Generator g(22);
+      for (auto& w : b) w = static_cast<std::int8_t>(static_cast<int>(g.below(255)) - 127);
+      auto scale = normal(count(columns), 23), offset = normal(count(columns), 24, 60.0f);
+      for (auto& s : scale) s = std::fabs(s) * 1e-3f + 1e-5f;
+      std::vector<std::int32_t> sums(count(rows * columns));
+      for (std::int64_t i = 0; i < rows * columns; ++i) {
+        for (std::int64_t p = 0; p < k; ++p) {
+          sums[count(i)] += (a[count(i / columns * k + p)] - 128) * b[count(i % columns * k + p)];
+        }
+      }
+      for (int variant = 0; variant < 3; ++variant) {
+        const bool joined = variant == 1, pool = variant == 2;
+        Requantize r;
+        r.sums = sums.data(), r.sums_row = columns, r.pixels = rows, r.channels = columns;
+        r.scale = scale.data(), r.offset = offset.data(), r.out_row = columns, r.low = 9.0f;
+        r.residual = joined ? residual.data() : nullptr, r.residual_scale = 0.37f;
+        Bytes want(count((pool ? rows / 4 : rows) * columns));
+        r.out = want.data();
+        if (pool) {  // rows 4i .. 4i + 3 are a square
+          RequantizePooled both{r, columns, 0};
+          both.first.sums_row = 2 * columns, both.first.pixels = rows / 2;
+          reference::requantize_pooled(both);
+        } else {
+          reference::requantize(r);
+        }
+        each_isa([&](const ConvS8Table& t, const GemmS8Table& f) {
+          const PackedS8 packed = pack_s8(b.data(), columns, k, f);
+          if (pool && (!t.pools_products || columns % packed.shape.nr != 0)) return;
+          const auto row = count(packed.row_bytes());
+          Bytes codes(count(rows) * row);
+          for (std::int64_t i = 0; i < rows; ++i) {
+            const auto at = a.begin() + i * k;
+            const Bytes one = stored(Bytes(at, at + k), f);
+            std::copy(one.begin(), one.end(), codes.begin() + i * packed.row_bytes());
+          }
+          ProductToCodes p{packed.product(0, columns), r, pool};
+          p.product.rows = rows;
+          p.product.a = reinterpret_cast<const std::byte*>(codes.data());
+          const Bytes add = stored(residual, f);
+          p.to.residual = joined ? add.data() : nullptr;
+          CAPTURE(columns, rows, variant);
+          require_codes(want, f, [&](void* out) {
+            p.to.out = out;
+            t.multiply_to_codes(p);
+          });
+        });
+      }
+    }
+  }
+}
+
 TEST_CASE("int8 windows are copied, blank outside") {
-  each_format([](const ConvS8Table& t, const ConvS8Format&, S8Format f) {
-    if (f != S8Format::u8) return;  // bytes are bytes
+  each_isa([](const ConvS8Table& t, const GemmS8Table&) {
     for (const std::int64_t pixel : {1, 4, 16, 32, 80}) {
       for (const std::int64_t kernel : {1, 3, 4}) {
         for (const std::int64_t stride : {1, 2}) {

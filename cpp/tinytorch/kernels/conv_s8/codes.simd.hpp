@@ -1,40 +1,19 @@
-// A vector of codes to and from memory, in every format. `u` are W integers in [0, 255].
+// A vector of codes to and from memory, in the form of Dot::Code. `u` are W integers in [0, 255].
 #pragma once
-#include "tinytorch/kernels/conv_s8/conv_s8.hpp"
+#include "tinytorch/kernels/gemm_s8/dot.simd.hpp"
 #include "tinytorch/kernels/simd.hpp"
 
 namespace tt::kernels::TT_ISA {
 
-template <S8Format kFormat>
-struct CodeOf {
-  using Type = std::uint8_t;
-  static constexpr int kZero = 0;  // u - code
-};
-template <>
-struct CodeOf<S8Format::i8> {
-  using Type = std::int8_t;
-  static constexpr int kZero = 128;
-};
-template <>
-struct CodeOf<S8Format::i16> {
-  using Type = std::int16_t;
-  static constexpr int kZero = 128;
-};
+using Code = Dot::Code;
+inline constexpr int kCodeZero = 128 - Dot::kZero;  // u - code
 
-template <S8Format kFormat>
-inline void put_code(typename CodeOf<kFormat>::Type* p, std::int32_t u) {
-  *p = static_cast<typename CodeOf<kFormat>::Type>(u - CodeOf<kFormat>::kZero);
-}
-template <S8Format kFormat>
-inline std::int32_t get_code(const typename CodeOf<kFormat>::Type* p) {
-  return static_cast<std::int32_t>(*p) + CodeOf<kFormat>::kZero;
-}
+inline void put_code(Code* p, std::int32_t u) { *p = static_cast<Code>(u - kCodeZero); }
 
-template <S8Format kFormat>
-inline void put_codes(typename CodeOf<kFormat>::Type* p, I32 u) {
-  const I32 code = u - I32(CodeOf<kFormat>::kZero);
+inline void put_codes(Code* p, I32 u) {
+  const I32 code = u - I32(kCodeZero);
 #if defined(__AVX512F__)
-  if constexpr (kFormat == S8Format::i16) {
+  if constexpr (sizeof(Code) == 2) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(code));
   } else {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(code));
@@ -42,37 +21,31 @@ inline void put_codes(typename CodeOf<kFormat>::Type* p, I32 u) {
 #elif defined(__AVX2__)
   const __m256i pairs = _mm256_permute4x64_epi64(_mm256_packs_epi32(code, code), 0x08);
   const __m128i words = _mm256_castsi256_si128(pairs);
-  if constexpr (kFormat == S8Format::i16) {
+  if constexpr (sizeof(Code) == 2) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), words);
-  } else if constexpr (kFormat == S8Format::i8) {
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
   } else {
+    static_assert(sizeof(Code) == 2 || Dot::kZero == 128);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
   }
 #else
   alignas(16) std::int32_t lane[W];
   code.store_aligned(lane);
-  for (std::size_t i = 0; i < W; ++i) p[i] = static_cast<typename CodeOf<kFormat>::Type>(lane[i]);
+  for (std::size_t i = 0; i < W; ++i) p[i] = static_cast<Code>(lane[i]);
 #endif
 }
 
-template <S8Format kFormat>
-inline I32 get_codes(const typename CodeOf<kFormat>::Type* p) {
+inline I32 get_codes(const Code* p) {
   I32 code;
 #if defined(__AVX512F__)
-  if constexpr (kFormat == S8Format::i16) {
+  if constexpr (sizeof(Code) == 2) {
     code = I32(_mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
-  } else if constexpr (kFormat == S8Format::i8) {
-    code = I32(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   } else {
     code = I32(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   }
 #elif defined(__AVX2__)
   const auto* at = reinterpret_cast<const __m128i*>(p);
-  if constexpr (kFormat == S8Format::i16) {
+  if constexpr (sizeof(Code) == 2) {
     code = I32(_mm256_cvtepi16_epi32(_mm_loadu_si128(at)));
-  } else if constexpr (kFormat == S8Format::i8) {
-    code = I32(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at)));
   } else {
     code = I32(_mm256_cvtepu8_epi32(_mm_loadl_epi64(at)));
   }
@@ -81,7 +54,7 @@ inline I32 get_codes(const typename CodeOf<kFormat>::Type* p) {
   for (std::size_t i = 0; i < W; ++i) lane[i] = static_cast<std::int32_t>(p[i]);
   code = I32::load_aligned(lane);
 #endif
-  return code + I32(CodeOf<kFormat>::kZero);
+  return code + I32(kCodeZero);
 }
 
 // round(clamp(v, low, 255)) as integers; adding 1.5 * 2^23 rounds and leaves them in the low bits.

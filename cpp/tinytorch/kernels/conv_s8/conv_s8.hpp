@@ -14,15 +14,6 @@
 
 namespace tt::kernels {
 
-// How a code lies in memory: u as uint8, u - 128 as int8, u - 128 as int16.
-enum class S8Format { u8, i8, i16 };
-inline constexpr int kS8Formats = 3;
-
-inline S8Format format_of(const GemmS8Table& t) {
-  if (t.shape.code_bytes == 2) return S8Format::i16;
-  return t.zero_code == 128 ? S8Format::u8 : S8Format::i8;
-}
-
 // One row of `width` pixels of planes `plane` floats apart, to pixels of `stored` codes:
 //   u = round(clamp(x * inverse_scale + zero, 0, 255));  channels up to `stored` are u = 128.
 struct QuantizeRow {
@@ -78,10 +69,23 @@ struct JoinCodes {
   std::int64_t count = 0;  // a multiple of 16
 };
 
-struct ConvS8Format {
+// A product whose sums become codes at once, as by Requantize: row r of A gives pixel r of `to`
+// (its sums and pixels are not read). With `pool`, four rows of A in turn give one pixel, the
+// largest of their codes; no residual then.
+struct ProductToCodes {
+  S8Product product;
+  Requantize to;
+  bool pool = false;
+};
+
+// For the format of codes of the same instruction set's gemm_s8.
+struct ConvS8Table {
   void (*quantize_row)(const QuantizeRow& q);
+  void (*copy_windows)(const WindowBytes& w);
   void (*requantize)(const Requantize& r);
   void (*requantize_pooled)(const RequantizePooled& r);
+  void (*multiply_to_codes)(const ProductToCodes& p);
+  bool pools_products;  // whether multiply_to_codes knows `pool`, for whole multiples of 8 rows
   void (*join)(const JoinCodes& j);
   // out[c] = the largest code of a window of rows x cols pixels; `line` codes between rows
   void (*max_window)(const void* in, std::int64_t line, std::int64_t channels, int rows, int cols,
@@ -89,11 +93,6 @@ struct ConvS8Format {
   // out[c] = (sum of u over the pixels - pixels * zero) * scale
   void (*average)(const void* in, std::int64_t pixels, std::int64_t channels, float zero,
                   float scale, float* out);
-};
-
-struct ConvS8Table {
-  ConvS8Format format[kS8Formats];
-  void (*copy_windows)(const WindowBytes& w);
 };
 
 }  // namespace tt::kernels

@@ -2,164 +2,152 @@
 #include "tinytorch/kernels/conv_s8/conv_s8.hpp"
 
 #include "tinytorch/kernels/conv_s8/codes.simd.hpp"
-#include "tinytorch/kernels/simd.hpp"
+#include "tinytorch/kernels/panels.simd.hpp"
 
 namespace tt::kernels::TT_ISA {
 namespace {
 
-constexpr std::int64_t kWidth = static_cast<std::int64_t>(W);
-
 inline I32 larger(I32 a, I32 b) { return xsimd::max(a, b); }
 inline I32 load_sums(const std::int32_t* p) { return I32::load_unaligned(p); }
 
-template <S8Format kFormat>
-struct Codes {
-  using Code = typename CodeOf<kFormat>::Type;
+inline I32 quantized(const float* x, std::int64_t lanes, F32 inverse, F32 zero) {
+  const F32 v = lanes == kWidth ? load(x) : load_n(x, static_cast<std::size_t>(lanes));
+  return rounded(v * inverse + zero, F32(0.0f));
+}
 
-  static I32 quantized(const float* x, std::int64_t lanes, F32 inverse, F32 zero) {
-    const F32 v = lanes == kWidth ? load(x) : load_n(x, static_cast<std::size_t>(lanes));
-    return rounded(v * inverse + zero, F32(0.0f));
+// Up to four channels of bytes are one integer per pixel.
+inline void quantize_four(const QuantizeRow& q) {
+  auto* out = static_cast<Code*>(q.out);
+  const F32 inverse(q.inverse_scale), zero(q.zero);
+  const I32 offset(Dot::kZero == 128 ? 0 : static_cast<std::int32_t>(0x80808080u));
+  for (std::int64_t x = 0; x < q.width; x += kWidth) {
+    const std::int64_t lanes = q.width - x < kWidth ? q.width - x : kWidth;
+    I32 all(static_cast<std::int32_t>(0x80808080u));
+    for (std::int64_t c = q.channels; c-- > 0;) {
+      all = (all << 8) | quantized(q.in + c * q.plane + x, lanes, inverse, zero);
+    }
+    all = all ^ offset;  // u - 128 in every byte
+    alignas(64) std::int32_t lane[W];
+    all.store_aligned(lane);
+    __builtin_memcpy(out + x * 4, lane, static_cast<std::size_t>(lanes) * 4);
   }
+}
 
-  // Up to four channels of bytes are one integer per pixel.
-  static void quantize_four(const QuantizeRow& q) {
-    auto* out = static_cast<Code*>(q.out);
-    const F32 inverse(q.inverse_scale), zero(q.zero);
-    const I32 offset(kFormat == S8Format::u8 ? 0 : static_cast<std::int32_t>(0x80808080u));
-    for (std::int64_t x = 0; x < q.width; x += kWidth) {
-      const std::int64_t lanes = q.width - x < kWidth ? q.width - x : kWidth;
-      I32 all(static_cast<std::int32_t>(0x80808080u));
-      for (std::int64_t c = q.channels; c-- > 0;) {
-        all = (all << 8) | quantized(q.in + c * q.plane + x, lanes, inverse, zero);
-      }
-      all = all ^ offset;  // u - 128 in every byte
+void quantize_row(const QuantizeRow& q) {
+  if (sizeof(Code) == 1 && q.stored == 4) return quantize_four(q);
+  auto* out = static_cast<Code*>(q.out);
+  const F32 inverse(q.inverse_scale), zero(q.zero);
+  for (std::int64_t x = 0; x < q.width; x += kWidth) {
+    const std::int64_t lanes = q.width - x < kWidth ? q.width - x : kWidth;
+    Code* pixel = out + x * q.stored;
+    for (std::int64_t c = 0; c < q.channels; ++c) {
       alignas(64) std::int32_t lane[W];
-      all.store_aligned(lane);
-      __builtin_memcpy(out + x * 4, lane, static_cast<std::size_t>(lanes) * 4);
+      quantized(q.in + c * q.plane + x, lanes, inverse, zero).store_aligned(lane);
+      for (std::int64_t i = 0; i < lanes; ++i) put_code(pixel + i * q.stored + c, lane[i]);
     }
-  }
-
-  static void quantize_row(const QuantizeRow& q) {
-    if (sizeof(Code) == 1 && q.stored == 4) return quantize_four(q);
-    auto* out = static_cast<Code*>(q.out);
-    const F32 inverse(q.inverse_scale), zero(q.zero);
-    for (std::int64_t x = 0; x < q.width; x += kWidth) {
-      const std::int64_t lanes = q.width - x < kWidth ? q.width - x : kWidth;
-      Code* pixel = out + x * q.stored;
-      for (std::int64_t c = 0; c < q.channels; ++c) {
-        alignas(64) std::int32_t lane[W];
-        quantized(q.in + c * q.plane + x, lanes, inverse, zero).store_aligned(lane);
-        for (std::int64_t i = 0; i < lanes; ++i)
-          put_code<kFormat>(pixel + i * q.stored + c, lane[i]);
-      }
-      for (std::int64_t i = 0; i < lanes; ++i) {
-        for (std::int64_t c = q.channels; c < q.stored; ++c) {
-          put_code<kFormat>(pixel + i * q.stored + c, 128);
-        }
+    for (std::int64_t i = 0; i < lanes; ++i) {
+      for (std::int64_t c = q.channels; c < q.stored; ++c) {
+        put_code(pixel + i * q.stored + c, 128);
       }
     }
   }
+}
 
-  static F32 joined(F32 v, const Code* residual, F32 scale) {
-    return v + xsimd::to_float(get_codes<kFormat>(residual)) * scale;
+inline F32 joined(F32 v, const Code* residual, F32 scale) {
+  return v + xsimd::to_float(get_codes(residual)) * scale;
+}
+
+void requantize(const Requantize& r) {
+  const auto* residual = static_cast<const Code*>(r.residual);
+  auto* out = static_cast<Code*>(r.out);
+  const F32 low(r.low), residual_scale(r.residual_scale);
+  for (std::int64_t c = 0; c < r.channels; c += kWidth) {
+    const F32 scale = load(r.scale + c), offset = load(r.offset + c);
+    const std::int32_t* sums = r.sums + c;
+    if (residual == nullptr) {
+      for (std::int64_t p = 0; p < r.pixels; ++p) {
+        const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
+        put_codes(out + p * r.out_row + c, rounded(v, low));
+      }
+    } else {
+      for (std::int64_t p = 0; p < r.pixels; ++p) {
+        const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
+        const F32 sum = joined(v, residual + p * r.out_row + c, residual_scale);
+        put_codes(out + p * r.out_row + c, rounded(sum, low));
+      }
+    }
   }
+}
 
-  static void requantize(const Requantize& r) {
-    const auto* residual = static_cast<const Code*>(r.residual);
-    auto* out = static_cast<Code*>(r.out);
-    const F32 low(r.low), residual_scale(r.residual_scale);
-    for (std::int64_t c = 0; c < r.channels; c += kWidth) {
-      const F32 scale = load(r.scale + c), offset = load(r.offset + c);
-      const std::int32_t* sums = r.sums + c;
+// Scales are positive and rounding keeps the order: the largest sum gives the largest code.
+void requantize_pooled(const RequantizePooled& both) {
+  const Requantize& r = both.first;
+  const auto* residual = static_cast<const Code*>(r.residual);
+  auto* out = static_cast<Code*>(r.out);
+  const F32 low(r.low), residual_scale(r.residual_scale);
+  for (std::int64_t c = 0; c < r.channels; c += kWidth) {
+    const F32 scale = load(r.scale + c), offset = load(r.offset + c);
+    for (std::int64_t p = 0; p + 2 <= r.pixels; p += 2) {
+      const std::int32_t* sums = r.sums + p * r.sums_row + c;
+      Code* to = out + p / 2 * r.out_row + c;
       if (residual == nullptr) {
-        for (std::int64_t p = 0; p < r.pixels; ++p) {
-          const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
-          put_codes<kFormat>(out + p * r.out_row + c, rounded(v, low));
-        }
-      } else {
-        for (std::int64_t p = 0; p < r.pixels; ++p) {
-          const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
-          const F32 sum = joined(v, residual + p * r.out_row + c, residual_scale);
-          put_codes<kFormat>(out + p * r.out_row + c, rounded(sum, low));
-        }
+        const std::int32_t* below = sums + both.sums_line;
+        const I32 most = larger(larger(load_sums(sums), load_sums(sums + r.sums_row)),
+                                larger(load_sums(below), load_sums(below + r.sums_row)));
+        put_codes(to, rounded(xsimd::to_float(most) * scale + offset, low));
+        continue;
       }
-    }
-  }
-
-  // Scales are positive and rounding keeps the order: the largest sum gives the largest code.
-  static void requantize_pooled(const RequantizePooled& both) {
-    const Requantize& r = both.first;
-    const auto* residual = static_cast<const Code*>(r.residual);
-    auto* out = static_cast<Code*>(r.out);
-    const F32 low(r.low), residual_scale(r.residual_scale);
-    for (std::int64_t c = 0; c < r.channels; c += kWidth) {
-      const F32 scale = load(r.scale + c), offset = load(r.offset + c);
-      for (std::int64_t p = 0; p + 2 <= r.pixels; p += 2) {
-        const std::int32_t* sums = r.sums + p * r.sums_row + c;
-        Code* to = out + p / 2 * r.out_row + c;
-        if (residual == nullptr) {
-          const std::int32_t* below = sums + both.sums_line;
-          const I32 most = larger(larger(load_sums(sums), load_sums(sums + r.sums_row)),
-                                  larger(load_sums(below), load_sums(below + r.sums_row)));
-          put_codes<kFormat>(to, rounded(xsimd::to_float(most) * scale + offset, low));
-          continue;
-        }
-        I32 most(0);
-        for (std::int64_t k = 0; k < 4; ++k) {
-          const std::int64_t down = k / 2, right = k % 2;
-          const I32 sum = load_sums(sums + down * both.sums_line + right * r.sums_row);
-          const Code* add = residual + down * both.residual_line + (p + right) * r.out_row + c;
-          const F32 v = joined(xsimd::to_float(sum) * scale + offset, add, residual_scale);
-          most = larger(most, rounded(v, low));
-        }
-        put_codes<kFormat>(to, most);
-      }
-    }
-  }
-
-  static void join(const JoinCodes& j) {
-    const auto* a = static_cast<const Code*>(j.a);
-    const auto* b = static_cast<const Code*>(j.b);
-    auto* out = static_cast<Code*>(j.out);
-    for (std::int64_t i = 0; i < j.count; i += kWidth) {
-      F32 v = xsimd::to_float(get_codes<kFormat>(a + i)) * F32(j.a_scale);
-      if (b != nullptr) v = joined(v, b + i, F32(j.b_scale));
-      put_codes<kFormat>(out + i, rounded(v + F32(j.offset), F32(j.low)));
-    }
-  }
-
-  static void max_window(const void* in, std::int64_t line, std::int64_t channels, int rows,
-                         int cols, void* out) {
-    const auto* from = static_cast<const Code*>(in);
-    auto* to = static_cast<Code*>(out);
-    for (std::int64_t c = 0; c < channels; c += kWidth) {
       I32 most(0);
-      for (int i = 0; i < rows; ++i) {
-        for (int j = 0; j < cols; ++j) {
-          most = larger(most, get_codes<kFormat>(from + i * line + j * channels + c));
-        }
+      for (std::int64_t k = 0; k < 4; ++k) {
+        const std::int64_t down = k / 2, right = k % 2;
+        const I32 sum = load_sums(sums + down * both.sums_line + right * r.sums_row);
+        const Code* add = residual + down * both.residual_line + (p + right) * r.out_row + c;
+        const F32 v = joined(xsimd::to_float(sum) * scale + offset, add, residual_scale);
+        most = larger(most, rounded(v, low));
       }
-      put_codes<kFormat>(to + c, most);
+      put_codes(to, most);
     }
   }
+}
 
-  static void average(const void* in, std::int64_t pixels, std::int64_t channels, float zero,
-                      float scale, float* out) {
-    const auto* from = static_cast<const Code*>(in);
-    const F32 all_zero(static_cast<float>(pixels) * zero);
-    for (std::int64_t c = 0; c < channels; c += kWidth) {
-      I32 sum(0);
-      for (std::int64_t p = 0; p < pixels; ++p) {
-        sum = sum + get_codes<kFormat>(from + p * channels + c);
+void join(const JoinCodes& j) {
+  const auto* a = static_cast<const Code*>(j.a);
+  const auto* b = static_cast<const Code*>(j.b);
+  auto* out = static_cast<Code*>(j.out);
+  for (std::int64_t i = 0; i < j.count; i += kWidth) {
+    F32 v = xsimd::to_float(get_codes(a + i)) * F32(j.a_scale);
+    if (b != nullptr) v = joined(v, b + i, F32(j.b_scale));
+    put_codes(out + i, rounded(v + F32(j.offset), F32(j.low)));
+  }
+}
+
+void max_window(const void* in, std::int64_t line, std::int64_t channels, int rows, int cols,
+                void* out) {
+  const auto* from = static_cast<const Code*>(in);
+  auto* to = static_cast<Code*>(out);
+  for (std::int64_t c = 0; c < channels; c += kWidth) {
+    I32 most(0);
+    for (int i = 0; i < rows; ++i) {
+      for (int j = 0; j < cols; ++j) {
+        most = larger(most, get_codes(from + i * line + j * channels + c));
       }
-      store(out + c, (xsimd::to_float(sum) - all_zero) * F32(scale));
     }
+    put_codes(to + c, most);
   }
+}
 
-  static ConvS8Format all() {
-    return {quantize_row, requantize, requantize_pooled, join, max_window, average};
+void average(const void* in, std::int64_t pixels, std::int64_t channels, float zero, float scale,
+             float* out) {
+  const auto* from = static_cast<const Code*>(in);
+  const F32 all_zero(static_cast<float>(pixels) * zero);
+  for (std::int64_t c = 0; c < channels; c += kWidth) {
+    I32 sum(0);
+    for (std::int64_t p = 0; p < pixels; ++p) {
+      sum = sum + get_codes(from + p * channels + c);
+    }
+    store(out + c, (xsimd::to_float(sum) - all_zero) * F32(scale));
   }
-};
+}
 
 // Whole pieces of 16 bytes: may go beyond the end.
 [[gnu::always_inline]] inline void copy_run(std::byte* to, const std::byte* from,
@@ -285,12 +273,103 @@ void copy_windows(const WindowBytes& w) {
   }
 }
 
+// Sums of a product to codes. See gemm_s8.simd.cpp for what a store is.
+struct StoreCodes {
+  using Sum = std::int32_t;
+  const std::int32_t* column_sums;
+  const Requantize& to;
+
+  // Codes of whole vectors of columns.
+  template <int Vectors>
+  struct Columns {
+    Columns(const StoreCodes& s, std::int64_t first)
+        : low(s.to.low),
+          residual_scale(s.to.residual_scale),
+          residual(s.to.residual == nullptr ? nullptr
+                                            : static_cast<const Code*>(s.to.residual) + first),
+          out(static_cast<Code*>(s.to.out) + first),
+          out_row(s.to.out_row) {
+      TT_UNROLL for (int v = 0; v < Vectors; ++v) {
+        scale[v] = load(s.to.scale + first + v * kWidth);
+        offset[v] = load(s.to.offset + first + v * kWidth);
+        taken[v] = Dot::kZero == 0
+                       ? I32(0)
+                       : load_sums(s.column_sums + first + v * kWidth) * I32(Dot::kZero);
+      }
+    }
+    [[gnu::always_inline]] void put(std::int64_t row, int v, I32 sums) const {
+      F32 value = xsimd::to_float(sums - taken[v]) * scale[v] + offset[v];
+      const std::int64_t at = row * out_row + v * kWidth;
+      if (residual != nullptr) value = joined(value, residual + at, residual_scale);
+      put_codes(out + at, rounded(value, low));
+    }
+    F32 low, residual_scale;
+    const Code* residual;
+    Code* out;
+    std::int64_t out_row;
+    F32 scale[Vectors], offset[Vectors];
+    I32 taken[Vectors];
+  };
+
+  void one(std::int64_t row, std::int64_t c, std::int32_t sum) const {
+    float v = static_cast<float>(sum - Dot::kZero * column_sums[c]) * to.scale[c];
+    v = v + to.offset[c];
+    const std::int64_t at = row * to.out_row + c;
+    if (to.residual != nullptr) {
+      const std::int32_t u = static_cast<const Code*>(to.residual)[at] + kCodeZero;
+      const float add = static_cast<float>(u) * to.residual_scale;
+      v = v + add;
+    }
+    alignas(64) std::int32_t lane[W];
+    rounded(F32(v), F32(to.low)).store_aligned(lane);
+    put_code(static_cast<Code*>(to.out) + at, lane[0]);
+  }
+};
+
+#if defined(TT_ISA_amx)
+
+constexpr bool kPoolsProducts = true;
+
+// 32 x 32 sums to codes of every fourth row.
+inline void pool_tiles(const StoreCodes& store, std::int64_t first_row, std::int64_t rows,
+                       std::int64_t first_column, const I32* sums) {
+  const StoreCodes::Columns<Dot::kVectors> columns(store, first_column);
+  for (std::int64_t r = 0; r < rows; r += 4, sums += 4 * Dot::kVectors) {
+    TT_UNROLL for (int v = 0; v < Dot::kVectors; ++v) {
+      const I32 most = larger(larger(sums[v], sums[Dot::kVectors + v]),
+                              larger(sums[2 * Dot::kVectors + v], sums[3 * Dot::kVectors + v]));
+      columns.put((first_row + r) / 4, v, most);
+    }
+  }
+}
+
+void multiply_to_codes(const ProductToCodes& p) {
+  const S8Product& of = p.product;
+  const StoreCodes store{of.column_sums, p.to};
+  if (!p.pool) return all_panels<Dot>(of, store);
+  for_each_tile_block<Dot>(
+      {of.a, of.a_row, of.b, of.b, of.groups, nullptr}, of.rows, Panel<Dot>::count(of),
+      [&](std::int64_t first, std::int64_t rows, std::int64_t j, const void* sums) {
+        pool_tiles(store, first, rows, j * kTileCols, static_cast<const I32*>(sums));
+      });
+}
+
+#else
+
+constexpr bool kPoolsProducts = false;
+
+void multiply_to_codes(const ProductToCodes& p) {
+  all_panels<Dot>(p.product, StoreCodes{p.product.column_sums, p.to});
+}
+
+#endif
+
 }  // namespace
 
 void fill_conv_s8(ConvS8Table& table) {
   table = ConvS8Table{
-      {Codes<S8Format::u8>::all(), Codes<S8Format::i8>::all(), Codes<S8Format::i16>::all()},
-      copy_windows};
+      quantize_row, copy_windows, requantize, requantize_pooled, multiply_to_codes, kPoolsProducts,
+      join,         max_window,   average};
 }
 
 }  // namespace tt::kernels::TT_ISA
