@@ -15,7 +15,6 @@ namespace {
 using kernels::Window2d;
 
 constexpr index_t kWindowBytes = 192 * 1024;  // windows copied at once
-constexpr index_t kPixels = 128;              // results at once, where the windows are small
 constexpr index_t kFewPixels = 16;            // that still make good use of a panel
 constexpr index_t kPieces = 4;                // to share a small layer among threads
 constexpr index_t kPieceColumns = 64;
@@ -41,7 +40,9 @@ class ConvS8 final : public Step {
     set_scales(s);
     pools_products_ = kernels_.conv_s8.pools_products && s.base.layer.residual < 0 &&
                       groups_ == 1 && out_stored_ % weights_[0].panel_width() == 0;
-    const index_t fit = std::clamp(kWindowBytes / weights_[0].row_bytes(), kFewPixels, kPixels);
+    // Tiles are fast enough to wait for windows that left the first cache: one block of them.
+    const index_t mr = gemm_.shape.mr, most = mr > kFewPixels ? mr : 16 * mr;
+    const index_t fit = std::clamp(kWindowBytes / weights_[0].row_bytes(), kFewPixels, most);
     most_rows_ = round_rows(std::max<index_t>(1, fit / width_));
     const auto run = static_cast<std::size_t>(window_.kernel_w * inputs_ * code_ + kSlack);
     blank_.assign(run, static_cast<std::byte>(blank_code(s.from.zero, 0)));

@@ -67,13 +67,13 @@ void requantize(const Requantize& r) {
     if (residual == nullptr) {
       for (std::int64_t p = 0; p < r.pixels; ++p) {
         const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
-        put_codes(out + p * r.out_row + c, rounded(v, low));
+        put_rounded(out + p * r.out_row + c, v, low);
       }
     } else {
       for (std::int64_t p = 0; p < r.pixels; ++p) {
         const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
         const F32 sum = joined(v, residual + p * r.out_row + c, residual_scale);
-        put_codes(out + p * r.out_row + c, rounded(sum, low));
+        put_rounded(out + p * r.out_row + c, sum, low);
       }
     }
   }
@@ -94,7 +94,7 @@ void requantize_pooled(const RequantizePooled& both) {
         const std::int32_t* below = sums + both.sums_line;
         const I32 most = larger(larger(load_sums(sums), load_sums(sums + r.sums_row)),
                                 larger(load_sums(below), load_sums(below + r.sums_row)));
-        put_codes(to, rounded(xsimd::to_float(most) * scale + offset, low));
+        put_rounded(to, xsimd::to_float(most) * scale + offset, low);
         continue;
       }
       I32 most(0);
@@ -117,7 +117,7 @@ void join(const JoinCodes& j) {
   for (std::int64_t i = 0; i < j.count; i += kWidth) {
     F32 v = xsimd::to_float(get_codes(a + i)) * F32(j.a_scale);
     if (b != nullptr) v = joined(v, b + i, F32(j.b_scale));
-    put_codes(out + i, rounded(v + F32(j.offset), F32(j.low)));
+    put_rounded(out + i, v + F32(j.offset), F32(j.low));
   }
 }
 
@@ -301,7 +301,7 @@ struct StoreCodes {
       F32 value = xsimd::to_float(sums - taken[v]) * scale[v] + offset[v];
       const std::int64_t at = row * out_row + v * kWidth;
       if (residual != nullptr) value = joined(value, residual + at, residual_scale);
-      put_codes(out + at, rounded(value, low));
+      put_rounded(out + at, value, low);
     }
     F32 low, residual_scale;
     const Code* residual;
