@@ -20,6 +20,7 @@ from peers.base import Peer, Unsupported
 import tinytorch as tt
 from tinytorch import _core
 from tinytorch.core.autograd import no_grad
+from tinytorch.runtime import CnnSession
 
 ops = _core.ops
 Call = Callable[[], Any]
@@ -39,28 +40,17 @@ def in_turn(fn: Callable[[Any], Any], items: list[Any]) -> Call:
 
 
 class Cnn:
-    """A network of the workloads' node list; with `folded`, norms are part of convolutions."""
+    """A network of the workloads' node list, operator by operator, for training."""
 
-    def __init__(self, name: str, folded: bool) -> None:
-        self.nodes, self.folded = W.CNNS[name](), folded
+    def __init__(self, name: str) -> None:
+        self.nodes = W.CNNS[name]()
         w = W.cnn_weights(name)
         self.running = {k: v.copy() for k, v in w.items() if k.endswith((".mean", ".var"))}
         self.p = {
-            k: tt.Tensor(v.T if k == "fc.w" else v, requires_grad=not folded)
+            k: tt.Tensor(v.T if k == "fc.w" else v, requires_grad=True)
             for k, v in w.items()
             if k not in self.running
         }
-        if folded:
-            self._fold(w)
-
-    def _fold(self, w: dict[str, np.ndarray]) -> None:
-        for node in W.walk(self.nodes):
-            if node[0] != "conv":
-                continue
-            name, norm = node[1], node[1] + ".bn"
-            scale = w[norm + ".gamma"] / np.sqrt(w[norm + ".var"] + np.float32(1e-5))
-            self.p[name + ".w"] = tt.Tensor(w[name + ".w"] * scale[:, None, None, None])
-            self.p[name + ".b"] = tt.Tensor(w[norm + ".beta"] - w[norm + ".mean"] * scale)
 
     def parameters(self) -> list[Any]:
         return list(self.p.values())
@@ -75,10 +65,9 @@ class Cnn:
             kind = node[0]
             if kind == "conv":
                 _, name, _, _, _, stride, padding = node
-                bias = self.p.get(name + ".b")
-                x = ops.conv2d(x, self.p[name + ".w"], bias, stride, padding)
+                x = ops.conv2d(x, self.p[name + ".w"], None, stride, padding)
             elif kind == "bn":
-                x = x if self.folded else self._norm(node[1], x)
+                x = self._norm(node[1], x)
             elif kind == "relu":
                 x = ops.relu(x)
             elif kind == "maxpool":
@@ -169,6 +158,16 @@ def trained(parameters: list[Any], loss_of: Call, optimizer: Any) -> Call:
     return step
 
 
+def session_call(case: Any, precision: str = "f32") -> Call:
+    p = case.params
+    images = W.images(p["batch"])
+    session = CnnSession(
+        W.CNNS[p["net"]](), W.cnn_weights(p["net"]), batch=p["batch"],
+        precision=precision, calibration=images,
+    )  # fmt: skip
+    return lambda: session(images)
+
+
 class Tinytorch(Peer):
     name = "tinytorch"
 
@@ -203,12 +202,11 @@ class Tinytorch(Peer):
         return untracked(model.forward, tt.Tensor(W.f32((p["batch"], W.MLPS[p["mlp"]][0]), "mlpx")))
 
     def cnn_infer(self, case: Any) -> Call:
-        p = case.params
-        return untracked(Cnn(p["net"], folded=True), tt.Tensor(W.images(p["batch"])))
+        return session_call(case)
 
     def cnn_train(self, case: Any) -> Call:
         p = case.params
-        model = Cnn(p["net"], folded=False)
+        model = Cnn(p["net"])
         x, y = tt.Tensor(W.images(p["batch"])), W.labels(p["batch"])
         optimizer = tt.SGD(model.parameters(), lr=0.01, momentum=0.9)
         return trained(model.parameters(), lambda: ops.cross_entropy(model(x), y), optimizer)
@@ -259,3 +257,20 @@ class Tinytorch(Peer):
         if p["op"] == "add":
             return untracked(ops.add, x, tt.Tensor(W.f32((p["n"],), "ew2")))
         return untracked(*calls[p["op"]])
+
+
+class TinytorchInt8(Peer):
+    """Networks quantized on the images of the case, as the peers quantize them."""
+
+    name = "tinytorch-int8"
+    precision = "int8"
+    bytes_per_weight = 1.0
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads)
+        _core.set_num_threads(threads)
+
+    version = Tinytorch.version
+
+    def cnn_infer(self, case: Any) -> Call:
+        return session_call(case, "int8")

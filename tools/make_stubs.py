@@ -57,7 +57,7 @@ BARE = {
 INTS = "int | Sequence[int]"
 # Parameters that the C++ side takes as any Python object.
 PARAMETERS = {
-    **dict.fromkeys(("a", "b", "bias", "gradient", "mask", "q"), "ArrayLike"),
+    **dict.fromkeys(("a", "b", "bias", "calibration", "gradient", "mask", "q"), "ArrayLike"),
     **dict.fromkeys(("scales", "w", "weight", "x"), "ArrayLike"),
     **dict.fromkeys(("beta", "gamma", "head", "keys", "positions"), "ArrayLike"),
     **dict.fromkeys(("prompts", "tokens", "values"), "ArrayLike"),
@@ -68,6 +68,9 @@ PARAMETERS = {
     **dict.fromkeys(("capsule", "key", "memo"), "Any"),
     "arg0": "Callable[..., Any]",
     "dtype": "DTypeLike",
+    "images": "ArrayLike",
+    "input_shape": "Sequence[int]",
+    "nodes": "Sequence[Sequence[Any]]",
     "grad_output": "ArrayLike",
     "hook": "Callable[[np.ndarray], Any]",
     "sequences": "Sequence[GptSequence]",
@@ -97,6 +100,7 @@ RETURNS = {
     "magnitude_masks": "list[np.ndarray]",
     "memory_stats": "dict[str, int]",
     "operator_registry": "dict[str, dict[str, Any]]",
+    "run": "Any",
     "scales": "np.ndarray",
     "state": "dict[str, np.ndarray]",
     "step": "np.ndarray",

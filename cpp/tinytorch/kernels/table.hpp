@@ -2,6 +2,8 @@
 // tt_simd_kernel line of CMakeLists.txt.
 #pragma once
 #include "tinytorch/kernels/binary/binary.hpp"
+#include "tinytorch/kernels/conv_f32/conv_f32.hpp"
+#include "tinytorch/kernels/conv_s8/conv_s8.hpp"
 #include "tinytorch/kernels/gemm_bf16/gemm_bf16.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_s4/gemm_s4.hpp"
@@ -25,6 +27,8 @@ struct Table {
   OptimTable optim;
   GemmS4Table gemm_s4;
   GemmS8Table gemm_s8;
+  ConvF32Table conv_f32;
+  ConvS8Table conv_s8;
 };
 
 }  // namespace tt::kernels

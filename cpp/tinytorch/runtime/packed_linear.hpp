@@ -1,6 +1,5 @@
 // A linear layer whose weight was packed once, in one of several number formats.
 #pragma once
-#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -9,16 +8,9 @@
 #include "tinytorch/kernels/gemm_f32/packed.hpp"
 #include "tinytorch/kernels/gemm_s4/packed_s4.hpp"
 #include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
+#include "tinytorch/runtime/precision.hpp"
 
 namespace tt::runtime {
-
-// f32: the bits of plain float products. bf16: weights and activations rounded to bfloat16, sums in
-// float. int8: a scale per output, activations quantized row by row. int4: a scale per 32 inputs,
-// activations quantized in the same groups.
-enum class Precision { f32, bf16, int8, int4 };
-
-std::string_view name_of(Precision precision);
-Precision precision_from_name(std::string_view name);  // ValueError naming the allowed ones
 
 class PackedLinear {
  public:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from .. import _core
 
 GptSequence = _core.runtime.GptSequence
 

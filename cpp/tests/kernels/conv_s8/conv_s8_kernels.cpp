@@ -1,0 +1,262 @@
+// Every instruction set and format of codes against the plain reference: the same codes.
+#include <algorithm>
+#include <string>
+
+#include "kernels/kernel_support.hpp"
+#include "tinytorch/kernels/conv_s8/reference.hpp"
+#include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
+
+using namespace tt;
+using namespace tt::kernels;
+using namespace tt::kernels::test;
+
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+// Codes as an instruction set stores them.
+Bytes stored(const Bytes& u, const GemmS8Table& t) {
+  Bytes out;
+  for (const int v : u) {
+    const int q = v - 128 + t.zero_code;
+    out.push_back(static_cast<std::uint8_t>(q & 255));
+    if (t.shape.code_bytes == 2) out.push_back(static_cast<std::uint8_t>((q >> 8) & 255));
+  }
+  return out;
+}
+
+Bytes random_codes(std::int64_t n, std::uint64_t seed) {
+  Bytes u(count(n));
+  Generator g(seed);
+  for (auto& v : u) v = static_cast<std::uint8_t>(g.below(256));
+  return u;
+}
+std::vector<std::int32_t> random_sums(std::int64_t n, std::uint64_t seed) {
+  std::vector<std::int32_t> v(count(n));
+  Generator g(seed);
+  for (auto& s : v) s = static_cast<std::int32_t>(g.below(200001)) - 100000;
+  return v;
+}
+
+// fn(kernels of codes, kernels of products)
+template <class Fn>
+void each_isa(Fn fn) {
+  for (const Isa isa : isas(&Table::conv_s8)) {
+    CAPTURE(name_of(isa));
+    fn(table(isa).conv_s8, table(isa).gemm_s8);
+  }
+}
+
+// `make(out)` fills n codes; they must be `want`, stored as f stores them, and nothing beside.
+template <class Make>
+void require_codes(const Bytes& want, const GemmS8Table& f, Make make) {
+  const Bytes expected = stored(want, f);
+  Guarded<std::uint8_t> got(expected.size(), 4);
+  make(got.data());
+  REQUIRE(got.intact());
+  REQUIRE(got.values() == expected);
+}
+
+}  // namespace
+
+TEST_CASE("int8 images: floats become codes, NaN the lowest") {
+  for (const std::int64_t width : {1, 3, 16, 33}) {
+    for (const std::int64_t channels : {1, 3, 4, 16, 21}) {
+      const std::int64_t saved = channels <= 4 ? 4 : (channels + 15) / 16 * 16;
+      auto x = normal(count(channels * (width + 5)), 1, 3.0f);
+      x[0] = kNan, x[x.size() / 2] = kInf, x[x.size() / 3] = -kInf;
+      QuantizeRow q{x.data(), width + 5, width, channels, saved, 31.7f, 117.0f, nullptr};
+      Bytes want(count(width * saved));
+      q.out = want.data();
+      reference::quantize_row(q);
+      each_isa([&](const ConvS8Table& k, const GemmS8Table& f) {
+        require_codes(want, f, [&](void* out) {
+          q.out = out;
+          k.quantize_row(q);
+        });
+      });
+    }
+  }
+}
+
+TEST_CASE("int8 sums become codes, with a residual, a floor and a pool") {
+  for (const std::int64_t channels : {16, 48}) {
+    for (const std::int64_t pixels : {0, 1, 2, 6, 7}) {
+      const std::int64_t row = channels + 16;
+      const auto sums = random_sums(2 * pixels * row + 1, 2);
+      auto scale = normal(count(channels), 3), offset = normal(count(channels), 4, 60.0f);
+      for (auto& s : scale) s = std::fabs(s) * 1e-3f + 1e-5f;
+      scale[1] = 0.5f, offset[1] = 0.0f;  // halves: rounding to even
+      const Bytes residual = random_codes(2 * pixels * row, 5);
+      for (const bool joined : {false, true}) {
+        for (const float low : {0.0f, 77.0f}) {
+          Requantize r;
+          r.sums = sums.data(), r.sums_row = row;
+          r.pixels = pixels, r.channels = channels;
+          r.scale = scale.data(), r.offset = offset.data();
+          r.residual = joined ? residual.data() : nullptr, r.residual_scale = 0.37f;
+          r.out_row = channels, r.low = low;
+          const auto compare = [&](std::int64_t made, auto reference, auto run) {
+            Bytes want(count(made * channels));
+            reference(want.data());
+            each_isa([&](const ConvS8Table& k, const GemmS8Table& f) {
+              const Bytes add = stored(residual, f);
+              require_codes(want, f,
+                            [&](void* out) { run(k, joined ? add.data() : nullptr, out); });
+            });
+          };
+          CAPTURE(channels, pixels, joined, low);
+          compare(
+              pixels,
+              [&](void* out) {
+                r.out = out;
+                reference::requantize(r);
+              },
+              [&](const ConvS8Table& k, const void* add, void* out) {
+                Requantize copy = r;
+                copy.residual = add, copy.out = out;
+                k.requantize(copy);
+              });
+          RequantizePooled pooled{r, pixels * row, pixels * channels};
+          compare(
+              pixels / 2,
+              [&](void* out) {
+                pooled.first.out = out;
+                reference::requantize_pooled(pooled);
+              },
+              [&](const ConvS8Table& k, const void* add, void* out) {
+                RequantizePooled copy = pooled;
+                copy.first.residual = add, copy.first.out = out;
+                k.requantize_pooled(copy);
+              });
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("int8 codes are joined, pooled and averaged") {
+  const Bytes a = random_codes(6 * 5 * 32, 6), b = random_codes(6 * 5 * 32, 7);
+  for (const bool joined : {false, true}) {
+    JoinCodes j{a.data(), joined ? b.data() : nullptr, 0.71f, 0.33f, 3.5f, 20.0f, nullptr, 16 * 60};
+    Bytes want(16 * 60);
+    j.out = want.data();
+    reference::join(j);
+    each_isa([&](const ConvS8Table& k, const GemmS8Table& f) {
+      const Bytes first = stored(a, f), second = stored(b, f);
+      JoinCodes copy = j;
+      copy.a = first.data(), copy.b = joined ? second.data() : nullptr;
+      require_codes(want, f, [&](void* out) {
+        copy.out = out;
+        k.join(copy);
+      });
+    });
+  }
+  Bytes most(32);
+  reference::max_window(a.data(), 5 * 32, 32, 3, 2, most.data());
+  std::vector<float> mean(32);
+  reference::average(a.data(), 30, 32, 117.0f, 0.013f, mean.data());
+  each_isa([&](const ConvS8Table& k, const GemmS8Table& f) {
+    const Bytes in = stored(a, f);
+    require_codes(most, f, [&](void* out) { k.max_window(in.data(), 5 * 32, 32, 3, 2, out); });
+    Guarded<float> got(32);
+    k.average(in.data(), 30, 32, 117.0f, 0.013f, got.data());
+    REQUIRE(got.intact());
+    REQUIRE(same_bits(got.values(), mean));
+  });
+}
+
+TEST_CASE("int8 products become codes as their sums would, whole, in part, joined and pooled") {
+  for (const std::int64_t columns : {16, 32, 48, 64, 160}) {
+    for (const std::int64_t rows : {4, 8, 12, 32, 36, 100}) {
+      const std::int64_t k = 70;
+      const Bytes a = random_codes(rows * k, 20), residual = random_codes(rows * columns, 21);
+      std::vector<std::int8_t> b(count(columns * k));
+      Generator g(22);
+      for (auto& w : b) w = static_cast<std::int8_t>(static_cast<int>(g.below(255)) - 127);
+      auto scale = normal(count(columns), 23), offset = normal(count(columns), 24, 60.0f);
+      for (auto& s : scale) s = std::fabs(s) * 1e-3f + 1e-5f;
+      std::vector<std::int32_t> sums(count(rows * columns));
+      for (std::int64_t i = 0; i < rows * columns; ++i) {
+        for (std::int64_t p = 0; p < k; ++p) {
+          sums[count(i)] += (a[count(i / columns * k + p)] - 128) * b[count(i % columns * k + p)];
+        }
+      }
+      for (int variant = 0; variant < 3; ++variant) {
+        const bool joined = variant == 1, pool = variant == 2;
+        Requantize r;
+        r.sums = sums.data(), r.sums_row = columns, r.pixels = rows, r.channels = columns;
+        r.scale = scale.data(), r.offset = offset.data(), r.out_row = columns, r.low = 9.0f;
+        r.residual = joined ? residual.data() : nullptr, r.residual_scale = 0.37f;
+        Bytes want(count((pool ? rows / 4 : rows) * columns));
+        r.out = want.data();
+        if (pool) {  // rows 4i .. 4i + 3 are a square
+          RequantizePooled both{r, columns, 0};
+          both.first.sums_row = 2 * columns, both.first.pixels = rows / 2;
+          reference::requantize_pooled(both);
+        } else {
+          reference::requantize(r);
+        }
+        each_isa([&](const ConvS8Table& t, const GemmS8Table& f) {
+          const PackedS8 packed = pack_s8(b.data(), columns, k, f);
+          if (pool && (!t.pools_products || columns % packed.shape.nr != 0)) return;
+          const auto row = count(packed.row_bytes());
+          Bytes codes(count(rows) * row);
+          for (std::int64_t i = 0; i < rows; ++i) {
+            const auto at = a.begin() + i * k;
+            const Bytes one = stored(Bytes(at, at + k), f);
+            std::copy(one.begin(), one.end(), codes.begin() + i * packed.row_bytes());
+          }
+          ProductToCodes p{packed.product(0, columns), r, pool};
+          p.product.rows = rows;
+          p.product.a = reinterpret_cast<const std::byte*>(codes.data());
+          const Bytes add = stored(residual, f);
+          p.to.residual = joined ? add.data() : nullptr;
+          CAPTURE(columns, rows, variant);
+          require_codes(want, f, [&](void* out) {
+            p.to.out = out;
+            t.multiply_to_codes(p);
+          });
+        });
+      }
+    }
+  }
+}
+
+TEST_CASE("int8 windows are copied, blank outside") {
+  each_isa([](const ConvS8Table& t, const GemmS8Table&) {
+    for (const std::int64_t pixel : {1, 4, 16, 32, 80}) {
+      for (const std::int64_t kernel : {1, 3, 4}) {
+        for (const std::int64_t stride : {1, 2}) {
+          for (const std::int64_t dilation : {1, 2}) {
+            WindowBytes w;
+            w.height = 3, w.width = 6, w.pixel = pixel,
+            w.pixel_step = pixel + (stride == 2 ? 4 : 0);
+            w.line = w.width * w.pixel_step;
+            w.left = -1, w.kernel_h = kernel, w.kernel_w = kernel;
+            w.stride = stride, w.dilation_h = w.dilation_w = dilation, w.count = 4;
+            const Bytes image = random_codes(w.height * w.line + WindowBytes::kOverrun, 8);
+            const Bytes blank = random_codes(kernel * pixel + WindowBytes::kOverrun, 9);
+            const Bytes same(blank.size(), blank[0]);
+            w.image = reinterpret_cast<const std::byte*>(image.data());
+            w.blank = reinterpret_cast<const std::byte*>(same.data());
+            w.out_row = kernel * kernel * pixel;
+            for (w.top = -2; w.top < 3; ++w.top) {
+              const std::int64_t size = w.count * w.out_row;
+              Bytes got(count(size + WindowBytes::kOverrun)), want(count(size));
+              w.out = reinterpret_cast<std::byte*>(got.data());
+              t.copy_windows(w);
+              w.out = reinterpret_cast<std::byte*>(want.data());
+              reference::copy_windows(w);
+              got.resize(want.size());
+              CAPTURE(pixel, kernel, stride, dilation, w.top);
+              REQUIRE(got == want);
+            }
+          }
+        }
+      }
+    }
+  });
+}

@@ -1,0 +1,96 @@
+// Parts of convolutions over images with channels innermost (height, width, channels), float32.
+// The number of channels is always a multiple of kChannelBlock; what fills it up holds zeros.
+//
+// Winograd's F(4x4, 3x3): 4 x 4 results of a 3 x 3 window at stride 1 from 36 products per pair of
+// channels instead of 144. With the tile's patch d (6 x 6), the weights g and the matrices of
+// reference.cpp:   results = A^T [ (G g G^T) . (B^T d B) ] A,   the product elementwise, summed
+// over the input channels: 36 matrix products of (tiles x in) by (in x out). Source: Lavin and
+// Gray, Fast Algorithms for Convolutional Neural Networks, 2015.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace tt::kernels {
+
+inline constexpr std::int64_t kChannelBlock = 16;
+inline constexpr int kWinogradTile = 4;    // results per side
+inline constexpr int kWinogradPatch = 6;   // inputs per side
+inline constexpr int kWinogradCount = 36;  // products per tile
+
+// out[p * step + c] = (B^T d B)[p] of every channel, where d is the patch of `image` whose corner
+// is at (top, left); outside the image it is zero.
+struct WinogradInput {
+  const float* image = nullptr;
+  std::int64_t height = 0, width = 0, channels = 0;
+  std::int64_t top = 0, left = 0;
+  float* out = nullptr;
+  std::int64_t step = 0;
+};
+
+// What is done to results on their way out: + bias, + residual, max(., 0), then the largest of each
+// 2 x 2 square.
+struct WinogradOutput {
+  const float* sums = nullptr;  // [p * step + c]
+  std::int64_t step = 0, channels = 0;
+  const float* bias = nullptr;      // channels values
+  const float* residual = nullptr;  // null, or the value that belongs to the tile's first result
+  std::int64_t residual_row = 0;    // floats between its rows
+  float* out = nullptr;             // where the tile's first result goes; pixels are adjacent
+  std::int64_t out_row = 0;
+  int rows = 4, cols = 4;  // results wanted, 1..4; even with pool
+  bool relu = false, pool = false;
+};
+
+// The same for results that are there: in + residual, max(., 0).
+struct FinishRows {
+  const float* in = nullptr;
+  const float* residual = nullptr;  // null: none
+  float* out = nullptr;             // may be `in`
+  std::int64_t count = 0;           // floats
+  bool relu = false;
+};
+
+// Two rows of `width` pixels (even) to one of width / 2: the largest of each 2 x 2 square.
+struct FinishPooled {
+  const float* in = nullptr;
+  std::int64_t in_row = 0;
+  const float* residual = nullptr;
+  std::int64_t residual_row = 0;
+  float* out = nullptr;
+  std::int64_t width = 0, channels = 0;
+  bool relu = false;
+};
+
+// The largest value of a window, channel by channel. NaN wins.
+struct MaxWindow {
+  const float* in = nullptr;  // the window's first pixel
+  std::int64_t in_row = 0, channels = 0;
+  int rows = 1, cols = 1;
+  float* out = nullptr;
+};
+
+// One row of results of a convolution that has as many groups as channels.
+struct DepthwiseRow {
+  const float* image = nullptr;
+  std::int64_t height = 0, width = 0, channels = 0;
+  std::int64_t top = 0, left = 0;  // of the first result's window
+  std::int64_t kernel_h = 1, kernel_w = 1, stride = 1, dilation_h = 1, dilation_w = 1;
+  const float* weights = nullptr;  // (kernel_h, kernel_w, channels)
+  const float* bias = nullptr;
+  float* out = nullptr;
+  std::int64_t count = 0;  // results
+};
+
+struct ConvF32Table {
+  void (*winograd_input)(const WinogradInput& w);
+  void (*winograd_output)(const WinogradOutput& w);
+  void (*finish)(const FinishRows& f);
+  void (*finish_pooled)(const FinishPooled& f);
+  void (*max_window)(const MaxWindow& m);
+  // out[c] = (sum of `pixels` adjacent pixels, in rising order) * scale
+  void (*average)(const float* in, std::int64_t pixels, std::int64_t channels, float scale,
+                  float* out);
+  void (*depthwise_row)(const DepthwiseRow& d);
+};
+
+}  // namespace tt::kernels

@@ -1,0 +1,265 @@
+// Compiled once per instruction set. See conv_f32.hpp for what the functions compute.
+#include "tinytorch/kernels/conv_f32/conv_f32.hpp"
+
+#include "tinytorch/kernels/simd.hpp"
+
+namespace tt::kernels::TT_ISA {
+namespace {
+
+constexpr std::int64_t kWidth = static_cast<std::int64_t>(W);
+
+// One line of B^T d: six values to six.
+inline void input_line(const F32 (&d)[6], F32 (&out)[6]) {
+  const F32 a = fma(d[2], F32(-4.0f), d[4]), b = fma(d[1], F32(-4.0f), d[3]);
+  const F32 c = d[4] - d[2], e = d[3] - d[1];
+  out[0] = fma(d[0], F32(4.0f), fma(d[2], F32(-5.0f), d[4]));
+  out[1] = a + b;
+  out[2] = a - b;
+  out[3] = fma(e, F32(2.0f), c);
+  out[4] = fma(e, F32(-2.0f), c);
+  out[5] = fma(d[1], F32(4.0f), fma(d[3], F32(-5.0f), d[5]));
+}
+
+// One line of A^T m: six values to four.
+inline void output_line(const F32 (&m)[6], F32 (&out)[4]) {
+  const F32 sum1 = m[1] + m[2], difference1 = m[1] - m[2];
+  const F32 sum2 = m[3] + m[4], difference2 = m[3] - m[4];
+  out[0] = (m[0] + sum1) + sum2;
+  out[1] = fma(difference2, F32(2.0f), difference1);
+  out[2] = fma(sum2, F32(4.0f), sum1);
+  out[3] = fma(difference2, F32(8.0f), difference1) + m[5];
+}
+
+// `at(i, j)` gives the patch. Lines down the columns first, kept in the first cache.
+template <class Patch>
+[[gnu::always_inline]] inline void transform_input(const Patch& at, float* out, std::int64_t step) {
+  alignas(64) float half[36 * W];
+  TT_UNROLL for (int j = 0; j < 6; ++j) {
+    F32 line[6], made[6];
+    TT_UNROLL for (int i = 0; i < 6; ++i) line[i] = at(i, j);
+    input_line(line, made);
+    TT_UNROLL for (int i = 0; i < 6; ++i) made[i].store_aligned(half + (i * 6 + j) * kWidth);
+  }
+  for (int i = 0; i < 6; ++i) {
+    F32 line[6], made[6];
+    TT_UNROLL for (int j = 0; j < 6; ++j) line[j] = F32::load_aligned(half + (i * 6 + j) * kWidth);
+    input_line(line, made);
+    TT_UNROLL for (int j = 0; j < 6; ++j) store(out + (i * 6 + j) * step, made[j]);
+  }
+}
+
+void winograd_input(const WinogradInput& w) {
+  const std::int64_t row = w.width * w.channels;
+  const float* corner = w.image + w.top * row + w.left * w.channels;
+  const bool inside = w.top >= 0 && w.left >= 0 && w.top + 6 <= w.height && w.left + 6 <= w.width;
+  const auto within = [](std::int64_t at, std::int64_t size) { return at >= 0 && at < size; };
+  for (std::int64_t c = 0; c < w.channels; c += kWidth) {
+    const auto pixel = [&](int i, int j) { return corner + i * row + j * w.channels + c; };
+    if (inside) {
+      transform_input([&](int i, int j) { return load(pixel(i, j)); }, w.out + c, w.step);
+    } else {
+      transform_input(
+          [&](int i, int j) {
+            const bool there = within(w.top + i, w.height) && within(w.left + j, w.width);
+            return there ? load(pixel(i, j)) : F32(0.0f);
+          },
+          w.out + c, w.step);
+    }
+  }
+}
+
+// The larger; NaN wins.
+inline F32 larger(F32 a, F32 b) { return select(is_nan(a), a, at_least(b, a)); }
+
+struct Tile {
+  F32 at[4][4];
+};
+
+// A^T m A of one vector of channels, + bias.
+inline Tile transform_output(const float* sums, std::int64_t step, F32 bias) {
+  alignas(64) float half[24 * W];
+  TT_UNROLL for (int j = 0; j < 6; ++j) {
+    F32 line[6], made[4];
+    TT_UNROLL for (int i = 0; i < 6; ++i) line[i] = load(sums + (i * 6 + j) * step);
+    output_line(line, made);
+    TT_UNROLL for (int i = 0; i < 4; ++i) made[i].store_aligned(half + (i * 6 + j) * kWidth);
+  }
+  Tile tile;
+  TT_UNROLL for (int i = 0; i < 4; ++i) {
+    F32 line[6];
+    TT_UNROLL for (int j = 0; j < 6; ++j) line[j] = F32::load_aligned(half + (i * 6 + j) * kWidth);
+    output_line(line, tile.at[i]);
+    TT_UNROLL for (int j = 0; j < 4; ++j) tile.at[i][j] = tile.at[i][j] + bias;
+  }
+  return tile;
+}
+
+[[gnu::always_inline]] inline void put_tile(const Tile& tile, const WinogradOutput& w,
+                                            std::int64_t c, int rows, int cols) {
+  TT_UNROLL for (int i = 0; i < 4; ++i) {
+    if (i >= rows) break;
+    TT_UNROLL for (int j = 0; j < 4; ++j) {
+      if (j >= cols) break;
+      F32 v = tile.at[i][j];
+      if (w.residual != nullptr) {
+        v = v + load(w.residual + i * w.residual_row + j * w.channels + c);
+      }
+      if (w.relu) v = at_least(v, F32(0.0f));
+      store(w.out + i * w.out_row + j * w.channels + c, v);
+    }
+  }
+}
+
+[[gnu::always_inline]] inline void put_pooled(Tile& tile, const WinogradOutput& w, std::int64_t c) {
+  if (w.residual != nullptr) {
+    for (int i = 0; i < w.rows; ++i) {
+      for (int j = 0; j < w.cols; ++j) {
+        tile.at[i][j] = tile.at[i][j] + load(w.residual + i * w.residual_row + j * w.channels + c);
+      }
+    }
+  }
+  TT_UNROLL for (int i = 0; i < 4; i += 2) {
+    if (i >= w.rows) break;
+    TT_UNROLL for (int j = 0; j < 4; j += 2) {
+      if (j >= w.cols) break;
+      F32 most = larger(larger(tile.at[i][j], tile.at[i][j + 1]),
+                        larger(tile.at[i + 1][j], tile.at[i + 1][j + 1]));
+      if (w.relu) most = at_least(most, F32(0.0f));
+      store(w.out + i / 2 * w.out_row + j / 2 * w.channels + c, most);
+    }
+  }
+}
+
+void winograd_output(const WinogradOutput& w) {
+  for (std::int64_t c = 0; c < w.channels; c += kWidth) {
+    Tile tile = transform_output(w.sums + c, w.step, load(w.bias + c));
+    if (w.pool) {
+      put_pooled(tile, w, c);
+    } else if (w.rows == 4 && w.cols == 4) {
+      put_tile(tile, w, c, 4, 4);
+    } else {
+      put_tile(tile, w, c, w.rows, w.cols);
+    }
+  }
+}
+
+void finish(const FinishRows& f) {
+  const F32 zero(0.0f);
+  for (std::int64_t i = 0; i < f.count; i += kWidth) {
+    F32 v = load(f.in + i);
+    if (f.residual != nullptr) v = v + load(f.residual + i);
+    if (f.relu) v = at_least(v, zero);
+    store(f.out + i, v);
+  }
+}
+
+void finish_pooled(const FinishPooled& f) {
+  const auto at = [&](std::int64_t row, std::int64_t offset) {
+    const F32 v = load(f.in + row * f.in_row + offset);
+    if (f.residual == nullptr) return v;
+    return v + load(f.residual + row * f.residual_row + offset);
+  };
+  for (std::int64_t x = 0; x < f.width; x += 2) {
+    for (std::int64_t c = 0; c < f.channels; c += kWidth) {
+      const std::int64_t left = x * f.channels + c, right = left + f.channels;
+      F32 most = larger(larger(at(0, left), at(0, right)), larger(at(1, left), at(1, right)));
+      if (f.relu) most = at_least(most, F32(0.0f));
+      store(f.out + x / 2 * f.channels + c, most);
+    }
+  }
+}
+
+void max_window(const MaxWindow& m) {
+  for (std::int64_t c = 0; c < m.channels; c += kWidth) {
+    F32 most = load(m.in + c);
+    for (int i = 0; i < m.rows; ++i) {
+      for (int j = 0; j < m.cols; ++j) {
+        most = larger(most, load(m.in + i * m.in_row + j * m.channels + c));
+      }
+    }
+    store(m.out + c, most);
+  }
+}
+
+void average(const float* in, std::int64_t pixels, std::int64_t channels, float scale, float* out) {
+  for (std::int64_t c = 0; c < channels; c += kWidth) {
+    F32 sum(0.0f);
+    for (std::int64_t p = 0; p < pixels; ++p) sum = sum + load(in + p * channels + c);
+    store(out + c, sum * F32(scale));
+  }
+}
+
+// Window positions along one axis that lie in the image, as a range of taps.
+struct Taps {
+  std::int64_t first, last;
+  Taps(std::int64_t start, std::int64_t size, std::int64_t kernel, std::int64_t dilation)
+      : first(0), last(kernel) {
+    while (first < last && start + first * dilation < 0) ++first;
+    while (last > first && start + (last - 1) * dilation >= size) --last;
+  }
+};
+
+// Results [0, N) of adjacent windows that lie in the image along their rows.
+template <int N>
+inline void depthwise_inside(const DepthwiseRow& d, const Taps& rows, std::int64_t left, float* out,
+                             std::int64_t c) {
+  F32 sum[N];
+  TT_UNROLL for (int n = 0; n < N; ++n) sum[n] = load(d.bias + c);
+  for (std::int64_t i = rows.first; i < rows.last; ++i) {
+    const float* line = d.image + ((d.top + i * d.dilation_h) * d.width + left) * d.channels + c;
+    const float* weight = d.weights + i * d.kernel_w * d.channels + c;
+    for (std::int64_t j = 0; j < d.kernel_w; ++j) {
+      const F32 tap = load(weight + j * d.channels);
+      const float* pixel = line + j * d.dilation_w * d.channels;
+      TT_UNROLL for (int n = 0; n < N; ++n) {
+        sum[n] = fma(load(pixel + n * d.stride * d.channels), tap, sum[n]);
+      }
+    }
+  }
+  TT_UNROLL for (int n = 0; n < N; ++n) store(out + n * d.channels + c, sum[n]);
+}
+
+inline void depthwise_one(const DepthwiseRow& d, const Taps& rows, std::int64_t left, float* out) {
+  const Taps cols(left, d.width, d.kernel_w, d.dilation_w);
+  for (std::int64_t c = 0; c < d.channels; c += kWidth) {
+    F32 sum = load(d.bias + c);
+    for (std::int64_t i = rows.first; i < rows.last; ++i) {
+      const float* line = d.image + (d.top + i * d.dilation_h) * d.width * d.channels + c;
+      for (std::int64_t j = cols.first; j < cols.last; ++j) {
+        sum = fma(load(line + (left + j * d.dilation_w) * d.channels),
+                  load(d.weights + (i * d.kernel_w + j) * d.channels + c), sum);
+      }
+    }
+    store(out + c, sum);
+  }
+}
+
+void depthwise_row(const DepthwiseRow& d) {
+  constexpr std::int64_t kTogether = 4;
+  const Taps rows(d.top, d.height, d.kernel_h, d.dilation_h);
+  const std::int64_t reach = (d.kernel_w - 1) * d.dilation_w;
+  std::int64_t n = 0;
+  while (n < d.count) {
+    const std::int64_t left = d.left + n * d.stride;
+    float* out = d.out + n * d.channels;
+    const std::int64_t last = left + (kTogether - 1) * d.stride + reach;
+    if (n + kTogether <= d.count && left >= 0 && last < d.width) {
+      for (std::int64_t c = 0; c < d.channels; c += kWidth) {
+        depthwise_inside<kTogether>(d, rows, left, out, c);
+      }
+      n += kTogether;
+    } else {
+      depthwise_one(d, rows, left, out);
+      ++n;
+    }
+  }
+}
+
+}  // namespace
+
+void fill_conv_f32(ConvF32Table& table) {
+  table = ConvF32Table{winograd_input, winograd_output, finish,       finish_pooled,
+                       max_window,     average,         depthwise_row};
+}
+
+}  // namespace tt::kernels::TT_ISA

@@ -1,0 +1,143 @@
+#include "tinytorch/kernels/conv_f32/reference.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tt::kernels::reference {
+namespace {
+
+// The matrices of F(4, 3) for the points 0, 1, -1, 2, -2 and infinity.
+constexpr double kInput[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
+                                 {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
+constexpr double kWeights[6][3] = {{1.0 / 4, 0, 0},
+                                   {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                   {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                   {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                   {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                   {0, 0, 1}};
+constexpr double kOutput[4][6] = {
+    {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
+
+// out[Rows][Rows] = M d M^T
+template <int Rows, int Cols>
+void both_sides(const double (&m)[Rows][Cols], const double (&d)[Cols][Cols],
+                double (&out)[Rows][Rows]) {
+  for (int i = 0; i < Rows; ++i) {
+    for (int j = 0; j < Rows; ++j) {
+      out[i][j] = 0;
+      for (int a = 0; a < Cols; ++a) {
+        for (int b = 0; b < Cols; ++b) out[i][j] += m[i][a] * d[a][b] * m[j][b];
+      }
+    }
+  }
+}
+
+float larger(float a, float b) { return std::isnan(a) || a > b ? a : b; }
+float finished(float v, bool relu) { return relu && v < 0.0f ? 0.0f : v; }
+
+}  // namespace
+
+void winograd_weights(const float* g, float* out) {
+  double taps[3][3], result[6][6];
+  for (int i = 0; i < 9; ++i) taps[i / 3][i % 3] = static_cast<double>(g[i]);
+  both_sides(kWeights, taps, result);
+  for (int p = 0; p < 36; ++p) out[p] = static_cast<float>(result[p / 6][p % 6]);
+}
+
+void winograd_input(const WinogradInput& w) {
+  for (std::int64_t c = 0; c < w.channels; ++c) {
+    double d[6][6], out[6][6];
+    for (int i = 0; i < 6; ++i) {
+      for (int j = 0; j < 6; ++j) {
+        const std::int64_t y = w.top + i, x = w.left + j;
+        const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
+        d[i][j] = inside ? static_cast<double>(w.image[(y * w.width + x) * w.channels + c]) : 0.0;
+      }
+    }
+    both_sides(kInput, d, out);
+    for (int p = 0; p < 36; ++p) w.out[p * w.step + c] = static_cast<float>(out[p / 6][p % 6]);
+  }
+}
+
+void winograd_output(const WinogradOutput& w) {
+  for (std::int64_t c = 0; c < w.channels; ++c) {
+    double m[6][6], result[4][4];
+    float tile[4][4];
+    for (int p = 0; p < 36; ++p) m[p / 6][p % 6] = static_cast<double>(w.sums[p * w.step + c]);
+    both_sides(kOutput, m, result);
+    for (int i = 0; i < w.rows; ++i) {
+      for (int j = 0; j < w.cols; ++j) {
+        float v = static_cast<float>(result[i][j]) + w.bias[c];
+        if (w.residual != nullptr) v += w.residual[i * w.residual_row + j * w.channels + c];
+        tile[i][j] = finished(v, w.relu);
+        if (!w.pool) w.out[i * w.out_row + j * w.channels + c] = tile[i][j];
+      }
+    }
+    if (!w.pool) continue;
+    for (int i = 0; i < w.rows; i += 2) {
+      for (int j = 0; j < w.cols; j += 2) {
+        w.out[i / 2 * w.out_row + j / 2 * w.channels + c] =
+            larger(larger(tile[i][j], tile[i][j + 1]), larger(tile[i + 1][j], tile[i + 1][j + 1]));
+      }
+    }
+  }
+}
+
+void finish(const FinishRows& f) {
+  for (std::int64_t i = 0; i < f.count; ++i) {
+    f.out[i] = finished(f.residual != nullptr ? f.in[i] + f.residual[i] : f.in[i], f.relu);
+  }
+}
+
+void finish_pooled(const FinishPooled& f) {
+  for (std::int64_t i = 0; i < f.width / 2 * f.channels; ++i) {
+    const std::int64_t first = i / f.channels * 2 * f.channels + i % f.channels;
+    float most = 0.0f;
+    for (int k = 0; k < 4; ++k) {
+      const std::int64_t row = k / 2, at = first + k % 2 * f.channels;
+      float v = f.in[row * f.in_row + at];
+      if (f.residual != nullptr) v += f.residual[row * f.residual_row + at];
+      most = k == 0 ? v : larger(most, v);
+      if (std::isnan(v)) most = v;
+    }
+    f.out[i] = finished(most, f.relu);
+  }
+}
+
+void max_window(const MaxWindow& m) {
+  for (std::int64_t c = 0; c < m.channels; ++c) {
+    float most = m.in[c];
+    for (int i = 0; i < m.rows; ++i) {
+      for (int j = 0; j < m.cols; ++j) {
+        const float v = m.in[i * m.in_row + j * m.channels + c];
+        if (v > most || std::isnan(v)) most = v;
+      }
+    }
+    m.out[c] = most;
+  }
+}
+
+void average(const float* in, std::int64_t pixels, std::int64_t channels, float scale, float* out) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    float sum = 0.0f;
+    for (std::int64_t p = 0; p < pixels; ++p) sum += in[p * channels + c];
+    out[c] = sum * scale;
+  }
+}
+
+void depthwise_row(const DepthwiseRow& d) {
+  for (std::int64_t i = 0; i < d.count * d.channels; ++i) {
+    const std::int64_t c = i % d.channels, left = d.left + i / d.channels * d.stride;
+    double sum = static_cast<double>(d.bias[c]);
+    for (std::int64_t k = 0; k < d.kernel_h * d.kernel_w; ++k) {
+      const std::int64_t y = d.top + k / d.kernel_w * d.dilation_h;
+      const std::int64_t x = left + k % d.kernel_w * d.dilation_w;
+      if (y < 0 || y >= d.height || x < 0 || x >= d.width) continue;
+      sum += static_cast<double>(d.image[(y * d.width + x) * d.channels + c]) *
+             static_cast<double>(d.weights[k * d.channels + c]);
+    }
+    d.out[i] = static_cast<float>(sum);
+  }
+}
+
+}  // namespace tt::kernels::reference

@@ -1,0 +1,98 @@
+// Everything around the integer products of an int8 convolution: images become codes, windows of
+// codes become rows of a matrix, and sums become codes again.
+//
+// An activation is a code u in [0, 255] that stands for (u - zero) * scale. The products of gemm_s8
+// take q = u - 128 in the form that the instruction set multiplies best (S8Format). What is
+// computed from sums is computed in float, in an order that is stated here and never fused: the
+// same codes on every instruction set. Rounding is to nearest, half to even; NaN becomes the lowest
+// code.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
+
+namespace tt::kernels {
+
+// One row of `width` pixels of planes `plane` floats apart, to pixels of `stored` codes:
+//   u = round(clamp(x * inverse_scale + zero, 0, 255));  channels up to `stored` are u = 128.
+struct QuantizeRow {
+  const float* in = nullptr;
+  std::int64_t plane = 0, width = 0, channels = 0, stored = 0;
+  float inverse_scale = 1.0f, zero = 0.0f;
+  void* out = nullptr;
+};
+
+// Windows of one row of results, side by side: for each of `count` results kernel_h runs of
+// kernel_w pixels of `pixel` bytes. `blank` gives kernel_w pixels outside the image. Up to
+// kOverrun bytes may be read beyond an image and written beyond a window.
+struct WindowBytes {
+  const std::byte* image = nullptr;
+  std::int64_t height = 0, width = 0, line = 0;  // line: bytes between rows of pixels
+  std::int64_t pixel = 0, pixel_step = 0;        // bytes taken, bytes between pixels
+  std::int64_t top = 0, left = 0;                // of the first window
+  std::int64_t kernel_h = 1, kernel_w = 1, stride = 1, dilation_h = 1, dilation_w = 1;
+  std::int64_t count = 0;
+  const std::byte* blank = nullptr;
+  std::byte* out = nullptr;
+  std::int64_t out_row = 0;  // bytes between windows
+  static constexpr std::int64_t kOverrun = 64;
+};
+
+// v = float(sum) * scale[c] + offset[c] (+ float(residual u) * residual_scale)
+// u = round(clamp(v, low, 255))
+struct Requantize {
+  const std::int32_t* sums = nullptr;
+  std::int64_t sums_row = 0;              // between pixels
+  std::int64_t pixels = 0, channels = 0;  // channels: a multiple of 16
+  const float* scale = nullptr;           // positive
+  const float* offset = nullptr;
+  const void* residual = nullptr;  // null: none
+  float residual_scale = 0.0f;
+  void* out = nullptr;
+  std::int64_t out_row = 0;  // codes between pixels, of the residual too
+  float low = 0.0f;
+};
+
+// The same for two rows of `pixels` each, then the largest of each 2 x 2 square.
+struct RequantizePooled {
+  Requantize first;
+  std::int64_t sums_line = 0, residual_line = 0;  // from the first row to the second
+};
+
+// u = round(clamp(float(a) * a_scale + float(b) * b_scale + offset, low, 255)), b may be null
+struct JoinCodes {
+  const void* a = nullptr;
+  const void* b = nullptr;
+  float a_scale = 1.0f, b_scale = 0.0f, offset = 0.0f, low = 0.0f;
+  void* out = nullptr;
+  std::int64_t count = 0;  // a multiple of 16
+};
+
+// A product whose sums become codes at once, as by Requantize: row r of A gives pixel r of `to`
+// (its sums and pixels are not read). With `pool`, four rows of A in turn give one pixel, the
+// largest of their codes; no residual then.
+struct ProductToCodes {
+  S8Product product;
+  Requantize to;
+  bool pool = false;
+};
+
+// For the format of codes of the same instruction set's gemm_s8.
+struct ConvS8Table {
+  void (*quantize_row)(const QuantizeRow& q);
+  void (*copy_windows)(const WindowBytes& w);
+  void (*requantize)(const Requantize& r);
+  void (*requantize_pooled)(const RequantizePooled& r);
+  void (*multiply_to_codes)(const ProductToCodes& p);
+  bool pools_products;  // whether multiply_to_codes knows `pool`, for whole multiples of 8 rows
+  void (*join)(const JoinCodes& j);
+  // out[c] = the largest code of a window of rows x cols pixels; `line` codes between rows
+  void (*max_window)(const void* in, std::int64_t line, std::int64_t channels, int rows, int cols,
+                     void* out);
+  // out[c] = (sum of u over the pixels - pixels * zero) * scale
+  void (*average)(const void* in, std::int64_t pixels, std::int64_t channels, float zero,
+                  float scale, float* out);
+};
+
+}  // namespace tt::kernels

@@ -1,0 +1,40 @@
+#include "tinytorch/runtime/panels.hpp"
+
+#include <algorithm>
+
+namespace tt::runtime {
+namespace {
+
+// k of a panel that stays in the first cache while blocks of rows pass.
+constexpr std::int64_t kDepth = 384;
+
+}  // namespace
+
+void Panels::multiply(const Rows& rows, float* c, std::int64_t c_row, const float* bias,
+                      std::int64_t first, std::int64_t last) const {
+  const std::int64_t nr = table_->nr;
+  // Blocks of equal size, not whole ones and a rest: few rows cannot hide the latency of a sum.
+  const std::int64_t blocks = (rows.count + table_->mr - 1) / table_->mr;
+  kernels::GemmTile t{};
+  t.a_row = rows.row, t.a_step = rows.step;
+  t.b_step = nr, t.b_padded = true;
+  t.c_row = c_row;
+  for (std::int64_t p0 = 0; p0 < k_; p0 += kDepth) {
+    t.k = std::min(kDepth, k_ - p0);
+    t.accumulate = p0 > 0;
+    for (std::int64_t panel = first; panel < last; ++panel) {
+      t.b = data() + (panel * k_ + p0) * nr;
+      t.cols = static_cast<int>(std::min(nr, n_ - panel * nr));
+      t.bias = bias != nullptr && p0 + t.k == k_ ? bias + panel * nr : nullptr;
+      for (std::int64_t i = 0; i < blocks; ++i) {
+        const std::int64_t begin = rows.count * i / blocks, end = rows.count * (i + 1) / blocks;
+        t.a = rows.a + begin * rows.row + p0 * rows.step;
+        t.c = c + begin * c_row + panel * nr;
+        t.rows = static_cast<int>(end - begin);
+        table_->tile(t);
+      }
+    }
+  }
+}
+
+}  // namespace tt::runtime
