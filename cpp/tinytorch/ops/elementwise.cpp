@@ -6,12 +6,22 @@
 #include "tinytorch/kernels/binary/reference.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/streaming.hpp"
 #include "tinytorch/kernels/unary/reference.hpp"
 
 namespace tt::ops {
 namespace {
 
 constexpr index_t kUnaryGrain = 8192;  // transcendental functions: some ten cycles an element
+
+// run(begin, end) over [0, n) for a unary kernel.
+template <class Run>
+void in_pieces(index_t n, bool streamed, Run run) {
+  parallel_for(n, streamed ? 8 * kUnaryGrain : kUnaryGrain, [=](index_t begin, index_t end) {
+    run(begin, end);
+    if (streamed) kernels::finish_streamed();
+  });
+}
 
 std::size_t count(index_t n) { return static_cast<std::size_t>(n); }
 
@@ -37,6 +47,22 @@ void binary_rows(const Array& a, const Array& b, const Array& y, Run run) {
   for_each_row(loop, [=](const auto& offset, const auto& step, index_t n) {
     run(pa + offset[0], count(step[0]), pb + offset[1], count(step[1]), py + offset[2], count(n));
   });
+}
+
+// Where the result is large, rows long enough to pay for waiting for their stores are streamed.
+void binary_f32(Binary f, const Array& a, const Array& b, const Array& y) {
+  constexpr std::size_t kLongRow = 8192;
+  const auto& table = kernels::active().binary;
+  const auto plain = table.arithmetic[static_cast<int>(f)];
+  if (!kernels::streams(y.nbytes())) return binary_rows<float, float>(a, b, y, plain);
+  const auto streamed = table.arithmetic_streamed[static_cast<int>(f)];
+  binary_rows<float, float>(a, b, y,
+                            [=](const float* pa, std::size_t sa, const float* pb, std::size_t sb,
+                                float* py, std::size_t n) {
+                              if (n < kLongRow) return plain(pa, sa, pb, sb, py, n);
+                              streamed(pa, sa, pb, sb, py, n);
+                              kernels::finish_streamed();
+                            });
 }
 
 std::int64_t integer_power(std::int64_t base, std::int64_t exponent) {
@@ -161,10 +187,12 @@ Array unary(Unary f, const Array& x, double a) {
                                       a);
     return out;
   }
-  const auto kernel = kernels::active().unary.forward[static_cast<int>(f)];
+  const auto& table = kernels::active().unary;
+  const bool streamed = kernels::streams(out.nbytes());
+  const auto kernel = (streamed ? table.forward_streamed : table.forward)[static_cast<int>(f)];
   const float* px = in.data<float>();
   float* py = out.data<float>();
-  parallel_for(in.size(), kUnaryGrain, [=](index_t begin, index_t end) {
+  in_pieces(in.size(), streamed, [=](index_t begin, index_t end) {
     kernel(px + begin, py + begin, count(end - begin), static_cast<float>(a));
   });
   return from_compute(out, x.dtype());
@@ -180,11 +208,13 @@ Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
                                        count(s.size()), a);
     return out;
   }
-  const auto kernel = kernels::active().unary.backward[static_cast<int>(f)];
+  const auto& table = kernels::active().unary;
+  const bool streamed = kernels::streams(out.nbytes());
+  const auto kernel = (streamed ? table.backward_streamed : table.backward)[static_cast<int>(f)];
   const float* pg = g.data<float>();
   const float* ps = s.data<float>();
   float* po = out.data<float>();
-  parallel_for(s.size(), kUnaryGrain, [=](index_t begin, index_t end) {
+  in_pieces(s.size(), streamed, [=](index_t begin, index_t end) {
     kernel(pg + begin, ps + begin, po + begin, count(end - begin), static_cast<float>(a));
   });
   return out;
@@ -204,7 +234,7 @@ Array binary(Binary f, const Array& a, const Array& b) {
             std::size_t n) { kernels::reference::binary(f, pa, sa, pb, sb, py, n); });
     return out;
   }
-  binary_rows<float, float>(x, y, out, kernels::active().binary.arithmetic[static_cast<int>(f)]);
+  binary_f32(f, x, y, out);
   return from_compute(out, result);
 }
 

@@ -89,6 +89,38 @@ void each_row(const Rows& r, Fn fn) {
   });
 }
 
+// Rows longer than this are cut, so that threads share them. Where depends on the length alone.
+constexpr index_t kPiece = 1 << 18;
+
+template <class T>
+T join_pieces(Reduce f, const T* piece, index_t count) {
+  if (f == Reduce::max || f == Reduce::min) {
+    return reduce_row(f, piece, static_cast<std::size_t>(count));
+  }
+  double total = f == Reduce::sum ? 0.0 : 1.0;
+  for (index_t i = 0; i < count; ++i) {
+    const auto value = static_cast<double>(piece[i]);
+    total = f == Reduce::sum ? total + value : total * value;
+  }
+  return static_cast<T>(total);
+}
+
+template <class T>
+void reduce_long_rows(Reduce f, const Rows& r, T* out) {
+  const index_t count = (r.length + kPiece - 1) / kPiece;
+  const Array pieces = Array::empty({r.rows, count}, dtype_of<T>::value);
+  const T* x = r.data.data<T>();
+  T* piece = pieces.data<T>();
+  parallel_for(r.rows * count, 1, [=, length = r.length](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) {
+      const index_t start = i % count * kPiece;
+      const auto n = static_cast<std::size_t>(std::min(kPiece, length - start));
+      piece[i] = reduce_row(f, x + i / count * length + start, n);
+    }
+  });
+  for (index_t i = 0; i < r.rows; ++i) out[i] = join_pieces(f, piece + i * count, count);
+}
+
 // Leading axes only, f32: accumulate whole rows, which needs no transposed copy.
 // The result is cut into column blocks, each summed over the rows in order.
 Array sum_leading(const Array& x, int leading) {
@@ -225,6 +257,12 @@ Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
   Array out;
   if (f == Reduce::sum && leading > 0 && in.dtype() == DType::f32 && in.is_contiguous()) {
     out = sum_leading(in, leading).reshape(reduced_shape(x.shape(), axes, keepdims));
+  } else if (reduced_count(x.shape(), axes) > kPiece) {
+    out = Array::empty(reduced_shape(x.shape(), axes, keepdims), in.dtype());
+    visit_float(in.dtype(), "reduction", [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      reduce_long_rows(f, rows_of(in, mask), out.template data<T>());
+    });
   } else {
     out = reduce_rows(in, axes, keepdims,
                       [f](const auto* row, std::size_t n) { return reduce_row(f, row, n); });
