@@ -6,6 +6,7 @@
 #include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
 #include "tinytorch/kernels/norm/norm.hpp"
 #include "tinytorch/kernels/optim/optim.hpp"
+#include "tinytorch/kernels/pool/halve.hpp"
 #include "tinytorch/kernels/reduce/reduce.hpp"
 #include "tinytorch/kernels/softmax/softmax.hpp"
 #include "tinytorch/kernels/unary/unary.hpp"
@@ -20,6 +21,7 @@ struct Table {
   NormTable norm;
   GemmTable gemm_f32;
   OptimTable optim;
+  PoolTable pool;
   GemmS8Table gemm_s8;
 };
 
