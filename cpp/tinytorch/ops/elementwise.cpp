@@ -180,7 +180,9 @@ bool keeps_integers(const Array& x, std::optional<double> low, std::optional<dou
 Array unary(Unary f, const Array& x, double a) {
   kernels::count_call(kernels::Family::unary);
   if (!is_float(x.dtype()) && exact_for_integers(f)) return integer_unary(f, x);
-  const Array in = to_compute(x).contiguous();
+  const bool ready = x.dtype() == DType::f32 && x.is_contiguous();
+  const Array made = ready ? Array() : to_compute(x).contiguous();
+  const Array& in = ready ? x : made;
   const Array out = Array::empty(in.shape(), in.dtype());
   if (in.dtype() == DType::f64) {
     kernels::reference::unary_forward(f, in.data<double>(), out.data<double>(), count(in.size()),
@@ -220,8 +222,31 @@ Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
   return out;
 }
 
+// One value beside an array of any shape that its own shape does not widen.
+bool single_beside(const Array& one, const Array& other) {
+  return one.size() == 1 && one.ndim() <= other.ndim();
+}
+
+// What most small operations are, where working out the broadcasting would take longer than the
+// arithmetic. The other case is an undefined array.
+Array small_binary(Binary f, const Array& a, const Array& b) {
+  constexpr index_t kSmall = 32768;
+  if (a.dtype() != DType::f32 || b.dtype() != DType::f32) return {};
+  if (!a.is_contiguous() || !b.is_contiguous()) return {};
+  const bool same = a.shape() == b.shape(), a_wide = same || single_beside(b, a);
+  if (!a_wide && !single_beside(a, b)) return {};
+  const Array& wide = a_wide ? a : b;
+  if (wide.size() > kSmall) return {};
+  Array out = Array::empty(wide.shape());
+  kernels::active().binary.arithmetic[static_cast<int>(f)](a.data<float>(), a_wide ? 1 : 0,
+                                                           b.data<float>(), same || !a_wide ? 1 : 0,
+                                                           out.data<float>(), count(out.size()));
+  return out;
+}
+
 Array binary(Binary f, const Array& a, const Array& b) {
   kernels::count_call(kernels::Family::binary);
+  if (Array out = small_binary(f, a, b); out.defined()) return out;
   const DType result = promote(a.dtype(), b.dtype());
   if (!is_float(result) && f != Binary::div) return integer_binary(f, a, b, result);
   const DType type = compute_type(a, b);

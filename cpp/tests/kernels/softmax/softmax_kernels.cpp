@@ -125,6 +125,11 @@ TEST_CASE("softmax at the edges: infinities, NaN, large values, one element") {
     CHECK(std::isnan(t.logsumexp(nan.data(), 3)));
     t.softmax(nan.data(), y.data(), 3);
     CHECK((std::isnan(y[0]) && std::isnan(y[1])));
+    std::vector<float> far(40, -200.0f);  // beside these, masked scores and tiny ones count 0
+    far[3] = far[20] = 1.0f;
+    std::vector<float> shares(40);
+    t.softmax(far.data(), shares.data(), 40);
+    CHECK((shares[3] == 0.5f && shares[20] == 0.5f && shares[0] == 0.0f && shares[39] == 0.0f));
     const std::vector<float> large = {3e38f, 3e38f, -3e38f};
     t.softmax(large.data(), y.data(), 3);
     CHECK(y == std::vector<float>{0.5f, 0.5f, 0.0f});
