@@ -28,10 +28,10 @@ inline void row_map(float* y, std::size_t n, F f, Ahead ahead) {
   std::size_t i = lead;
   if constexpr (Streamed) {
     for (; i + 4 * kLane <= n; i += 4 * kLane) {
-      for (std::size_t j = i; j < i + kLane; j += W) {
+      for (std::size_t j = i; j < i + kLane; j += kLine) {
         for (std::size_t k = j; k < j + 4 * kLane; k += kLane) {
           ahead(k + 4 * kLane);
-          stream(y + k, f(k, W));
+          for (std::size_t v = k; v < k + kLine; v += W) stream(y + v, f(v, W));
         }
       }
     }
