@@ -52,14 +52,12 @@ bench: extension  ## our benchmarks, figures to the terminal
 	@for script in footprint small_ops course_speed; do \
 	  echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
-PEERS ?= torch,numpy
-WORKLOADS ?= gemm_f32,mlp_latency,cnn_infer,elementwise
+PEERS ?= torch,ort,openvino,llama,numpy
+WORKLOADS ?= gemm_f32,gemm_int8,linear_int8,gemv,mlp_latency,cnn_infer,cnn_train,gpt_decode,gpt_batch_decode,gpt_prefill,gpt_train,elementwise
+THREADS ?= 1,2
 .PHONY: bench-peers
-bench-peers: extension  ## ours beside other engines, by ../shared/peers (PEERS=torch,ort WORKLOADS=gemm_f32)
-	@[ -d ../shared/peers ] || { echo "bench-peers needs the folder ../shared/peers"; exit 1; }
-	@here="$$PWD"; cd ../shared && PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$$here/benchmarks" \
-	  "$$here/$(BIN)/python" -m peers --peers $(PEERS) --workloads $(WORKLOADS) \
-	  --adapter peers_adapter:Tinytorch $(ARGS)
+bench-peers: extension  ## ours beside other engines: benchmarks/results/peers.json, docs/performance.md (PEERS= WORKLOADS= THREADS=)
+	@$(BIN)/python benchmarks/peers.py --peers $(PEERS) --workloads $(WORKLOADS) --threads $(THREADS) $(ARGS)
 
 .PHONY: lint
 lint:  ## formatting, style, types, layers, symbols

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from peers import workloads as W
 from peers.base import Peer, Unsupported
 
 import tinytorch as tt
+from peers import workloads as W
 from tinytorch import _core
 from tinytorch.core.autograd import no_grad
-from tinytorch.runtime import CnnSession
+from tinytorch.runtime import CnnSession, GptSession, Int8Matmul, LinearSession, MlpSession
 
 ops = _core.ops
 Call = Callable[[], Any]
@@ -32,11 +32,6 @@ def untracked(fn: Callable[..., Any], *args: Any) -> Call:
             return fn(*args)
 
     return run
-
-
-def in_turn(fn: Callable[[Any], Any], items: list[Any]) -> Call:
-    turn = itertools.cycle(items)
-    return untracked(lambda: fn(next(turn)))
 
 
 class Cnn:
@@ -98,52 +93,51 @@ class Gpt:
             for k, v in W.gpt_weights(name).items()
         }
 
-    def new_cache(self, batch: int, length: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        shape = (batch, self.c.n_head, length, self.c.n_embd // self.c.n_head)
-        return [
-            (np.zeros(shape, np.float32), np.zeros(shape, np.float32))
-            for _ in range(self.c.n_layer)
-        ]
-
     def _norm(self, name: str, x: Any) -> Any:
         return ops.layer_norm(x, self.p[name + ".g"], self.p[name + ".b"])
 
     def _linear(self, name: str, x: Any) -> Any:
         return ops.linear(x, self.p[name + ".w"], self.p[name + ".b"])
 
-    def _attend(self, layer: int, x: Any, cache: Any, start: int) -> Any:
+    def _attend(self, layer: int, x: Any) -> Any:
         batch, length, width = x.shape
         heads = (batch, length, 3, self.c.n_head, width // self.c.n_head)
         qkv = ops.permute(ops.reshape(self._linear(f"h{layer}.qkv", x), heads), (2, 0, 3, 1, 4))
         q, k, v = (ops.index(qkv, i) for i in range(3))
-        if cache is not None:
-            for kept, new in zip(cache[layer], (k, v), strict=True):
-                kept[:, :, start : start + length] = new.data
-            k, v = (tt.engine.from_numpy(kept[:, :, : start + length]) for kept in cache[layer])
-        y = ops.scaled_dot_product_attention(q, k, v, None, length > 1)
+        y = ops.scaled_dot_product_attention(q, k, v, None, True)
         return self._linear(f"h{layer}.proj", ops.reshape(ops.transpose(y, 1, 2), x.shape))
 
-    def __call__(
-        self, ids: np.ndarray, cache: Any = None, start: int = 0, last: bool = False
-    ) -> Any:
-        places = np.arange(start, start + ids.shape[1])
-        x = ops.add(ops.embedding(self.p["wte"], ids), ops.embedding(self.p["wpe"], places))
+    def __call__(self, ids: np.ndarray) -> Any:
+        x = ops.add(
+            ops.embedding(self.p["wte"], ids),
+            ops.embedding(self.p["wpe"], np.arange(ids.shape[1])),
+        )
         for i in range(self.c.n_layer):
-            x = ops.add(x, self._attend(i, self._norm(f"h{i}.ln1", x), cache, start))
+            x = ops.add(x, self._attend(i, self._norm(f"h{i}.ln1", x)))
             h = ops.gelu_tanh(self._linear(f"h{i}.fc", self._norm(f"h{i}.ln2", x)))
             x = ops.add(x, self._linear(f"h{i}.out", h))
-        x = self._norm("lnf", ops.index(x, (slice(None), slice(-1, None))) if last else x)
-        return ops.matmul(x, ops.transpose(self.p["wte"], 0, 1))
+        return ops.matmul(self._norm("lnf", x), ops.transpose(self.p["wte"], 0, 1))
 
-    def generate(self, ids: np.ndarray, new: int) -> np.ndarray:
-        cache = self.new_cache(len(ids), ids.shape[1] + new)
-        made, start = [], 0
-        for _ in range(new):
-            logits = self(ids, cache, start, last=True)
-            start += ids.shape[1]
-            ids = ops.argmax(logits, 2).data.astype(np.int64)
-            made.append(ids)
-        return np.concatenate(made, 1)
+
+def gpt_session(name: str, precision: str) -> GptSession:
+    """The model of the workloads, its weights by GPT-2's published names."""
+    w = W.gpt_weights(name)
+    norms = {"ln1": "ln_1", "ln2": "ln_2"}
+    linears = {"qkv": "attn.c_attn", "proj": "attn.c_proj", "fc": "mlp.c_fc", "out": "mlp.c_proj"}
+    named = {
+        "wte.weight": w["wte"],
+        "wpe.weight": w["wpe"],
+        "ln_f.weight": w["lnf.g"],
+        "ln_f.bias": w["lnf.b"],
+    }
+    for i in range(W.GPTS[name].n_layer):
+        for ours, theirs in norms.items():
+            named[f"h.{i}.{theirs}.weight"] = w[f"h{i}.{ours}.g"]
+            named[f"h.{i}.{theirs}.bias"] = w[f"h{i}.{ours}.b"]
+        for ours, theirs in linears.items():
+            named[f"h.{i}.{theirs}.weight"] = w[f"h{i}.{ours}.w"].T
+            named[f"h.{i}.{theirs}.bias"] = w[f"h{i}.{ours}.b"]
+    return GptSession(named, heads=W.GPTS[name].n_head, precision=precision)
 
 
 def trained(parameters: list[Any], loss_of: Call, optimizer: Any) -> Call:
@@ -168,8 +162,8 @@ def session_call(case: Any, precision: str = "f32") -> Call:
     return lambda: session(images)
 
 
-class Tinytorch(Peer):
-    name = "tinytorch"
+class Session(Peer):
+    """What a session of any number format can run."""
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -179,27 +173,64 @@ class Tinytorch(Peer):
     def version(cls) -> str:
         return f"{tt.__version__} ({_core.active_isa()})"
 
+    def gemv(self, case: Any) -> Call:
+        p = case.params
+        if p["dtype"] != self.precision:
+            raise Unsupported
+        weight, x = W.f32((p["n"], p["n"]), "gemv"), W.f32((1, p["n"]), "x")
+        scales = (np.float32(1 + i / 64) for i in range(p["copies"]))
+        layers = [LinearSession(weight * s, precision=self.precision) for s in scales]
+        turn = itertools.cycle(layers)
+        return lambda: next(turn)(x)
+
+    def _linear(self, case: Any) -> Call:
+        p = case.params
+        layer = LinearSession(W.f32((p["k"], p["n"]), "b").T, precision=self.precision)
+        a = W.f32((p["m"], p["k"]), "a")
+        return lambda: layer(a)
+
+    def gpt_decode(self, case: Any) -> Call:
+        p = case.params
+        session = gpt_session(p["model"], self.precision)
+        ids = W.prompt(W.GPTS[p["model"]], p["prompt"], p["batch"])
+        return lambda: session.generate(ids, p["new"])
+
+    gpt_batch_decode = gpt_decode
+
+    def gpt_prefill(self, case: Any) -> Call:
+        p = case.params
+        session = gpt_session(p["model"], self.precision)
+        ids = list(W.prompt(W.GPTS[p["model"]], p["prompt"], p["batch"]))
+        sequences = [session.sequence(p["prompt"]) for _ in ids]
+
+        def run() -> Any:
+            for sequence in sequences:
+                sequence.truncate(0)
+            return session.append(sequences, ids)
+
+        return run
+
+
+class Tinytorch(Session):
+    """Float32: sessions for inference, plain operators for training and elementwise work."""
+
+    name = "tinytorch"
+
     def gemm_f32(self, case: Any) -> Call:
         p = case.params
+        if p["const_b"]:
+            return self._linear(case)
         a, b = (
             tt.Tensor(W.f32(s, t)) for s, t in (((p["m"], p["k"]), "a"), ((p["k"], p["n"]), "b"))
         )
         return untracked(ops.matmul, a, b)
 
-    def gemv(self, case: Any) -> Call:
-        p = case.params
-        if p["dtype"] != "f32":
-            raise Unsupported
-        weight, x = W.f32((p["n"], p["n"]), "gemv"), tt.Tensor(W.f32((p["n"],), "x"))
-        weights = [tt.Tensor(weight * np.float32(1 + i / 64)) for i in range(p["copies"])]
-        return in_turn(lambda w: ops.matmul(w, x), weights)
-
     def mlp_latency(self, case: Any) -> Call:
         p = case.params
         w = W.mlp_weights(p["mlp"])
-        tensors = [tt.Tensor(w[k].T) for k in ("w1", "b1", "w2", "b2")]
-        model = _core.models.SimpleMLP.over(*tensors)
-        return untracked(model.forward, tt.Tensor(W.f32((p["batch"], W.MLPS[p["mlp"]][0]), "mlpx")))
+        session = MlpSession([w["w1"].T, w["w2"].T], [w["b1"], w["b2"]])
+        x = tt.Tensor(W.f32((p["batch"], W.MLPS[p["mlp"]][0]), "mlpx"))
+        return lambda: session(x)
 
     def cnn_infer(self, case: Any) -> Call:
         return session_call(case)
@@ -224,24 +255,6 @@ class Tinytorch(Peer):
 
         return trained(parameters, loss, optimizer)
 
-    def gpt_decode(self, case: Any) -> Call:
-        p = case.params
-        model = Gpt(p["model"])
-        return untracked(model.generate, W.prompt(model.c, p["prompt"], p["batch"]), p["new"])
-
-    gpt_batch_decode = gpt_decode
-
-    def gpt_prefill(self, case: Any) -> Call:
-        p = case.params
-        model = Gpt(p["model"])
-        ids = W.prompt(model.c, p["prompt"], p["batch"])
-
-        def run() -> Any:
-            cache = model.new_cache(p["batch"], p["prompt"])
-            return model(ids, cache, 0, last=True)
-
-        return untracked(run)
-
     def elementwise(self, case: Any) -> Call:
         p = case.params
         flat = W.f32((p["n"],), "ew")
@@ -259,18 +272,44 @@ class Tinytorch(Peer):
         return untracked(*calls[p["op"]])
 
 
-class TinytorchInt8(Peer):
-    """Networks quantized on the images of the case, as the peers quantize them."""
+class TinytorchBf16(Session):
+    """Weights and activations rounded to bfloat16, sums in float32."""
+
+    name = "tinytorch-bf16"
+    precision = "bf16"
+    bytes_per_weight = 2.0
+
+    def gemm_f32(self, case: Any) -> Call:
+        if not case.params["const_b"]:
+            raise Unsupported
+        return self._linear(case)
+
+
+class TinytorchInt8(Session):
+    """Weights with a scale per output; networks quantized on the images of the case, as the peers
+    quantize them, linear layers row by row."""
 
     name = "tinytorch-int8"
     precision = "int8"
     bytes_per_weight = 1.0
 
-    def __init__(self, threads: int) -> None:
-        super().__init__(threads)
-        _core.set_num_threads(threads)
+    def gemm_int8(self, case: Any) -> Call:
+        p = case.params
+        r = W.rng("i8")
+        a = r.integers(-127, 128, (max(p["m"], 32), p["k"]), dtype=np.int8)[: p["m"]]
+        product = Int8Matmul(r.integers(-127, 128, (p["k"], p["n"]), dtype=np.int8))
+        return lambda: product(a)
 
-    version = Tinytorch.version
+    def linear_int8(self, case: Any) -> Call:
+        return self._linear(case)
 
     def cnn_infer(self, case: Any) -> Call:
         return session_call(case, "int8")
+
+
+class TinytorchInt4(Session):
+    """Weights in 4 bits with a scale per 32, activations quantized likewise."""
+
+    name = "tinytorch-int4"
+    precision = "int4"
+    bytes_per_weight = 0.5 + 2 / 32

@@ -20,6 +20,7 @@ void bind_sparse(pybind11::module_& m);
 void bind_capstone(pybind11::module_& m);
 void bind_models(pybind11::module_& m);
 void bind_gpt(pybind11::module_& m);
+void bind_linear(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 
 // One operation and its backward pass, for the static variables of functions on the way (tables,
@@ -49,6 +50,7 @@ PYBIND11_MODULE(_core, m) {
   bind_capstone(m);
   bind_models(m);
   bind_gpt(m);
+  bind_linear(m);
   bind_runtime(m);
   make_statics();
 }

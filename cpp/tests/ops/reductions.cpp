@@ -133,3 +133,34 @@ TEST_CASE("undoing a broadcast sums what was repeated, and refuses what was not"
     CHECK_THROWS_AS(ops::reduce_to_shape(x, wrong), ShapeError);
   }
 }
+
+TEST_CASE("rows cut in pieces: the value of plain loops, and the same bits for any thread count") {
+  const int before = num_threads();
+  const index_t n = (index_t{1} << 19) + 12345;
+  const Array x = random({3, n}, 9);
+  const Array f32 = x.astype(DType::f32);
+  for (Reduce f : {Reduce::sum, Reduce::max, Reduce::min}) {
+    set_num_threads(1);
+    const Array one = ops::reduce(f, f32, Dims{1}, false);
+    const Array all = ops::reduce(f, f32, {}, false);
+    const Array alone = ops::reduce(f, f32.slice(0, 1, 1), {}, false);
+    set_num_threads(3);
+    const Array three = ops::reduce(f, f32, Dims{1}, false);
+    CHECK(ops::reduce(f, f32, {}, false).item() == all.item());
+    CHECK(alone.item() == one.slice(0, 1, 1).item());
+    std::vector<double> rows;
+    for (index_t r = 0; r < 3; ++r) {
+      const float* row = f32.data<float>() + r * n;
+      rows.push_back(plain(f, std::vector<double>(row, row + n)));
+      CHECK(one.data<float>()[r] == three.data<float>()[r]);
+      CHECK(std::fabs(one.data<float>()[r] - rows.back()) <= 1e-5 * std::fabs(rows.back()) + 1e-3);
+    }
+    CHECK(std::fabs(all.item() - plain(f, rows)) <= 1e-5 * std::fabs(plain(f, rows)) + 1e-3);
+  }
+  f32.data<float>()[n + 400000] = std::nanf("");
+  for (Reduce f : {Reduce::sum, Reduce::prod, Reduce::max, Reduce::min}) {
+    const Array y = ops::reduce(f, f32, Dims{1}, false);
+    CHECK((std::isnan(y.data<float>()[1]) && !std::isnan(y.data<float>()[0])));
+  }
+  set_num_threads(before);
+}

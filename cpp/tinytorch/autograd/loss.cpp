@@ -25,9 +25,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, double label_s
   const Tensor out(r.loss);
   if (!tracked(logits)) return out;
   return attach(out, "CrossEntropyBackward", {&logits},
-                [lp = r.log_probability, t = Saved(targets.array()), label_smoothing](
+                [r, x = Saved(logits.array()), t = Saved(targets.array()), label_smoothing](
                     const Array& dy, Grads& g) {
-                  g.set(0, ops::cross_entropy_grad(dy, lp, t.get(), label_smoothing));
+                  g.set(0, ops::cross_entropy_grad(dy, x.get(), r, t.get(), label_smoothing));
                 });
 }
 

@@ -83,6 +83,45 @@ inline void store_n(float* p, std::size_t n, F32 v) {
 #endif
 }
 
+// A store that passes by the caches; p is aligned to a vector. See streaming.hpp.
+inline void stream(float* p, F32 v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, v);
+#elif defined(__aarch64__)
+  store(p, v);
+#else
+  _mm_stream_ps(p, v);
+#endif
+}
+template <bool Streamed>
+inline void put(float* p, F32 v) {
+  if constexpr (Streamed) {
+    stream(p, v);
+  } else {
+    store(p, v);
+  }
+}
+// The elements before p is aligned to a vector, at most n.
+inline std::size_t until_aligned(const float* p, std::size_t n) {
+  const std::size_t past = reinterpret_cast<std::uintptr_t>(p) / sizeof(float) % W;
+  const std::size_t lead = past == 0 ? 0 : W - past;
+  return lead < n ? lead : n;
+}
+
+// Hardware prefetchers stop at page borders; asking for data this far ahead, once per cache line,
+// hides that. Addresses beyond the array are harmless.
+inline constexpr std::size_t kLine = 16;     // floats per cache line
+inline constexpr std::size_t kAhead = 1024;  // floats
+inline void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
+// For a loop that stands at p and goes `vectors` vectors a step.
+template <std::size_t vectors>
+inline void prefetch_step(const float* p, std::size_t distance = kAhead) {
+  static_assert(vectors * W % kLine == 0);
+  TT_UNROLL for (std::size_t i = 0; i < vectors * W; i += kLine) prefetch(p + distance + i);
+}
+
 // Correctly rounded on every instruction set: for ARM, xsimd 8.1's operator / and sqrt are
 // approximations by Newton steps. Do not use those.
 inline F32 divide(F32 a, F32 b) {
@@ -157,7 +196,6 @@ inline F32 as_float(I32 v) { return reinterpret<F32, float>(v); }
 inline F32 select(Mask condition, F32 yes, F32 no) { return xsimd::select(condition, yes, no); }
 // Not v != v: xsimd 8.1 compares ordered there, and NaN would not differ from itself.
 inline Mask is_nan(F32 v) { return xsimd::isnan(v); }
-
 // Each half of the lanes as doubles, and back (rounded to nearest).
 inline F64 widen_low(F32 v) {
 #if defined(__AVX512F__)
@@ -195,18 +233,48 @@ inline F32 narrow(F64 low, F64 high) {
 #endif
 }
 
+// Lane i of the result is lane i + half of v, for the lower `half` lanes.
+template <std::size_t half>
+inline F32 upper_half(F32 v) {
+#if defined(__AVX512F__)
+  if constexpr (half == 8) return F32(_mm512_shuffle_f32x4(v, v, 0x4e));
+  if constexpr (half == 4) return F32(_mm512_shuffle_f32x4(v, v, 0xb1));
+  if constexpr (half == 2) return F32(_mm512_permute_ps(v, 0x4e));
+  if constexpr (half == 1) return F32(_mm512_permute_ps(v, 0xb1));
+#elif defined(__AVX2__)
+  if constexpr (half == 4) return F32(_mm256_permute2f128_ps(v, v, 1));
+  if constexpr (half == 2) return F32(_mm256_permute_ps(v, 0x4e));
+  if constexpr (half == 1) return F32(_mm256_permute_ps(v, 0xb1));
+#elif defined(__aarch64__)
+  if constexpr (half == 2) return F32(vextq_f32(v, v, 2));
+  if constexpr (half == 1) return F32(vrev64q_f32(v));
+#else
+  if constexpr (half == 2) return F32(_mm_shuffle_ps(v, v, 0x4e));
+  if constexpr (half == 1) return F32(_mm_shuffle_ps(v, v, 0xb1));
+#endif
+}
+
+inline float first_lane(F32 v) {
+#if defined(__AVX512F__)
+  return _mm_cvtss_f32(_mm512_castps512_ps128(v));
+#elif defined(__AVX2__)
+  return _mm_cvtss_f32(_mm256_castps256_ps128(v));
+#elif defined(__aarch64__)
+  return vgetq_lane_f32(v, 0);
+#else
+  return _mm_cvtss_f32(v);
+#endif
+}
+
 // Lanes joined in a fixed tree, so that the result does not depend on the xsimd version.
-template <class Join>
+template <std::size_t half = W / 2, class Join>
 inline float join_lanes(F32 v, Join join) {
-  alignas(64) float lane[W];
-  v.store_aligned(lane);
-  for (std::size_t half = W / 2; half > 0; half /= 2) {
-    for (std::size_t i = 0; i < half; ++i) lane[i] = join(lane[i], lane[i + half]);
-  }
-  return lane[0];
+  const F32 joined = join(v, upper_half<half>(v));
+  if constexpr (half > 1) return join_lanes<half / 2>(joined, join);
+  return first_lane(joined);
 }
 inline float sum_lanes(F32 v) {
-  return join_lanes(v, [](float a, float b) { return a + b; });
+  return join_lanes(v, [](F32 a, F32 b) { return a + b; });
 }
 
 }  // namespace tt::kernels::TT_ISA

@@ -32,15 +32,15 @@ struct TileProduct {
   const std::byte* a;
   std::int64_t a_row;      // bytes between rows
   const std::byte* b;      // a panel
-  const std::byte* ahead;  // of B, read next: its cache lines are fetched meanwhile, a few a step
+  const std::byte* ahead;  // of B, read next: its cache lines are fetched meanwhile, some a step
   std::int64_t groups;     // multiple of kTileGroups
   void* sums;              // [32][32] of 4 bytes, 64-byte aligned
 };
 
 // Op names the instruction: its four functions multiply the tiles of A (upper, lower) by those of B
 // (left, right). GCC wants plain numbers as the intrinsics' operands. With `more`, the products are
-// added to p.sums.
-template <class Op, bool kTwo>
+// added to p.sums. kLines of B are fetched ahead per step.
+template <class Op, bool kTwo, int kLines>
 inline void multiply_tiles(const TileProduct& p, bool more) {
   constexpr std::int64_t kPanelRow = kTileCols * 4, kBelow = kTileRows * kPanelRow;
   auto* sums = static_cast<std::byte*>(p.sums);
@@ -66,10 +66,11 @@ inline void multiply_tiles(const TileProduct& p, bool more) {
     Op::upper_left();
     _tile_loadd(7, b + kTileBytes, kPanelRow);
     Op::upper_right();
+    TT_UNROLL for (int line = 0; line < kLines; ++line) {
+      _mm_prefetch(reinterpret_cast<const char*>(ahead) + line * kTileBytes, _MM_HINT_T1);
+    }
+    ahead += kLines * kTileBytes;
     if constexpr (kTwo) {
-      TT_UNROLL for (int line = 0; line < 8; ++line)
-          _mm_prefetch(reinterpret_cast<const char*>(ahead) + line * 64, _MM_HINT_T1);
-      ahead += 512;
       _tile_loadd(5, below, p.a_row);
       Op::lower_left();
       Op::lower_right();
@@ -90,6 +91,7 @@ inline void multiply_tiles(const TileProduct& p, bool more) {
 // several blocks of rows meet it. Sums kept between passes lose nothing.
 inline constexpr std::int64_t kPassGroups = 8 * kTileGroups, kOnePassGroups = 12 * kTileGroups;
 inline constexpr std::int64_t kPassBlocks = 4;  // blocks of rows that share a pass
+inline constexpr int kSharedLines = 8;  // a panel's lines are fetched by several blocks of rows
 using TileSums = std::int32_t[kTileBlock * kTileCols];
 
 // Rows [0, rows), whole blocks and at most kPassBlocks of them, of one panel.
@@ -105,54 +107,78 @@ inline void multiply_in_passes(const TileProduct& of, std::int64_t rows, TileSum
       p.a = of.a + i * of.a_row + g * 4;
       p.sums = sums[i / kTileBlock];
       p.ahead = p.b + kPassGroups * kTileCols * 4 + i / kTileBlock * 4096;
-      multiply_tiles<Op, true>(p, g > 0);
+      multiply_tiles<Op, true, kSharedLines>(p, g > 0);
       if (left <= kPassGroups) done(i, sums[i / kTileBlock]);
     }
+  }
+}
+
+// Whole blocks of rows, done(first row, panel index, sums) for each.
+template <class Op, class Done>
+inline void multiply_blocks(const TileProduct& of, std::int64_t rows, std::int64_t panels,
+                            TileSums* sums, const Done& done) {
+  const std::int64_t panel_bytes = of.groups * kTileCols * 4;
+  // Shallow products need no passes: all rows meet a panel.
+  const bool shallow = of.groups <= kOnePassGroups;
+  const std::int64_t together = shallow ? rows : kPassBlocks * kTileBlock;
+  TileProduct p = of;
+  for (std::int64_t first = 0; first < rows; first += together) {
+    const std::int64_t last = first + together < rows ? first + together : rows;
+    for (std::int64_t j = 0; j < panels; ++j) {
+      p.b = of.b + j * panel_bytes;
+      p.a = of.a + first * p.a_row;
+      if (!shallow) {
+        multiply_in_passes<Op>(p, last - first, sums,
+                               [&](std::int64_t i, const void* made) { done(first + i, j, made); });
+        continue;
+      }
+      p.sums = sums[0];
+      for (std::int64_t i = first; i < last; i += kTileBlock, p.a += kTileBlock * p.a_row) {
+        p.ahead = p.b + panel_bytes + (i - first) / kTileBlock * 4096;
+        multiply_tiles<Op, true, kSharedLines>(p, false);
+        done(i, j, sums[0]);
+      }
+    }
+  }
+}
+
+// At most kTileBlock rows: the panels stream by, and each step fetches a whole one further on.
+template <class Op, class Done>
+inline void multiply_few(const TileProduct& of, std::int64_t rows, std::int64_t panels,
+                         TileSums& sums, const Done& done) {
+  constexpr int kStepLines = kTileGroups * kTileCols * 4 / kTileBytes;
+  constexpr std::int64_t kAheadBytes = 4 * kStepLines * kTileBytes;
+  TileProduct p = of;
+  p.sums = sums;
+  for (std::int64_t j = 0; j < panels; ++j) {
+    p.b = of.b + j * of.groups * kTileCols * 4;
+    p.ahead = p.b + kAheadBytes;
+    rows > kTileRows ? multiply_tiles<Op, true, kStepLines>(p, false)
+                     : multiply_tiles<Op, false, kStepLines>(p, false);
+    done(j, sums);
   }
 }
 
 // Calls done(first row, rows, panel index, sums) for every block of `rows` rows by `panels` panels.
 // The configuration of the tiles costs as much as a small block: it changes once at most.
 template <class Op, class Done>
-inline void for_each_tile_block(TileProduct p, std::int64_t rows, std::int64_t panels,
+inline void for_each_tile_block(const TileProduct& of, std::int64_t rows, std::int64_t panels,
                                 const Done& done) {
   alignas(64) TileSums sums[kPassBlocks];
-  const std::byte *a = p.a, *b = p.b;
-  const std::int64_t whole = rows / kTileBlock * kTileBlock, rest = rows - whole;
-  const std::int64_t panel_bytes = p.groups * kTileCols * 4;
-  // Shallow products need no passes: all rows meet a panel.
-  const std::int64_t together = p.groups > kOnePassGroups ? kPassBlocks * kTileBlock : whole;
-  if (whole > 0) configure_tiles(kTileRows, kTileRows);
-  for (std::int64_t first = 0; first < whole; first += together) {
-    const std::int64_t last = first + together < whole ? first + together : whole;
-    for (std::int64_t j = 0; j < panels; ++j) {
-      p.b = b + j * panel_bytes;
-      p.a = a + first * p.a_row;
-      if (p.groups > kOnePassGroups) {
-        multiply_in_passes<Op>(p, last - first, sums, [&](std::int64_t i, const void* made) {
-          done(first + i, kTileBlock, j, made);
-        });
-        continue;
-      }
-      p.sums = sums[0];
-      for (std::int64_t i = first; i < last; i += kTileBlock, p.a += kTileBlock * p.a_row) {
-        p.ahead = p.b + panel_bytes + (i - first) / kTileBlock * 4096;
-        multiply_tiles<Op, true>(p, false);
-        done(i, kTileBlock, j, sums[0]);
-      }
-    }
+  const std::int64_t whole = rows > kTileBlock ? rows / kTileBlock * kTileBlock : 0;
+  if (whole > 0) {
+    configure_tiles(kTileRows, kTileRows);
+    multiply_blocks<Op>(
+        of, whole, panels, sums,
+        [&](std::int64_t i, std::int64_t j, const void* made) { done(i, kTileBlock, j, made); });
   }
-  if (rest > 0) {
+  if (const std::int64_t rest = rows - whole; rest > 0) {
     const int first = rest < kTileRows ? static_cast<int>(rest) : kTileRows;
-    const int second = static_cast<int>(rest) - first;
-    configure_tiles(first, second);
-    p.a = a + whole * p.a_row;
-    p.sums = sums[0];
-    for (std::int64_t j = 0; j < panels; ++j) {
-      p.b = b + j * panel_bytes;
-      second > 0 ? multiply_tiles<Op, true>(p, false) : multiply_tiles<Op, false>(p, false);
-      done(whole, first + second, j, sums[0]);
-    }
+    configure_tiles(first, static_cast<int>(rest) - first);
+    TileProduct p = of;
+    p.a = of.a + whole * of.a_row;
+    multiply_few<Op>(p, rest, panels, sums[0],
+                     [&](std::int64_t j, const void* made) { done(whole, rest, j, made); });
   }
   _tile_release();
 }

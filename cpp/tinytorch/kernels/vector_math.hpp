@@ -78,6 +78,11 @@ inline F32 exp(F32 x) {
   return scale(e.mantissa, e.n);
 }
 
+inline F32 exp_negative(F32 x) {  // the same for x <= 0
+  const ExpParts e = exp_parts(at_least(x, F32(-106.0f)));
+  return scale(e.mantissa, e.n);
+}
+
 // exp(x) - 1 for x <= 0, without cancellation.
 inline F32 expm1_negative(F32 x) {
   const ExpReduced e = reduce_exp(clamp(x, -20.0f, 0.0f));
@@ -93,12 +98,20 @@ struct LogParts {
   F32 m, e;
 };
 inline LogParts split_log(F32 x) {
+#if defined(__AVX512F__)
+  const __m512 m = _mm512_getmant_ps(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
+  const __m512 e = _mm512_getexp_ps(x);
+  const __mmask16 upper = _mm512_cmp_ps_mask(m, _mm512_set1_ps(1.41421356f), _CMP_GE_OQ);
+  return {F32(_mm512_mask_mul_ps(m, upper, m, _mm512_set1_ps(0.5f))),
+          F32(_mm512_mask_add_ps(e, upper, e, _mm512_set1_ps(1.0f)))};
+#else
   const Mask denormal = x < F32(1.17549435e-38f);
   const F32 scaled = select(denormal, x * F32(8388608.0f), x);
   const I32 bits = as_int(scaled) - I32(0x3f3504f3);  // sqrt(1/2)
   const F32 m = as_float((bits & I32(0x007fffff)) + I32(0x3f3504f3));
   const F32 e = xsimd::to_float(bits >> 23) - select(denormal, F32(23.0f), F32(0.0f));
   return {m, e};
+#endif
 }
 
 // log(x): -inf at 0, NaN below.
@@ -110,9 +123,14 @@ inline F32 log(F32 x) {
   const F32 f2 = f * f;
   const F32 low = fma(f2, F32(-0.5f), fma(f2 * f, p, parts.e * F32(kLn2Lo)));
   F32 y = fma(parts.e, F32(kLn2Hi), f + low);
+#if defined(__AVX512F__)
+  // By the class of x: NaN stays, 0 gives -inf, +inf itself, negative values NaN.
+  return F32(_mm512_fixupimm_ps(y, x, _mm512_set1_epi32(0x03530422), 0));
+#else
   y = select(x == F32(kInfinity), x, y);
   y = select(x == F32(0.0f), F32(-kInfinity), y);
   return select(x >= F32(0.0f), y, F32(__builtin_nanf("")));
+#endif
 }
 
 // log(1 + z) for z in [0, 1]: 2 atanh(s), s = z / (2 + z), where 2 s = z - s z.
@@ -129,14 +147,14 @@ inline F32 tanh(F32 x) {
   const F32 p =
       polynomial(z, -0.333333194f, 0.133326024f, -0.0538538583f, 0.0210777558f, -0.00628247019f);
   const F32 near = fma(t * z, p, t);
-  const ExpParts e = exp_parts(clamp(t + t, 0.0f, 40.0f));
+  const ExpParts e = exp_parts(at_most(t + t, F32(40.0f)));
   const F32 far = F32(1.0f) - divide(F32(2.0f), scale(e.mantissa, e.n) + F32(1.0f));
   return copy_sign(select(t < F32(0.55f), near, far), x);
 }
 
 // 1 / (1 + exp(-x)), with all digits for negative x.
 inline F32 sigmoid(F32 x) {
-  const F32 z = exp(negate(xsimd::abs(x)));
+  const F32 z = exp_negative(negate(xsimd::abs(x)));
   return divide(select(x < F32(0.0f), z, F32(1.0f)), F32(1.0f) + z);
 }
 
@@ -145,7 +163,7 @@ struct Logistic {
   F32 value, slope;
 };
 inline Logistic logistic(F32 u) {
-  const F32 z = exp(negate(xsimd::abs(u)));
+  const F32 z = exp_negative(negate(xsimd::abs(u)));
   const F32 r = divide(F32(1.0f), F32(1.0f) + z);
   const F32 rest = z * r;
   return {select(u < F32(0.0f), rest, r), rest * r};
@@ -154,11 +172,23 @@ inline Logistic logistic(F32 u) {
 // x / (1 + exp(-u)) where u has the sign of x and |u| >= |x|. For negative x the small factor is
 // applied last, so that a denormal result is rounded once.
 inline F32 times_sigmoid(F32 x, F32 u) {
-  const ExpParts e = exp_parts(clamp(negate(xsimd::abs(u)), -160.0f, 0.0f));
+  const ExpParts e = exp_parts(at_least(negate(xsimd::abs(u)), F32(-160.0f)));
   const Mask negative = x < F32(0.0f);
   const F32 z = scale(e.mantissa, e.n);
-  const F32 top = clamp(x, -160.0f, kInfinity) * select(negative, e.mantissa, F32(1.0f));
+  const F32 top = at_least(x, F32(-160.0f)) * select(negative, e.mantissa, F32(1.0f));
   return scale(divide(top, F32(1.0f) + z), select(negative, e.n, F32(0.0f)));
+}
+
+// x / (1 + exp(-u)), given -u, where u has the sign of x and |u| >= |x|: the short way, which loses
+// results below 1e-36.
+inline F32 over_one_plus_exp(F32 x, F32 minus_u) {
+  const ExpParts e = exp_parts(clamp(minus_u, -87.0f, 89.0f));
+#if defined(__AVX512F__)
+  const F32 z = scale(e.mantissa, e.n);
+#else
+  const F32 z = e.mantissa * power_of_two(to_integer(e.n));  // 2^128 is the pattern of infinity
+#endif
+  return divide(at_least(x, F32(-90.0f)), F32(1.0f) + z);
 }
 
 inline F32 erf(F32 x) {

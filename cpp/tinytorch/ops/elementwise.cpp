@@ -6,12 +6,22 @@
 #include "tinytorch/kernels/binary/reference.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/streaming.hpp"
 #include "tinytorch/kernels/unary/reference.hpp"
 
 namespace tt::ops {
 namespace {
 
 constexpr index_t kUnaryGrain = 8192;  // transcendental functions: some ten cycles an element
+
+// run(begin, end) over [0, n) for a unary kernel.
+template <class Run>
+void in_pieces(index_t n, bool streamed, Run run) {
+  parallel_for(n, streamed ? 8 * kUnaryGrain : kUnaryGrain, [=](index_t begin, index_t end) {
+    run(begin, end);
+    if (streamed) kernels::finish_streamed();
+  });
+}
 
 std::size_t count(index_t n) { return static_cast<std::size_t>(n); }
 
@@ -37,6 +47,22 @@ void binary_rows(const Array& a, const Array& b, const Array& y, Run run) {
   for_each_row(loop, [=](const auto& offset, const auto& step, index_t n) {
     run(pa + offset[0], count(step[0]), pb + offset[1], count(step[1]), py + offset[2], count(n));
   });
+}
+
+// Where the result is large, rows long enough to pay for waiting for their stores are streamed.
+void binary_f32(Binary f, const Array& a, const Array& b, const Array& y) {
+  constexpr std::size_t kLongRow = 8192;
+  const auto& table = kernels::active().binary;
+  const auto plain = table.arithmetic[static_cast<int>(f)];
+  if (!kernels::streams(y.nbytes())) return binary_rows<float, float>(a, b, y, plain);
+  const auto streamed = table.arithmetic_streamed[static_cast<int>(f)];
+  binary_rows<float, float>(a, b, y,
+                            [=](const float* pa, std::size_t sa, const float* pb, std::size_t sb,
+                                float* py, std::size_t n) {
+                              if (n < kLongRow) return plain(pa, sa, pb, sb, py, n);
+                              streamed(pa, sa, pb, sb, py, n);
+                              kernels::finish_streamed();
+                            });
 }
 
 std::int64_t integer_power(std::int64_t base, std::int64_t exponent) {
@@ -154,17 +180,21 @@ bool keeps_integers(const Array& x, std::optional<double> low, std::optional<dou
 Array unary(Unary f, const Array& x, double a) {
   kernels::count_call(kernels::Family::unary);
   if (!is_float(x.dtype()) && exact_for_integers(f)) return integer_unary(f, x);
-  const Array in = to_compute(x).contiguous();
+  const bool ready = x.dtype() == DType::f32 && x.is_contiguous();
+  const Array made = ready ? Array() : to_compute(x).contiguous();
+  const Array& in = ready ? x : made;
   const Array out = Array::empty(in.shape(), in.dtype());
   if (in.dtype() == DType::f64) {
     kernels::reference::unary_forward(f, in.data<double>(), out.data<double>(), count(in.size()),
                                       a);
     return out;
   }
-  const auto kernel = kernels::active().unary.forward[static_cast<int>(f)];
+  const auto& table = kernels::active().unary;
+  const bool streamed = kernels::streams(out.nbytes());
+  const auto kernel = (streamed ? table.forward_streamed : table.forward)[static_cast<int>(f)];
   const float* px = in.data<float>();
   float* py = out.data<float>();
-  parallel_for(in.size(), kUnaryGrain, [=](index_t begin, index_t end) {
+  in_pieces(in.size(), streamed, [=](index_t begin, index_t end) {
     kernel(px + begin, py + begin, count(end - begin), static_cast<float>(a));
   });
   return from_compute(out, x.dtype());
@@ -180,18 +210,43 @@ Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
                                        count(s.size()), a);
     return out;
   }
-  const auto kernel = kernels::active().unary.backward[static_cast<int>(f)];
+  const auto& table = kernels::active().unary;
+  const bool streamed = kernels::streams(out.nbytes());
+  const auto kernel = (streamed ? table.backward_streamed : table.backward)[static_cast<int>(f)];
   const float* pg = g.data<float>();
   const float* ps = s.data<float>();
   float* po = out.data<float>();
-  parallel_for(s.size(), kUnaryGrain, [=](index_t begin, index_t end) {
+  in_pieces(s.size(), streamed, [=](index_t begin, index_t end) {
     kernel(pg + begin, ps + begin, po + begin, count(end - begin), static_cast<float>(a));
   });
   return out;
 }
 
+// One value beside an array of any shape that its own shape does not widen.
+bool single_beside(const Array& one, const Array& other) {
+  return one.size() == 1 && one.ndim() <= other.ndim();
+}
+
+// What most small operations are, where working out the broadcasting would take longer than the
+// arithmetic. The other case is an undefined array.
+Array small_binary(Binary f, const Array& a, const Array& b) {
+  constexpr index_t kSmall = 32768;
+  if (a.dtype() != DType::f32 || b.dtype() != DType::f32) return {};
+  if (!a.is_contiguous() || !b.is_contiguous()) return {};
+  const bool same = a.shape() == b.shape(), a_wide = same || single_beside(b, a);
+  if (!a_wide && !single_beside(a, b)) return {};
+  const Array& wide = a_wide ? a : b;
+  if (wide.size() > kSmall) return {};
+  Array out = Array::empty(wide.shape());
+  kernels::active().binary.arithmetic[static_cast<int>(f)](a.data<float>(), a_wide ? 1 : 0,
+                                                           b.data<float>(), same || !a_wide ? 1 : 0,
+                                                           out.data<float>(), count(out.size()));
+  return out;
+}
+
 Array binary(Binary f, const Array& a, const Array& b) {
   kernels::count_call(kernels::Family::binary);
+  if (Array out = small_binary(f, a, b); out.defined()) return out;
   const DType result = promote(a.dtype(), b.dtype());
   if (!is_float(result) && f != Binary::div) return integer_binary(f, a, b, result);
   const DType type = compute_type(a, b);
@@ -204,7 +259,7 @@ Array binary(Binary f, const Array& a, const Array& b) {
             std::size_t n) { kernels::reference::binary(f, pa, sa, pb, sb, py, n); });
     return out;
   }
-  binary_rows<float, float>(x, y, out, kernels::active().binary.arithmetic[static_cast<int>(f)]);
+  binary_f32(f, x, y, out);
   return from_compute(out, result);
 }
 

@@ -468,15 +468,21 @@ Array take_rows_grad(const Array& dy, const Array& indices, const Shape& table_s
   const Array out = Array::zeros(table_shape, dy.dtype());
   const Array g = dy.contiguous(), at = indices.astype(DType::i64).contiguous();
   const index_t width = table_shape[1];
+  constexpr index_t kColumns = 256;
   const index_t* v = at.data<index_t>();
   visit_float(dy.dtype(), "embedding", [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* po = out.data<T>();
     const T* pg = g.data<T>();
-    for (index_t i = 0; i < at.size(); ++i) {
-      if (i % 4096 == 0) throw_if_interrupted();
-      for (index_t j = 0; j < width; ++j) po[v[i] * width + j] += pg[i * width + j];
-    }
+    // Each piece of columns goes through all rows in order, whoever takes it.
+    parallel_for(width, kColumns, [=, count = at.size()](index_t begin, index_t end) {
+      for (index_t i = 0; i < count; ++i) {
+        if (i % 4096 == 0) stop_if_interrupted();
+        T* to = po + v[i] * width;
+        const T* from = pg + i * width;
+        for (index_t j = begin; j < end; ++j) to[j] += from[j];
+      }
+    });
   });
   return out;
 }

@@ -4,6 +4,7 @@
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/norm/reference.hpp"
+#include "tinytorch/kernels/streaming.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/reduce.hpp"
 
@@ -56,6 +57,7 @@ NormResult normalize(const Array& input, const Array& gamma, const Array& beta, 
     const T *px = x.data<T>(), *pg = pointer<T>(g), *pb = pointer<T>(b);
     T *py = r.y.template data<T>(), *pm = writable<T>(r.mean), *ps = r.rstd.template data<T>();
     const auto width = static_cast<std::size_t>(n);
+    const bool streamed = kernels::streams(r.y.nbytes());
     parallel_for(x.size() / n, std::max<index_t>(1, 8192 / n), [=](index_t begin, index_t end) {
       for (index_t i = begin; i < end; ++i) {
         const T* row = px + i * n;
@@ -64,9 +66,10 @@ NormResult normalize(const Array& input, const Array& gamma, const Array& beta, 
         if constexpr (std::is_same_v<T, float>) {
           const auto& table = kernels::active().norm;
           if (rms)
-            table.rms_norm(row, pg, e, out, width, ps + i);
+            (streamed ? table.rms_norm_streamed : table.rms_norm)(row, pg, e, out, width, ps + i);
           else
-            table.layer_norm(row, pg, pb, e, out, width, pm + i, ps + i);
+            (streamed ? table.layer_norm_streamed : table.layer_norm)(row, pg, pb, e, out, width,
+                                                                      pm + i, ps + i);
         } else {
           if (rms)
             ref::rms_norm(row, pg, e, out, width, ps + i);
@@ -74,6 +77,7 @@ NormResult normalize(const Array& input, const Array& gamma, const Array& beta, 
             ref::layer_norm(row, pg, pb, e, out, width, pm + i, ps + i);
         }
       }
+      if (streamed) kernels::finish_streamed();
     });
   });
   return r;
@@ -101,6 +105,7 @@ NormGrads normalize_grad(const Array& dy, const Array& input, const Array& gamma
               *ps = rstd.data<T>();
       T *po = out.dx.template data<T>(), *qg = writable<T>(dg), *qb = writable<T>(db);
       const auto width = static_cast<std::size_t>(n);
+      const bool streamed = kernels::streams(out.dx.nbytes());
       parallel_for(rows, grain, [=](index_t begin, index_t end) {
         T* dgamma = qg ? qg + begin / grain * n : nullptr;
         T* dbeta = qb ? qb + begin / grain * n : nullptr;
@@ -110,9 +115,11 @@ NormGrads normalize_grad(const Array& dy, const Array& input, const Array& gamma
           if constexpr (std::is_same_v<T, float>) {
             const auto& table = kernels::active().norm;
             if (rms)
-              table.rms_norm_grad(grad, row, pw, ps[i], dx, dgamma, width);
+              (streamed ? table.rms_norm_grad_streamed : table.rms_norm_grad)(grad, row, pw, ps[i],
+                                                                              dx, dgamma, width);
             else
-              table.layer_norm_grad(grad, row, pw, pm[i], ps[i], dx, dgamma, dbeta, width);
+              (streamed ? table.layer_norm_grad_streamed : table.layer_norm_grad)(
+                  grad, row, pw, pm[i], ps[i], dx, dgamma, dbeta, width);
           } else {
             if (rms)
               ref::rms_norm_grad(grad, row, pw, ps[i], dx, dgamma, width);
@@ -120,6 +127,7 @@ NormGrads normalize_grad(const Array& dy, const Array& input, const Array& gamma
               ref::layer_norm_grad(grad, row, pw, pm[i], ps[i], dx, dgamma, dbeta, width);
           }
         }
+        if (streamed) kernels::finish_streamed();
       });
     });
   }

@@ -9,6 +9,7 @@
 #include "tinytorch/kernels/reduce/reference.hpp"
 #include "tinytorch/kernels/softmax/reference.hpp"
 #include "tinytorch/ops/elementwise.hpp"
+#include "tinytorch/ops/reduce_rows.hpp"
 
 namespace tt::ops {
 namespace {
@@ -22,71 +23,6 @@ std::uint32_t axis_mask(const Shape& shape, const Axes& axes) {
     mask |= 1u << d;
   }
   return mask;
-}
-
-// x with the reduced axes last: rows of `length` contiguous values, one per result.
-struct Rows {
-  Array data;
-  index_t rows, length;
-};
-Rows rows_of(const Array& x, std::uint32_t mask) {
-  Dims order;
-  index_t rows = 1, length = 1;
-  for (int d = 0; d < x.ndim(); ++d) {
-    if (!(mask & (1u << d))) {
-      order.push_back(d);
-      rows *= x.shape(d);
-    }
-  }
-  for (int d = 0; d < x.ndim(); ++d) {
-    if (mask & (1u << d)) {
-      order.push_back(d);
-      length *= x.shape(d);
-    }
-  }
-  return {x.permute(order).contiguous(), rows, length};
-}
-
-index_t row_grain(index_t length) {
-  return std::max<index_t>(1, 16384 / std::max<index_t>(length, 1));
-}
-
-template <class T>
-T reduce_row(Reduce f, const T* x, std::size_t n) {
-  namespace ref = kernels::reference;
-  if constexpr (std::is_same_v<T, float>) {
-    const auto& table = kernels::active().reduce;
-    switch (f) {
-      case Reduce::sum:
-        return table.sum(x, n);
-      case Reduce::prod:
-        return table.prod(x, n);
-      case Reduce::max:
-        return table.max(x, n);
-      case Reduce::min:
-        return table.min(x, n);
-    }
-  }
-  switch (f) {
-    case Reduce::sum:
-      return ref::sum(x, n);
-    case Reduce::prod:
-      return ref::prod(x, n);
-    case Reduce::max:
-      return ref::max(x, n);
-    case Reduce::min:
-      break;
-  }
-  return ref::min(x, n);
-}
-
-// fn(row pointer, row index) for each row, in parallel.
-template <class T, class Fn>
-void each_row(const Rows& r, Fn fn) {
-  const T* data = r.data.data<T>();
-  parallel_for(r.rows, row_grain(r.length), [=, &r](index_t begin, index_t end) {
-    for (index_t i = begin; i < end; ++i) fn(data + i * r.length, i);
-  });
 }
 
 // Leading axes only, f32: accumulate whole rows, which needs no transposed copy.
@@ -225,6 +161,12 @@ Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
   Array out;
   if (f == Reduce::sum && leading > 0 && in.dtype() == DType::f32 && in.is_contiguous()) {
     out = sum_leading(in, leading).reshape(reduced_shape(x.shape(), axes, keepdims));
+  } else if (reduced_count(x.shape(), axes) > kPiece) {
+    out = Array::empty(reduced_shape(x.shape(), axes, keepdims), in.dtype());
+    visit_float(in.dtype(), "reduction", [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      reduce_long_rows(f, rows_of(in, mask), out.template data<T>());
+    });
   } else {
     out = reduce_rows(in, axes, keepdims,
                       [f](const auto* row, std::size_t n) { return reduce_row(f, row, n); });

@@ -5,7 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__: list[str] = ["CnnSession", "GptSequence", "GptSession"]
+__all__: list[str] = [
+    "CnnSession",
+    "GptSequence",
+    "GptSession",
+    "Int8Matmul",
+    "LinearSession",
+    "MlpSession",
+]
 
 class GptSequence:
     """A text's positions: their keys and values."""
@@ -40,6 +47,52 @@ class GptSession:
     def precision(self) -> str: ...
     @property
     def vocabulary(self) -> int: ...
+
+class LinearSession:
+    """A linear layer y = x W^T + b whose weight was packed once in a number format;
+    immutable, shared by threads.
+    """
+
+    def __call__(self, x: ArrayLike) -> Any:
+        """y (..., out) of x (..., in): a Tensor for a Tensor, else an ndarray."""
+
+    def __init__(
+        self, weight: ArrayLike, bias: ArrayLike | None = None, precision: str = "f32"
+    ) -> None:
+        """weight (out, in), bias (out,) or None; precision f32, bf16, int8 or int4."""
+
+    @property
+    def in_features(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def out_features(self) -> int: ...
+
+class MlpSession:
+    """Linear layers with ReLU between them: weights packed once, blocks of rows taken
+    through all layers; immutable, shared by threads.
+    """
+
+    def __call__(self, x: ArrayLike) -> Any:
+        """y (..., out) of x (..., in): a Tensor for a Tensor, else an ndarray."""
+
+    def __init__(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
+        """weights[i] (in, out) and biases[i] (out,); each layer's outputs are the next's
+        inputs.
+        """
+
+    @property
+    def in_features(self) -> int: ...
+    @property
+    def out_features(self) -> int: ...
+
+class Int8Matmul:
+    """Exact integer products a @ b with a constant int8 b (k, n) in [-127, 127]."""
+
+    def __call__(self, a: ArrayLike) -> np.ndarray:
+        """int32 (m, n) of int8 (m, k) in [-127, 127]."""
+
+    def __init__(self, b: ArrayLike) -> None: ...
 
 class CnnSession:
     """Inference with a convolutional network."""

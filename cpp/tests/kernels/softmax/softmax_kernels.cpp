@@ -85,6 +85,30 @@ TEST_CASE("softmax gradients follow float64") {
   }
 }
 
+TEST_CASE("the normalizer and the gradient of cross entropy follow float64") {
+  for (Isa isa : isas(&Table::softmax)) {
+    const SoftmaxTable& t = table(isa).softmax;
+    for (std::size_t n : row_lengths()) {
+      INFO(name_of(isa) << " n = " << n);
+      const std::vector<float> x = normal(n, 24, 3.0f);
+      const std::vector<double> wide = widen(x);
+      float top = 0, log_total = 0;
+      double wide_top = 0, wide_log_total = 0;
+      t.normalizer(x.data(), n, &top, &log_total);
+      reference::normalizer(wide.data(), n, &wide_top, &wide_log_total);
+      CHECK(top == wide_top);
+      CHECK(std::fabs(log_total - wide_log_total) <= 4 * kEpsilon * (1 + wide_log_total));
+      Guarded<float> dx(n, 1);
+      std::vector<double> exact(n);
+      t.cross_entropy_grad(x.data(), top, log_total, 0.01f, 0.5f, dx.data(), n);
+      reference::cross_entropy_grad<double>(wide.data(), top, log_total, 0.01f, 0.5f, exact.data(),
+                                            n);
+      CHECK(all_close(dx.values(), exact, 8, 16 * kEpsilon));
+      CHECK(dx.intact());
+    }
+  }
+}
+
 TEST_CASE("softmax at the edges: infinities, NaN, large values, one element") {
   for (Isa isa : isas(&Table::softmax)) {
     INFO(name_of(isa));
@@ -101,6 +125,11 @@ TEST_CASE("softmax at the edges: infinities, NaN, large values, one element") {
     CHECK(std::isnan(t.logsumexp(nan.data(), 3)));
     t.softmax(nan.data(), y.data(), 3);
     CHECK((std::isnan(y[0]) && std::isnan(y[1])));
+    std::vector<float> far(40, -200.0f);  // beside these, masked scores and tiny ones count 0
+    far[3] = far[20] = 1.0f;
+    std::vector<float> shares(40);
+    t.softmax(far.data(), shares.data(), 40);
+    CHECK((shares[3] == 0.5f && shares[20] == 0.5f && shares[0] == 0.0f && shares[39] == 0.0f));
     const std::vector<float> large = {3e38f, 3e38f, -3e38f};
     t.softmax(large.data(), y.data(), 3);
     CHECK(y == std::vector<float>{0.5f, 0.5f, 0.0f});

@@ -1,5 +1,6 @@
 // Elementwise functions of two float arrays.
 //   arithmetic[f](a, sa, b, sb, y, n):  y[i] = f(a[i * sa], b[i * sb]),  sa and sb each 0 or 1
+//   arithmetic_streamed[f](...):        the same values for large results (streaming.hpp)
 //   compare[f](...):                    the same with a byte 0 or 1
 // y may be a or b; otherwise no overlap. Any alignment. Single-threaded.
 #pragma once
@@ -33,7 +34,7 @@ using CompareFn = void (*)(const float* a, std::size_t sa, const float* b, std::
                            std::uint8_t* y, std::size_t n);
 
 struct BinaryTable {
-  BinaryFn arithmetic[kBinaryCount];
+  BinaryFn arithmetic[kBinaryCount], arithmetic_streamed[kBinaryCount];
   CompareFn compare[kCompareCount];
 };
 

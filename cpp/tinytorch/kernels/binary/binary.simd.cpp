@@ -2,7 +2,7 @@
 
 #include "tinytorch/kernels/binary/flags.simd.hpp"
 #include "tinytorch/kernels/binary/pow.simd.hpp"
-#include "tinytorch/kernels/simd.hpp"
+#include "tinytorch/kernels/row_map.hpp"
 
 namespace tt::kernels::TT_ISA {
 namespace {
@@ -49,27 +49,32 @@ struct ge {
 };
 }  // namespace functions
 
-template <class F>
+inline F32 operand(const float* p, std::size_t step, F32 first, std::size_t i, std::size_t count) {
+  if (step == 0) return first;
+  return load_part(p + i, count);
+}
+
+// SA and SB are the steps as constants, so that the loop has no branch.
+template <class F, bool Streamed, std::size_t SA, std::size_t SB>
+inline void run(const float* a, const float* b, float* y, std::size_t n) {
+  const F32 a0(*a), b0(*b);
+  const auto value = [=](std::size_t i, std::size_t count) {
+    return F::of(operand(a, SA, a0, i, count), operand(b, SB, b0, i, count));
+  };
+  row_map<Streamed>(y, n, value, [=](std::size_t i) {
+    if constexpr (SA != 0) prefetch(a + i);
+    if constexpr (SB != 0) prefetch(b + i);
+  });
+}
+
+template <class F, bool Streamed>
 void arithmetic(const float* a, std::size_t sa, const float* b, std::size_t sb, float* y,
                 std::size_t n) {
   if (n == 0) return;
-  const F32 a0(*a), b0(*b);
-  std::size_t i = 0;
-  if (sa != 0 && sb != 0) {
-    for (; i + W <= n; i += W) store(y + i, F::of(load(a + i), load(b + i)));
-  } else if (sa != 0) {
-    for (; i + W <= n; i += W) store(y + i, F::of(load(a + i), b0));
-  } else if (sb != 0) {
-    for (; i + W <= n; i += W) store(y + i, F::of(a0, load(b + i)));
-  } else {
-    const F32 value = F::of(a0, b0);
-    for (; i + W <= n; i += W) store(y + i, value);
-  }
-  if (i < n) {
-    const F32 ta = sa != 0 ? load_n(a + i, n - i) : a0;
-    const F32 tb = sb != 0 ? load_n(b + i, n - i) : b0;
-    store_n(y + i, n - i, F::of(ta, tb));
-  }
+  if (sa != 0 && sb != 0) return run<F, Streamed, 1, 1>(a, b, y, n);
+  if (sa != 0) return run<F, Streamed, 1, 0>(a, b, y, n);
+  if (sb != 0) return run<F, Streamed, 0, 1>(a, b, y, n);
+  run<F, Streamed, 0, 0>(a, b, y, n);
 }
 
 template <class F>
@@ -97,8 +102,9 @@ void compare(const float* a, std::size_t sa, const float* b, std::size_t sb, std
 }  // namespace
 
 void fill_binary(BinaryTable& table) {
-#define TT_BINARY(name, doc) \
-  table.arithmetic[static_cast<int>(Binary::name)] = &arithmetic<functions::name>;
+#define TT_BINARY(name, doc)                                                              \
+  table.arithmetic[static_cast<int>(Binary::name)] = &arithmetic<functions::name, false>; \
+  table.arithmetic_streamed[static_cast<int>(Binary::name)] = &arithmetic<functions::name, true>;
 #define TT_COMPARE(name, doc) \
   table.compare[static_cast<int>(Compare::name)] = &compare<functions::name>;
 #include "tinytorch/kernels/binary/binary.def"

@@ -48,6 +48,18 @@ struct GemmTile {
   const float* bias;  // of the tile's columns; null: none
 };
 
+// A single row times packed panels, several of which are read side by side: one pass over k, at
+// most kGemmDepth of it. y (+)= x B (+ bias), cols values.
+struct GemmRow {
+  std::int64_t k;
+  const float* x;
+  const float* panels;  // [k][nr] each, one after the other
+  std::int64_t cols;
+  float* y;
+  bool accumulate;
+  const float* bias;  // null: none
+};
+
 // The micro-kernels of one instruction set.
 struct GemmTable {
   int mr, nr;
@@ -60,6 +72,7 @@ struct GemmTable {
   void (*row_times_matrix)(std::int64_t k, std::int64_t n, const float* x, std::int64_t x_step,
                            const float* b, std::int64_t b_row, float* y, bool accumulate,
                            const float* bias);
+  void (*row_times_panels)(const GemmRow& r);
 };
 
 }  // namespace tt::kernels

@@ -241,6 +241,45 @@ void row_times_matrix(std::int64_t k, std::int64_t n, const float* x, std::int64
   }
 }
 
+// The first V vectors of columns, kVectors in a panel: more chains of sums than one panel has hide
+// the latency of fma, and more streams come faster from far memory.
+template <int V>
+inline void row_times_vectors(const GemmRow& r, const float* panels, float* sums) {
+  const std::int64_t stride = r.k * kCols;
+  F32 acc[V];
+  TT_UNROLL for (int v = 0; v < V; ++v) acc[v] = F32(0.0f);
+  for (std::int64_t p = 0; p < r.k; ++p) {
+    const F32 x(r.x[p]);
+    TT_UNROLL for (int v = 0; v < V; ++v) {
+      const float* b = panels + v / kVectors * stride + p * kCols + v % kVectors * kWidth;
+      acc[v] = fma(x, load(b), acc[v]);
+    }
+  }
+  TT_UNROLL for (int v = 0; v < V; ++v) acc[v].store_aligned(sums + v * kWidth);
+}
+
+void row_times_panels(const GemmRow& r) {
+  constexpr int kPanels = kRows * kVectors >= 24 ? 4 : 2, kTogether = kPanels * kVectors;
+  alignas(64) float sums[kTogether * kWidth];
+  for (std::int64_t j = 0; j < r.cols; j += kPanels * kCols) {
+    const float* panels = r.panels + j * r.k;
+    const std::int64_t left = r.cols - j, cols = left < kPanels * kCols ? left : kPanels * kCols;
+    if (cols > (kPanels - 1) * kCols) {
+      row_times_vectors<kTogether>(r, panels, sums);
+    } else {
+      for (int i = 0; i * kCols < cols; ++i) {
+        row_times_vectors<kVectors>(r, panels + i * r.k * kCols, sums + i * kCols);
+      }
+    }
+    const int vectors = static_cast<int>((cols + kWidth - 1) / kWidth);
+    GemmTile t{};
+    t.c = r.y + j;
+    t.accumulate = r.accumulate;
+    t.bias = r.bias != nullptr ? r.bias + j : nullptr;
+    write_rows(sums, 1, vectors, t, static_cast<int>(cols - (vectors - 1) * kWidth));
+  }
+}
+
 }  // namespace
 
 void fill_gemm_f32(GemmTable& table) {
@@ -249,6 +288,7 @@ void fill_gemm_f32(GemmTable& table) {
   table.tile = &tile<>;
   table.pack = &pack;
   table.row_times_matrix = &row_times_matrix;
+  table.row_times_panels = &row_times_panels;
 }
 
 }  // namespace tt::kernels::TT_ISA

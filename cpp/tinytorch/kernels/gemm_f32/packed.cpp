@@ -16,29 +16,44 @@ struct Piece {
   std::int64_t row, rows, col, cols;
 };
 
+// One pass over k, of depth t.k, which begins at depth p.
+void multiply_pass(const float* a, std::int64_t p, const PackedF32& b, const F32Output& out,
+                   const Piece& piece, GemmTile t) {
+  const std::int64_t mr = b.table->mr, nr = b.table->nr, end = piece.col + piece.cols;
+  for (std::int64_t j = piece.col; j < end; j += nr) {
+    t.b = b.panel(p, j);
+    t.cols = static_cast<int>(std::min(nr, end - j));
+    const float* bias = t.bias;
+    if (bias != nullptr) t.bias = bias + j;
+    for (std::int64_t i = piece.row; i < piece.row + piece.rows; i += mr) {
+      t.rows = static_cast<int>(std::min(mr, piece.row + piece.rows - i));
+      t.a = a + i * t.a_row + p;
+      t.c = out.y + i * out.y_row + j;
+      b.table->tile(t);
+    }
+    t.bias = bias;
+  }
+}
+
 void multiply(const float* a, std::int64_t a_row, const PackedF32& b, const F32Output& out,
               const Piece& piece) {
-  const std::int64_t mr = b.table->mr, nr = b.table->nr;
   GemmTile t{};
   t.a_row = a_row;
   t.a_step = 1;
-  t.b_step = nr;
+  t.b_step = b.table->nr;
   t.b_padded = true;
   t.c_row = out.y_row;
   for (std::int64_t p = 0; p < b.k; p += kGemmDepth) {
     t.k = std::min(kGemmDepth, b.k - p);
     t.accumulate = out.accumulate || p > 0;
-    for (std::int64_t j = piece.col; j < piece.col + piece.cols; j += nr) {
-      t.b = b.panel(p, j);
-      t.cols = static_cast<int>(std::min(nr, piece.col + piece.cols - j));
-      t.bias = out.bias != nullptr && p + t.k == b.k ? out.bias + j : nullptr;
-      for (std::int64_t i = piece.row; i < piece.row + piece.rows; i += mr) {
-        t.rows = static_cast<int>(std::min(mr, piece.row + piece.rows - i));
-        t.a = a + i * a_row + p;
-        t.c = out.y + i * out.y_row + j;
-        b.table->tile(t);
-      }
+    t.bias = p + t.k == b.k ? out.bias : nullptr;
+    if (piece.rows > 1) {
+      multiply_pass(a, p, b, out, piece, t);
+      continue;
     }
+    const float* bias = t.bias == nullptr ? nullptr : t.bias + piece.col;
+    b.table->row_times_panels({t.k, a + piece.row * a_row + p, b.panel(p, piece.col), piece.cols,
+                               out.y + piece.row * out.y_row + piece.col, t.accumulate, bias});
   }
 }
 
@@ -94,6 +109,11 @@ void gemm_packed(const float* a, std::int64_t m, std::int64_t a_row, const Packe
       multiply(a, a_row, b, out, {row, std::min(rows, m - row), col, std::min(cols, b.n - col)});
     }
   });
+}
+
+void gemm_packed_here(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
+                      const F32Output& out) {
+  if (m > 0 && b.n > 0) multiply(a, a_row, b, out, {0, m, 0, b.n});
 }
 
 }  // namespace tt::kernels

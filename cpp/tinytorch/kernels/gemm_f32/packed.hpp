@@ -35,4 +35,8 @@ struct F32Output {
 void gemm_packed(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
                  const F32Output& out);
 
+// The same on this thread alone and not counted as a call, for parts of larger work; k >= 1.
+void gemm_packed_here(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
+                      const F32Output& out);
+
 }  // namespace tt::kernels

@@ -6,21 +6,27 @@
 //   layer_norm_grad: with h = (x - mean) rstd and g = dy gamma,
 //               dx = rstd (g - mean(g) - h mean(g h));  dgamma += dy h;  dbeta += dy
 //   rms_norm_grad:   with h = x rstd and g = dy gamma, dx = rstd (g - h mean(g h));  dgamma += dy h
+//   *_streamed: the same values for large results (streaming.hpp)
 // dgamma and dbeta may be null. y may be x, dx may be dy.
 #pragma once
 #include <cstddef>
 
 namespace tt::kernels {
 
+using LayerNormFn = void (*)(const float* x, const float* gamma, const float* beta, float eps,
+                             float* y, std::size_t n, float* mean, float* rstd);
+using LayerNormGradFn = void (*)(const float* dy, const float* x, const float* gamma, float mean,
+                                 float rstd, float* dx, float* dgamma, float* dbeta, std::size_t n);
+using RmsNormFn = void (*)(const float* x, const float* gamma, float eps, float* y, std::size_t n,
+                           float* rstd);
+using RmsNormGradFn = void (*)(const float* dy, const float* x, const float* gamma, float rstd,
+                               float* dx, float* dgamma, std::size_t n);
+
 struct NormTable {
-  void (*layer_norm)(const float* x, const float* gamma, const float* beta, float eps, float* y,
-                     std::size_t n, float* mean, float* rstd);
-  void (*layer_norm_grad)(const float* dy, const float* x, const float* gamma, float mean,
-                          float rstd, float* dx, float* dgamma, float* dbeta, std::size_t n);
-  void (*rms_norm)(const float* x, const float* gamma, float eps, float* y, std::size_t n,
-                   float* rstd);
-  void (*rms_norm_grad)(const float* dy, const float* x, const float* gamma, float rstd, float* dx,
-                        float* dgamma, std::size_t n);
+  LayerNormFn layer_norm, layer_norm_streamed;
+  LayerNormGradFn layer_norm_grad, layer_norm_grad_streamed;
+  RmsNormFn rms_norm, rms_norm_streamed;
+  RmsNormGradFn rms_norm_grad, rms_norm_grad_streamed;
 };
 
 }  // namespace tt::kernels

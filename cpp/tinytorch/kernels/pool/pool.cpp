@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
+
+#include "tinytorch/kernels/dispatch.hpp"
 
 namespace tt::kernels {
 namespace {
@@ -99,18 +102,59 @@ void average_backward(const T* dy, const Windows& windows, T* dx) {
   });
 }
 
+// Whether windows are those of halve.hpp.
+bool halves(const Window2d& w) {
+  return w.kernel_h == 2 && w.kernel_w == 2 && w.stride_h == 2 && w.stride_w == 2 && w.pad_h == 0 &&
+         w.pad_w == 0 && w.dilation_h == 1 && w.dilation_w == 1;
+}
+
+// fn(offset of the outputs, of the upper and of the lower row of inputs, outputs a row) for each
+// row of outputs.
+template <class Fn>
+void each_pair_of_rows(const Window2d& w, Fn fn) {
+  const std::int64_t n = w.out_width();
+  for (std::int64_t i = 0; i < w.out_height(); ++i) {
+    fn(i * n, 2 * i * w.width, (2 * i + 1) * w.width, static_cast<std::size_t>(n));
+  }
+}
+
 }  // namespace
 
 template <class T>
 void max_pool(const T* x, const Window2d& w, T* y, std::int32_t* argmax) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (halves(w)) {
+      const auto kernel = active().pool.max;
+      return each_pair_of_rows(w, [=, &w](auto out, auto upper, auto lower, std::size_t n) {
+        kernel(x + upper, x + lower, static_cast<std::int32_t>(upper),
+               static_cast<std::int32_t>(w.width), y + out, argmax + out, n);
+      });
+    }
+  }
   max_forward(x, Sliding{w}, y, argmax);
 }
 template <class T>
 void avg_pool(const T* x, const Window2d& w, T* y) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (halves(w)) {
+      const auto kernel = active().pool.average;
+      return each_pair_of_rows(w, [=](auto out, auto upper, auto lower, std::size_t n) {
+        kernel(x + upper, x + lower, y + out, n);
+      });
+    }
+  }
   average_forward(x, Sliding{w}, y);
 }
 template <class T>
 void avg_pool_grad(const T* dy, const Window2d& w, T* dx) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (halves(w)) {
+      const auto kernel = active().pool.average_grad;
+      return each_pair_of_rows(w, [=](auto out, auto upper, auto lower, std::size_t n) {
+        kernel(dy + out, dx + upper, dx + lower, n);
+      });
+    }
+  }
   average_backward(dy, Sliding{w}, dx);
 }
 template <class T>

@@ -110,13 +110,13 @@ struct elu {
 struct gelu {
   // max(x, 0) - |x| Phi(-|x|): every digit of the lower tail is kept.
   static F32 forward(F32 x, F32) {
-    const F32 t = math::clamp(xsimd::abs(x), 0.0f, 15.0f);
+    const F32 t = at_most(xsimd::abs(x), F32(15.0f));
     const math::NormalTail n = math::normal_tail(t);
     return positive_part(x) -
            math::scale(divide(t * n.gauss.mantissa * n.top, n.bottom), n.gauss.n);
   }
   static F32 backward(F32 dy, F32 x, F32) {
-    const F32 t = math::clamp(xsimd::abs(x), 0.0f, 15.0f);
+    const F32 t = at_most(xsimd::abs(x), F32(15.0f));
     const math::NormalTail n = math::normal_tail(t);
     const F32 gauss = math::scale(n.gauss.mantissa, n.gauss.n);
     const F32 tail = divide(gauss * n.top, n.bottom);
@@ -134,7 +134,9 @@ struct gelu_tanh {
   static constexpr float kScale = 1.59576912160573071f;  // 2 sqrt(2 / pi)
   static constexpr float kCubic = 1.59576912160573071f * 0.044715f;
   static F32 twice_inner(F32 x, F32 x2) { return x * fma(F32(kCubic), x2, F32(kScale)); }
-  static F32 forward(F32 x, F32) { return math::times_sigmoid(x, twice_inner(x, x * x)); }
+  static F32 forward(F32 x, F32) {
+    return math::over_one_plus_exp(x, x * fma(F32(-kCubic), x * x, F32(-kScale)));
+  }
   static F32 backward(F32 dy, F32 x, F32) {
     const F32 x2 = x * x;
     const F32 x_slope = x * fma(F32(3 * kCubic), x2, F32(kScale));
@@ -142,7 +144,7 @@ struct gelu_tanh {
   }
 };
 struct gelu_sigmoid {
-  static F32 forward(F32 x, F32) { return math::times_sigmoid(x, F32(1.702f) * x); }
+  static F32 forward(F32 x, F32) { return math::over_one_plus_exp(x, F32(-1.702f) * x); }
   static F32 backward(F32 dy, F32 x, F32) {
     const F32 u = F32(1.702f) * x;
     return dy * gate_slope(math::logistic(u), u);
@@ -154,7 +156,7 @@ struct silu {
 };
 struct softplus {
   static F32 forward(F32 x, F32) {
-    const F32 z = math::exp(math::negate(xsimd::abs(x)));
+    const F32 z = math::exp_negative(math::negate(xsimd::abs(x)));
     return positive_part(x) + math::log1p_unit(z);
   }
   static F32 backward(F32 dy, F32 x, F32) { return dy * math::sigmoid(x); }

@@ -1,6 +1,7 @@
 // Elementwise functions of one float array.
 //   forward[f](x, y, n, a):        y[i] = f(x[i]; a)
 //   backward[f](dy, s, dx, n, a):  dx[i] = dy[i] * f'(.)[i], from s = x or s = y as unary.def says
+//   *_streamed:                    the same values for large results (streaming.hpp)
 // y may be x, and dx may be dy or s; otherwise no overlap. Any alignment. Single-threaded.
 #pragma once
 #include <cstddef>
@@ -20,8 +21,8 @@ using UnaryGradFn = void (*)(const float* dy, const float* saved, float* dx, std
                              float a);
 
 struct UnaryTable {
-  UnaryFn forward[kUnaryCount];
-  UnaryGradFn backward[kUnaryCount];
+  UnaryFn forward[kUnaryCount], forward_streamed[kUnaryCount];
+  UnaryGradFn backward[kUnaryCount], backward_streamed[kUnaryCount];
 };
 
 }  // namespace tt::kernels

@@ -16,7 +16,8 @@ namespace {
 
 using kernels::Family;
 
-constexpr index_t kChunkValues = 1 << 14;  // elementwise work worth a thread's attention
+constexpr index_t kChunkValues = 1 << 14;    // elementwise work worth a thread's attention
+constexpr index_t kChunkProducts = 1 << 16;  // likewise, multiply-adds
 thread_local kernels::ScratchBuffer t_rows, t_scores;
 
 index_t grain_for(index_t cost) {
@@ -46,7 +47,10 @@ void activate(GptActivation activation, float* x, index_t n) {
 }
 
 std::int64_t likeliest(const float* logits, index_t n) {
-  return std::max_element(logits, logits + n) - logits;
+  kernels::count_call(Family::reduce);
+  const float most = kernels::active().reduce.max(logits, static_cast<std::size_t>(n));
+  const auto* found = std::find(logits, logits + n, most);
+  return found == logits + n ? 0 : found - logits;  // NaN equals nothing
 }
 
 // Holds the sequences of a call. StateError where another call has one of them, or this call twice.
@@ -169,41 +173,64 @@ void GptSession::normalize(const float* x, index_t rows, const Array& gamma, con
   });
 }
 
-// mixed = attention of every row to its sequence, head by head; keys and values are kept.
+// Keys and values of the new positions are kept, queries scaled.
+void GptSession::keep(const Rows& rows, index_t layer) const {
+  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width_ / heads_)));
+  const auto store = [&](const GptInput& in, index_t first, index_t t) {
+    float* row = rows.qkv + (first + t) * 3 * width_;
+    for (index_t i = 0; i < width_; ++i) row[i] *= scale;
+    in.sequence->store(layer, in.sequence->length() + t, row + width_, row + 2 * width_);
+  };
+  parallel_for(rows.count, grain_for(6 * width_), [&](index_t begin, index_t end) {
+    index_t first = 0;
+    for (const GptInput& in : rows.inputs) {
+      const index_t from = std::max(begin - first, index_t{0});
+      for (index_t t = from; t < std::min(end - first, in.count); ++t) store(in, first, t);
+      first += in.count;
+    }
+  });
+}
+
+// mixed = attention of every row to its sequence: of all sequences and heads, blocks of rows.
 void GptSession::attend(const Rows& rows, index_t layer) const {
   kernels::count_call(Family::softmax);
   const kernels::Table& table = kernels::active();
   const index_t size = width_ / heads_, mr = table.gemm_f32.mr;
-  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(size)));
-  index_t first = 0;
+  index_t tasks = 0, longest = 0, products = 0;
   for (const GptInput& in : rows.inputs) {
-    float* qkv = rows.qkv + first * 3 * width_;
-    float* mixed = rows.mixed + first * width_;
-    const index_t before = in.sequence->length(), length = before + in.count;
-    for (index_t t = 0; t < in.count; ++t) {
-      float* row = qkv + t * 3 * width_;
-      for (index_t i = 0; i < width_; ++i) row[i] *= scale;
-      in.sequence->store(layer, before + t, row + width_, row + 2 * width_);
-    }
-    const index_t blocks = (in.count + mr - 1) / mr;
-    const index_t grain = grain_for(std::min(mr, in.count) * length * 4);
-    parallel_for(heads_ * blocks, grain, [&](index_t begin, index_t end) {
-      float* scores = t_scores.reserve<float>(kernels::score_floats(table.gemm_f32, length));
-      for (index_t i = begin; i < end; ++i) {
-        const index_t h = i / blocks;
-        const kernels::NewPositions p{in.count,   before,           qkv + h * size,
-                                      3 * width_, mixed + h * size, width_};
+    const index_t length = in.sequence->length() + in.count;
+    tasks += heads_ * ((in.count + mr - 1) / mr);
+    longest = std::max(longest, length);
+    products += heads_ * in.count * length * size;
+  }
+  const index_t grain = std::max<index_t>(1, kChunkProducts * tasks / (products + 1));
+  parallel_for(tasks, grain, [&](index_t begin, index_t end) {
+    float* scores = t_scores.reserve<float>(kernels::score_floats(table.gemm_f32, longest));
+    index_t task = 0, first = 0;  // of the sequence
+    for (const GptInput& in : rows.inputs) {
+      const index_t blocks = (in.count + mr - 1) / mr;
+      for (index_t i = std::max(begin - task, index_t{0});
+           i < std::min(end - task, heads_ * blocks); ++i) {
+        const index_t h = i / blocks, offset = h * size;
+        const kernels::NewPositions p{in.count,
+                                      in.sequence->length(),
+                                      rows.qkv + first * 3 * width_ + offset,
+                                      3 * width_,
+                                      rows.mixed + first * width_ + offset,
+                                      width_};
         kernels::attend_rows(table, in.sequence->head(layer, h), p, i % blocks * mr, scores);
       }
-    });
-    first += in.count;
-  }
+      task += heads_ * blocks;
+      first += in.count;
+    }
+  });
 }
 
 void GptSession::run_block(const Rows& rows, index_t layer) const {
   const Block& b = blocks_[static_cast<std::size_t>(layer)];
   normalize(rows.x, rows.count, b.norm1_gamma, b.norm1_beta, rows.normed);
   b.qkv.apply(rows.normed, rows.count, rows.qkv);
+  keep(rows, layer);
   attend(rows, layer);
   b.proj.apply(rows.mixed, rows.count, rows.x, true);
   normalize(rows.x, rows.count, b.norm2_gamma, b.norm2_beta, rows.normed);

@@ -56,6 +56,7 @@ class GptSession {
   void embed(const Rows& rows) const;
   void normalize(const float* x, index_t rows, const Array& gamma, const Array& beta,
                  float* y) const;
+  void keep(const Rows& rows, index_t layer) const;
   void attend(const Rows& rows, index_t layer) const;
   void run_block(const Rows& rows, index_t layer) const;
 
