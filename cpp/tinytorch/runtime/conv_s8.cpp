@@ -42,7 +42,8 @@ class ConvS8 final : public Step {
                       groups_ == 1 && out_stored_ % weights_[0].panel_width() == 0;
     // Tiles are fast enough to wait for windows that left the first cache: one block of them.
     const index_t mr = gemm_.shape.mr, most = mr > kFewPixels ? mr : 16 * mr;
-    const index_t fit = std::clamp(kWindowBytes / weights_[0].row_bytes(), kFewPixels, most);
+    few_ = std::max(mr, kFewPixels);
+    const index_t fit = std::clamp(kWindowBytes / weights_[0].row_bytes(), few_, most);
     most_rows_ = round_rows(std::max<index_t>(1, fit / width_));
     const auto run = static_cast<std::size_t>(window_.kernel_w * inputs_ * code_ + kSlack);
     blank_.assign(run, static_cast<std::byte>(blank_code(s.from.zero, 0)));
@@ -62,7 +63,7 @@ class ConvS8 final : public Step {
   void run(const StepData& d) const override {
     const index_t rows = d.images * height_;
     index_t at_once = most_rows_;
-    while (at_once > round_rows(1) && at_once * width_ > kFewPixels && rows < at_once * kPieces) {
+    while (at_once > round_rows(1) && at_once * width_ > few_ && rows < at_once * kPieces) {
       at_once = round_rows(at_once / 2);
     }
     const index_t chunks = (rows + at_once - 1) / at_once, panels = weights_[0].panels();
@@ -71,12 +72,25 @@ class ConvS8 final : public Step {
       parts =
           std::clamp<index_t>(std::min(kPieces / chunks, out_stored_ / kPieceColumns), 1, panels);
     }
-    parallel_for(chunks * parts, 1, [&](index_t begin, index_t end) {
-      for (index_t i = begin; i < end; ++i) {
+    // Pieces that are computed in turn share what a product needs set up.
+    const index_t pieces = chunks * parts;
+    const index_t grain = std::clamp<index_t>(pieces / (2 * kPieces), 1, 4 * kPieces);
+    parallel_for(pieces, grain, [&](index_t begin, index_t end) {
+      const Workspaces::Piece work(*d.work);
+      const auto piece = [&](index_t i) {
         const index_t first = i / parts * at_once, part = i % parts;
-        piece(d, first, std::min(at_once, rows - first), panels * part / parts,
-              panels * (part + 1) / parts);
+        return Piece{first, std::min(at_once, rows - first), panels * part / parts,
+                     panels * (part + 1) / parts};
+      };
+      if (groups_ > 1 || (pool_ && !pools_products_)) {
+        for (index_t i = begin; i < end; ++i) by_sums(d, piece(i), work.bytes());
+        return;
       }
+      const auto next = [&](index_t i) { return product(d, piece(begin + i), work.bytes()); };
+      using Next = decltype(next);
+      kernels_.conv_s8.multiply_to_codes(
+          {end - begin, const_cast<void*>(static_cast<const void*>(&next)),
+           [](void* context, std::int64_t i) { return (*static_cast<Next*>(context))(i); }});
     });
   }
 
@@ -133,36 +147,34 @@ class ConvS8 final : public Step {
     low_ = s.base.layer.relu ? static_cast<float>(s.to.zero) : 0.0f;
   }
 
-  // Rows of results [first, first + count), counted over all images.
-  void piece(const StepData& d, index_t first, index_t count, index_t panel0,
-             index_t panel1) const {
-    const Workspaces::Piece work(*d.work);
-    if (groups_ > 1) return in_groups(d, first, count, work.bytes());
-    const index_t width = weights_[0].panel_width(), from = panel0 * width;
-    kernels::Requantize r = requantize(d, first, from, std::min(panel1 * width, out_stored_));
-    const bool at_once = pool_ ? pools_products_ : true;
-    copy_windows(d, first, count, 0, pool_ && at_once, work.bytes());
-    const kernels::S8Product p = weights_[0].product(work.bytes(), count * width_, panel0, panel1);
-    if (at_once) return kernels_.conv_s8.multiply_to_codes({p, r, pool_});
-    std::int32_t* sums = sums_in(work.bytes());
-    gemm_.multiply(p, sums + from, out_stored_);
-    finish(r, sums + from, count);
+  // Rows of results [first, first + count), counted over all images, and some panels of outputs.
+  struct Piece {
+    index_t first, count, panel0, panel1;
+  };
+
+  // Fills `work` with windows; the product that makes codes of them.
+  kernels::ProductToCodes product(const StepData& d, const Piece& p, std::byte* work) const {
+    const index_t width = weights_[0].panel_width();
+    copy_windows(d, p.first, p.count, 0, pool_, work);
+    return {weights_[0].product(work, p.count * width_, p.panel0, p.panel1),
+            requantize(d, p.first, p.panel0 * width, std::min(p.panel1 * width, out_stored_)),
+            pool_};
   }
 
-  // Every group has sums of its own columns; they become codes together.
-  void in_groups(const StepData& d, index_t first, index_t count, std::byte* work) const {
-    const index_t pixels = count * width_, used = groups_ * outputs_;
+  // Sums first, codes then. Every group has sums of its own columns.
+  void by_sums(const StepData& d, const Piece& p, std::byte* work) const {
+    const index_t pixels = p.count * width_, used = groups_ * outputs_;
     std::int32_t* sums = sums_in(work);
     for (index_t g = 0; g < groups_; ++g) {
       const WeightsS8& weights = weights_[static_cast<std::size_t>(g)];
-      copy_windows(d, first, count, g, false, work);
+      copy_windows(d, p.first, p.count, g, false, work);
       gemm_.multiply(weights.product(work, pixels, 0, weights.panels()), sums + g * outputs_,
                      out_stored_);
     }
-    for (index_t p = 0; p < pixels; ++p) {
-      std::fill_n(sums + p * out_stored_ + used, out_stored_ - used, 0);
+    for (index_t i = 0; groups_ > 1 && i < pixels; ++i) {
+      std::fill_n(sums + i * out_stored_ + used, out_stored_ - used, 0);
     }
-    finish(requantize(d, first, 0, out_stored_), sums, count);
+    finish(requantize(d, p.first, 0, out_stored_), sums, p.count);
   }
 
   std::int32_t* sums_in(std::byte* work) const {
@@ -244,7 +256,7 @@ class ConvS8 final : public Step {
   index_t groups_;
   bool pool_, pools_products_ = false;
   index_t height_, width_, code_, in_stored_, out_stored_, inputs_ = 0, outputs_ = 0;
-  index_t most_rows_ = 1;
+  index_t most_rows_ = 1, few_ = 1;
   std::vector<WeightsS8> weights_;  // per group
   std::vector<float> weight_scales_, scale_, offset_;
   std::vector<std::int32_t> sums_;  // of each output's weights

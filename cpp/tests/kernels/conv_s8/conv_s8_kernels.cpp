@@ -217,7 +217,13 @@ TEST_CASE("int8 products become codes as their sums would, whole, in part, joine
           CAPTURE(columns, rows, variant);
           require_codes(want, f, [&](void* out) {
             p.to.out = out;
-            t.multiply_to_codes(p);
+            // Of three in turn, the second is the first rows alone, for which tiles are set up
+            // anew.
+            t.multiply_to_codes({3, &p, [](void* context, std::int64_t i) {
+                                   ProductToCodes one = *static_cast<ProductToCodes*>(context);
+                                   if (i == 1) one.product.rows = 4;
+                                   return one;
+                                 }});
           });
         });
       }

@@ -78,14 +78,22 @@ struct ProductToCodes {
   bool pool = false;
 };
 
+// Several products in turn, each described when it is due: `next` may reuse the memory of the one
+// before. What a product needs set up is set up once.
+struct ProductsToCodes {
+  std::int64_t count = 0;
+  void* context = nullptr;
+  ProductToCodes (*next)(void* context, std::int64_t index) = nullptr;
+};
+
 // For the format of codes of the same instruction set's gemm_s8.
 struct ConvS8Table {
   void (*quantize_row)(const QuantizeRow& q);
   void (*copy_windows)(const WindowBytes& w);
   void (*requantize)(const Requantize& r);
   void (*requantize_pooled)(const RequantizePooled& r);
-  void (*multiply_to_codes)(const ProductToCodes& p);
-  bool pools_products;  // whether multiply_to_codes knows `pool`, for whole multiples of 8 rows
+  void (*multiply_to_codes)(const ProductsToCodes& all);
+  bool pools_products;  // whether multiply_to_codes knows `pool`, for whole panels of columns
   void (*join)(const JoinCodes& j);
   // out[c] = the largest code of a window of rows x cols pixels; `line` codes between rows
   void (*max_window)(const void* in, std::int64_t line, std::int64_t channels, int rows, int cols,

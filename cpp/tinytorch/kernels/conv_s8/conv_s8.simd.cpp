@@ -343,23 +343,60 @@ inline void pool_tiles(const StoreCodes& store, std::int64_t first_row, std::int
   }
 }
 
-void multiply_to_codes(const ProductToCodes& p) {
+// Calls run(product's tiles, what follows a block of sums).
+template <class Run>
+inline void with_tiles(const ProductToCodes& p, const Run& run) {
   const S8Product& of = p.product;
   const StoreCodes store{of.column_sums, p.to};
-  if (!p.pool) return all_panels<Dot>(of, store);
-  for_each_tile_block<Dot>(
-      {of.a, of.a_row, of.b, of.b, of.groups, nullptr}, of.rows, Panel<Dot>::count(of),
-      [&](std::int64_t first, std::int64_t rows, std::int64_t j, const void* sums) {
-        pool_tiles(store, first, rows, j * kTileCols, static_cast<const I32*>(sums));
+  const TileProduct tiles{of.a, of.a_row, of.b, of.b, of.groups, nullptr};
+  run(tiles, [&](std::int64_t first, std::int64_t rows, std::int64_t j, const void* sums) {
+    if (p.pool) {
+      pool_tiles(store, first, rows, j * kTileCols, static_cast<const I32*>(sums));
+    } else {
+      finish_tiles(Panel<Dot>(of, j), first, rows, sums, store);
+    }
+  });
+}
+
+// The configuration of the tiles lasts from product to product, where they have whole blocks.
+void multiply_to_codes(const ProductsToCodes& all) {
+  alignas(64) TileSums sums[kPassBlocks];
+  bool configured = false;
+  for (std::int64_t i = 0; i < all.count; ++i) {
+    const ProductToCodes p = all.next(all.context, i);
+    const std::int64_t rows = p.product.rows, panels = Panel<Dot>::count(p.product);
+    if (rows % kTileBlock != 0) {
+      configured = false;
+      if (rows < Dot::kTilesFrom && !p.pool) {
+        all_panels<Dot>(p.product, StoreCodes{p.product.column_sums, p.to});
+        continue;
+      }
+      with_tiles(p, [&](const TileProduct& tiles, const auto& done) {
+        for_each_tile_block<Dot>(tiles, rows, panels, done);
       });
+      continue;
+    }
+    if (!configured) configure_tiles(kTileRows, kTileRows);
+    configured = true;
+    with_tiles(p, [&](const TileProduct& tiles, const auto& done) {
+      multiply_blocks<Dot>(tiles, rows, panels, sums,
+                           [&](std::int64_t first, std::int64_t j, const void* made) {
+                             done(first, kTileBlock, j, made);
+                           });
+    });
+  }
+  if (configured) _tile_release();
 }
 
 #else
 
 constexpr bool kPoolsProducts = false;
 
-void multiply_to_codes(const ProductToCodes& p) {
-  all_panels<Dot>(p.product, StoreCodes{p.product.column_sums, p.to});
+void multiply_to_codes(const ProductsToCodes& all) {
+  for (std::int64_t i = 0; i < all.count; ++i) {
+    const ProductToCodes p = all.next(all.context, i);
+    all_panels<Dot>(p.product, StoreCodes{p.product.column_sums, p.to});
+  }
 }
 
 #endif
