@@ -16,6 +16,10 @@
 #include "tinytorch/kernels/tiles.simd.hpp"
 #endif
 
+// For lambdas of a micro-kernel: one that is called keeps the accumulators in memory, and GCC stops
+// inlining where a source has many kernels.
+#define TT_INLINE __attribute__((always_inline))
+
 namespace tt::kernels::TT_ISA {
 
 inline constexpr int kWidth = static_cast<int>(W);  // columns per vector
@@ -67,20 +71,20 @@ struct Sums {
 
   [[gnu::always_inline]] void clear() {
     unrolled<Rows * Vectors>(
-        [&](auto i) { at[i.value / Vectors][i.value % Vectors] = Dot::zero(); });
+        [&](auto i) TT_INLINE { at[i.value / Vectors][i.value % Vectors] = Dot::zero(); });
   }
   // One group of k: at[row][vector] += A[row, group] B[group, vector].
   [[gnu::always_inline]] void add(const Panel<Dot>& p, const std::byte* a, std::int64_t group) {
     const auto* b = p.b + group * (Panel<Dot>::kColumns * Dot::kStep);
     typename Dot::Rhs columns[Vectors];
-    unrolled<Vectors>([&](auto v) {
+    unrolled<Vectors>([&](auto v) TT_INLINE {
       constexpr int kPanel = v.value / Dot::kVectors, kVector = v.value % Dot::kVectors;
       columns[v.value] = Dot::load(b + kPanel * p.stride + kVector * kWidth * Dot::kStep);
     });
-    unrolled<Rows>([&](auto r) {
+    unrolled<Rows>([&](auto r) TT_INLINE {
       const auto* codes = reinterpret_cast<const typename Dot::Code*>(a + r.value * p.of.a_row);
       const auto row = Dot::broadcast(codes + group * Dot::kStep);
-      unrolled<Vectors>([&](auto v) {
+      unrolled<Vectors>([&](auto v) TT_INLINE {
         at[r.value][v.value] = Dot::dot(at[r.value][v.value], row, columns[v.value]);
       });
     });
@@ -93,8 +97,7 @@ struct Sums {
 template <class Dot, int Rows, int Vectors, class Done>
 [[gnu::always_inline]] inline void product(const Panel<Dot>& p, const std::byte* a,
                                            const Done& done) {
-  constexpr bool kTwoWays =
-      Dot::kExact && 2 * Rows * Vectors <= Dot::kRows * Dot::kVectors * Dot::kSpan;
+  constexpr bool kTwoWays = Dot::kExact && 2 * Rows * Vectors <= Dot::kRows * Dot::kVectors;
   Sums<Dot, Rows, Vectors> even, odd;
   even.clear();
   std::int64_t group = 0;
@@ -106,8 +109,8 @@ template <class Dot, int Rows, int Vectors, class Done>
     }
   }
   for (; group < p.of.groups; ++group) even.add(p, a, group);
-  unrolled<Vectors>([&](auto v) {
-    unrolled<Rows>([&](auto r) {
+  unrolled<Vectors>([&](auto v) TT_INLINE {
+    unrolled<Rows>([&](auto r) TT_INLINE {
       auto sum = even.at[r.value][v.value];
       if constexpr (kTwoWays) sum = Dot::add(sum, odd.at[r.value][v.value]);
       done(r.value, v.value, sum);
@@ -131,10 +134,10 @@ inline void block(const Panel<Dot>& p, std::int64_t row, const Store& out) {
   using Acc = typename Dot::Acc;
   if (p.cols >= Vectors * kWidth) {
     const typename Store::template Columns<Vectors> columns(out, p.first);
-    product<Dot, Rows, Vectors>(p, a,
-                                [&](int r, int v, Acc sums) { columns.put(row + r, v, sums); });
+    product<Dot, Rows, Vectors>(
+        p, a, [&](int r, int v, Acc sums) TT_INLINE { columns.put(row + r, v, sums); });
   } else {
-    product<Dot, Rows, Vectors>(p, a, [&](int r, int v, Acc sums) {
+    product<Dot, Rows, Vectors>(p, a, [&](int r, int v, Acc sums) TT_INLINE {
       store_part(sums, row + r, p.first + v * kWidth, p.cols - v * kWidth, out);
     });
   }
@@ -263,3 +266,4 @@ inline PanelShape panel_shape() {
 #endif
 
 }  // namespace tt::kernels::TT_ISA
+#undef TT_INLINE
