@@ -21,6 +21,12 @@ GptActivation activation_from_name(const std::string& name) {
   fail<ValueError>("unknown activation '", name, "'; use gelu, gelu_tanh, gelu_sigmoid or relu");
 }
 
+kernels::CacheFormat cache_from_name(const std::string& name) {
+  if (name == "f32") return kernels::CacheFormat::f32;
+  if (name == "f16") return kernels::CacheFormat::f16;
+  fail<ValueError>("unknown cache format '", name, "'; use f32 or f16");
+}
+
 // Arrays by the names that GPT-2's published weights have; matrices of blocks are (in, out) there.
 class Weights {
  public:
@@ -118,14 +124,17 @@ void bind_gpt(py::module_& parent) {
       .def("truncate", &GptSequence::truncate, py::arg("length"));
   py::class_<GptSession>(m, "GptSession", "Inference with a GPT whose weights are packed once.")
       .def(py::init([](const py::dict& weights, index_t heads, float eps,
-                       const std::string& activation, const std::string& precision) {
+                       const std::string& activation, const std::string& precision,
+                       const std::string& cache) {
              runtime::GptModel model = model_from(weights, heads, eps, activation);
              const runtime::Precision format = runtime::precision_from_name(precision);
+             const kernels::CacheFormat kept = cache_from_name(cache);
              const ReleaseGil release;
-             return std::make_unique<GptSession>(std::move(model), format);
+             return std::make_unique<GptSession>(std::move(model), format, kept);
            }),
            py::arg("weights"), py::arg("heads"), py::arg("eps") = 1e-5f,
-           py::arg("activation") = "gelu_tanh", py::arg("precision") = "f32")
+           py::arg("activation") = "gelu_tanh", py::arg("precision") = "f32",
+           py::arg("cache") = "f32")
       .def_property_readonly("vocabulary", &GptSession::vocabulary)
       .def_property_readonly("max_length", &GptSession::max_length)
       .def_property_readonly(

@@ -94,9 +94,10 @@ def test_other_precisions_stay_near(precision: str, tolerance: float) -> None:
     assert error / np.abs(exact).max() < tolerance
 
 
+@pytest.mark.parametrize("cache", ["f32", "f16"])
 @pytest.mark.parametrize("precision", ["f32", "bf16", "int8", "int4"])
-def test_bits_do_not_depend_on_how_positions_come(precision: str) -> None:
-    session = GptSession(weights(), heads=HEADS, precision=precision)
+def test_bits_do_not_depend_on_how_positions_come(precision: str, cache: str) -> None:
+    session = GptSession(weights(), heads=HEADS, precision=precision, cache=cache)
     ids = ids_of(30)
     together = prefill(session, ids)
     one_by_one = session.sequence(POSITIONS)
@@ -146,6 +147,17 @@ def test_a_cut_sequence_goes_on_as_if_never_longer() -> None:
     session.append([sequence], [ids])
     sequence.truncate(5)
     np.testing.assert_array_equal(session.append([sequence], [ids[5:]])[0], prefill(session, ids))
+
+
+def test_a_half_precision_cache_is_half_as_large_and_nearly_as_good() -> None:
+    w, ids = weights(), ids_of(30)
+    full, half = (GptSession(w, heads=HEADS, cache=c) for c in ("f32", "f16"))
+    assert half.sequence(30).nbytes * 2 == full.sequence(30).nbytes
+    exact = expected_logits(w, ids)
+    error = np.abs(prefill(half, ids) - exact).max()
+    assert 0 < error < 2e-3 * np.abs(exact).max()
+    with pytest.raises(ValueError, match="unknown cache format"):
+        GptSession(w, heads=HEADS, cache="f8")
 
 
 def test_bytes_shrink_with_the_format() -> None:

@@ -8,6 +8,7 @@
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_s4/gemm_s4.hpp"
 #include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
+#include "tinytorch/kernels/half/half.hpp"
 #include "tinytorch/kernels/norm/norm.hpp"
 #include "tinytorch/kernels/optim/optim.hpp"
 #include "tinytorch/kernels/pool/halve.hpp"
@@ -25,6 +26,7 @@ struct Table {
   NormTable norm;
   GemmTable gemm_f32;
   GemmBf16Table gemm_bf16;
+  HalfTable half;
   OptimTable optim;
   PoolTable pool;
   GemmS4Table gemm_s4;

@@ -29,6 +29,8 @@ class GptSession:
         activation: "gelu_tanh" (GPT-2's), "gelu", "gelu_sigmoid" or "relu".
         precision: of weights: "f32", "bf16", "int8" (a scale per output, activations quantized row
             by row) or "int4" (a scale per 32 inputs, activations likewise).
+        cache: of keys and values: "f32" or "f16"; None takes f32 for f32 weights, else f16, which
+            rounds to 11 bits and halves what a token reads of its past.
 
     Raises:
         ValueError: a weight that is missing or does not fit, heads that do not divide the width,
@@ -43,8 +45,13 @@ class GptSession:
         eps: float = 1e-5,
         activation: str = "gelu_tanh",
         precision: str = "f32",
+        cache: str | None = None,
     ) -> None:
-        self._native = _core.runtime.GptSession(dict(weights), heads, eps, activation, precision)
+        if cache is None:
+            cache = "f32" if precision == "f32" else "f16"
+        self._native = _core.runtime.GptSession(
+            dict(weights), heads, eps, activation, precision, cache
+        )
 
     @property
     def vocabulary(self) -> int:

@@ -23,16 +23,22 @@ struct Problem {
         v(normal(count(n * d), 93)) {}
 
   // Rows [first, n) of the output, `together` at a time.
-  std::vector<float> run(const Table& t, std::int64_t first, std::int64_t together) const {
-    std::vector<float> keys(count(cached_floats(t.gemm_f32, n, d)), 0.0f);
-    for (std::int64_t i = 0; i < n; ++i) store_key(t.gemm_f32, &k[count(i * d)], d, i, keys.data());
-    std::vector<float> scores(count(score_floats(t.gemm_f32, n)));
+  std::vector<float> run(const Table& t, std::int64_t first, std::int64_t together,
+                         CacheFormat format = CacheFormat::f32) const {
+    const std::int64_t bytes = size_of(format);
+    std::vector<std::byte> keys(count(cached_key_count(t.gemm_f32, n, d) * bytes));
+    std::vector<std::byte> values(count(n * d * bytes));
+    const CachedHead head{d, format, keys.data(), values.data()};
+    for (std::int64_t i = 0; i < n; ++i) {
+      store_position(t, head, i, &k[count(i * d)], &v[count(i * d)]);
+    }
+    std::vector<float> scratch(count(scratch_floats(t.gemm_f32, n, d)));
     Guarded<float> out(std::vector<float>(count((n - first) * d), -1.0f), 1);
     for (std::int64_t i = first; i < n; i += together) {
       const std::int64_t rows = std::min(together, n - i);
       const NewPositions p{rows, i, &q[count(i * d)], d, out.data() + (i - first) * d, d};
-      for (std::int64_t r = 0; r < rows; r += t.gemm_f32.mr) {
-        attend_rows(t, {d, keys.data(), v.data()}, p, r, scores.data());
+      for (std::int64_t r = 0; r < rows; r += rows_together(t.gemm_f32)) {
+        attend_rows(t, head, p, r, scratch.data());
       }
     }
     CHECK(out.intact());
@@ -60,7 +66,7 @@ struct Problem {
 TEST_CASE("attention to a cache agrees with the formula, however positions come") {
   for (const Isa isa : supported_isas()) {
     const Table& t = table(isa);
-    for (const std::int64_t n : {1, 2, 15, 33, 70}) {
+    for (const std::int64_t n : {1, 2, 15, 33, 70, 130}) {
       for (const std::int64_t d : {1, 3, 16, 40, 64}) {
         CAPTURE(name_of(isa), n, d);
         const Problem p(n, d);
@@ -75,6 +81,11 @@ TEST_CASE("attention to a cache agrees with the formula, however positions come"
         REQUIRE(worst < 2e-5);
         REQUIRE(same_bits(p.run(t, 0, 1), all));
         REQUIRE(same_bits(p.run(t, 0, 9), all));
+        const std::vector<float> half = p.run(t, 0, n, CacheFormat::f16);
+        REQUIRE(same_bits(p.run(t, 0, 1, CacheFormat::f16), half));
+        for (std::size_t i = 0; i < half.size(); ++i) {
+          REQUIRE(std::fabs(half[i] - all[i]) < 1e-2f);
+        }
         const std::vector<float> rest(all.begin() + (n / 2) * d, all.end());
         REQUIRE(same_bits(p.run(t, n / 2, n), rest));
       }
@@ -82,8 +93,8 @@ TEST_CASE("attention to a cache agrees with the formula, however positions come"
   }
 }
 
-TEST_CASE("attention over more positions than one pass of sums") {
-  const Problem p(kGemmDepth + 37, 8);
+TEST_CASE("attention over several passes of values") {
+  const Problem p(3 * kValuePass + 37, 8);
   for (const Isa isa : supported_isas()) {
     CAPTURE(name_of(isa));
     const std::vector<float> last = p.run(table(isa), p.n - 3, 3);

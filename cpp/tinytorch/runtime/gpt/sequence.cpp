@@ -1,21 +1,22 @@
 #include "tinytorch/runtime/gpt/sequence.hpp"
 
-#include <algorithm>
-
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 
 namespace tt::runtime {
 
-GptSequence::GptSequence(index_t layers, index_t heads, index_t size, index_t capacity)
+GptSequence::GptSequence(index_t layers, index_t heads, index_t size, index_t capacity,
+                         kernels::CacheFormat format)
     : heads_(heads),
       size_(size),
       capacity_(capacity),
-      head_floats_(kernels::cached_floats(kernels::active().gemm_f32, capacity, size)),
+      format_(format),
+      head_keys_(kernels::cached_key_count(kernels::active().gemm_f32, capacity, size)),
       held_(std::make_unique<std::atomic<bool>>(false)) {
+  const index_t bytes = kernels::size_of(format);
   for (index_t l = 0; l < layers; ++l) {
-    keys_.push_back(Array::zeros({heads, head_floats_}));
-    values_.push_back(Array::zeros({heads, capacity, size}));
+    keys_.push_back(Array::zeros({heads, head_keys_ * bytes}, DType::u8));
+    values_.push_back(Array::zeros({heads, capacity * size * bytes}, DType::u8));
   }
 }
 
@@ -35,18 +36,14 @@ void GptSequence::truncate(index_t length) {
 
 kernels::CachedHead GptSequence::head(index_t layer, index_t head) const {
   const auto l = static_cast<std::size_t>(layer);
-  return {size_, keys_[l].data<float>() + head * head_floats_,
-          values_[l].data<float>() + head * capacity_ * size_};
+  return {size_, format_, keys_[l].raw() + head * keys_[l].shape(1),
+          values_[l].raw() + head * values_[l].shape(1)};
 }
 
 void GptSequence::store(index_t layer, index_t position, const float* key, const float* value) {
-  const auto l = static_cast<std::size_t>(layer);
-  const kernels::GemmTable& gemm = kernels::active().gemm_f32;
   for (index_t h = 0; h < heads_; ++h) {
-    kernels::store_key(gemm, key + h * size_, size_, position,
-                       keys_[l].data<float>() + h * head_floats_);
-    std::copy_n(value + h * size_, size_,
-                values_[l].data<float>() + (h * capacity_ + position) * size_);
+    kernels::store_position(kernels::active(), head(layer, h), position, key + h * size_,
+                            value + h * size_);
   }
 }
 

@@ -11,7 +11,8 @@ namespace tt::runtime {
 
 class GptSequence {
  public:
-  GptSequence(index_t layers, index_t heads, index_t size, index_t capacity);
+  GptSequence(index_t layers, index_t heads, index_t size, index_t capacity,
+              kernels::CacheFormat format);
 
   index_t length() const { return length_; }
   index_t capacity() const { return capacity_; }
@@ -30,9 +31,10 @@ class GptSequence {
 
  private:
   index_t heads_, size_, capacity_, length_ = 0;
-  index_t head_floats_;
+  kernels::CacheFormat format_;
+  index_t head_keys_;  // elements of a head's keys
   std::unique_ptr<std::atomic<bool>> held_;
-  std::vector<Array> keys_, values_;  // per layer: heads x cached_floats, heads x capacity x size
+  std::vector<Array> keys_, values_;  // per layer: (heads, bytes of a head)
 };
 
 }  // namespace tt::runtime

@@ -93,7 +93,8 @@ struct GptSession::Rows {
   }
 };
 
-GptSession::GptSession(GptModel given, Precision precision) : precision_(precision) {
+GptSession::GptSession(GptModel given, Precision precision, kernels::CacheFormat cache)
+    : precision_(precision), cache_(cache) {
   const GptModel m = checked(std::move(given));
   const kernels::PageArena arena;
   heads_ = m.heads, width_ = m.width(), eps_ = m.eps, activation_ = m.activation;
@@ -127,7 +128,8 @@ GptSequence GptSession::make_sequence(index_t capacity) const {
     fail<ValueError>("a sequence of this model holds 1 to ", max_length(), " positions, got ",
                      capacity);
   }
-  return GptSequence(static_cast<index_t>(blocks_.size()), heads_, width_ / heads_, capacity);
+  return GptSequence(static_cast<index_t>(blocks_.size()), heads_, width_ / heads_, capacity,
+                     cache_);
 }
 
 void GptSession::check(const std::vector<GptInput>& inputs) const {
@@ -195,20 +197,21 @@ void GptSession::keep(const Rows& rows, index_t layer) const {
 void GptSession::attend(const Rows& rows, index_t layer) const {
   kernels::count_call(Family::softmax);
   const kernels::Table& table = kernels::active();
-  const index_t size = width_ / heads_, mr = table.gemm_f32.mr;
+  const index_t size = width_ / heads_, together = kernels::rows_together(table.gemm_f32);
   index_t tasks = 0, longest = 0, products = 0;
   for (const GptInput& in : rows.inputs) {
     const index_t length = in.sequence->length() + in.count;
-    tasks += heads_ * ((in.count + mr - 1) / mr);
+    tasks += heads_ * ((in.count + together - 1) / together);
     longest = std::max(longest, length);
     products += heads_ * in.count * length * size;
   }
   const index_t grain = std::max<index_t>(1, kChunkProducts * tasks / (products + 1));
   parallel_for(tasks, grain, [&](index_t begin, index_t end) {
-    float* scores = t_scores.reserve<float>(kernels::score_floats(table.gemm_f32, longest));
+    float* scratch =
+        t_scores.reserve<float>(kernels::scratch_floats(table.gemm_f32, longest, size));
     index_t task = 0, first = 0;  // of the sequence
     for (const GptInput& in : rows.inputs) {
-      const index_t blocks = (in.count + mr - 1) / mr;
+      const index_t blocks = (in.count + together - 1) / together;
       for (index_t i = std::max(begin - task, index_t{0});
            i < std::min(end - task, heads_ * blocks); ++i) {
         const index_t h = i / blocks, offset = h * size;
@@ -218,7 +221,7 @@ void GptSession::attend(const Rows& rows, index_t layer) const {
                                       3 * width_,
                                       rows.mixed + first * width_ + offset,
                                       width_};
-        kernels::attend_rows(table, in.sequence->head(layer, h), p, i % blocks * mr, scores);
+        kernels::attend_rows(table, in.sequence->head(layer, h), p, i % blocks * together, scratch);
       }
       task += heads_ * blocks;
       first += in.count;

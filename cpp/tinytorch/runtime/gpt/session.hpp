@@ -25,7 +25,7 @@ struct GptInput {
 
 class GptSession {
  public:
-  GptSession(GptModel model, Precision precision);
+  GptSession(GptModel model, Precision precision, kernels::CacheFormat cache);
 
   index_t vocabulary() const { return tokens_.shape(0); }
   index_t max_length() const { return positions_.shape(0); }
@@ -61,6 +61,7 @@ class GptSession {
   void run_block(const Rows& rows, index_t layer) const;
 
   Precision precision_;
+  kernels::CacheFormat cache_;
   index_t heads_, width_, hidden_ = 0;
   float eps_;
   GptActivation activation_;
