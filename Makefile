@@ -47,6 +47,11 @@ test-arm64:  ## C++ tests cross-compiled for AArch64, run under qemu-user
 	@tools/setup.sh arm64
 	@tools/test_preset.sh arm64
 
+.PHONY: test-baseline
+test-baseline: build  ## C++ tests on an emulated x86-64 CPU without AVX, under qemu-user
+	@command -v qemu-x86_64 >/dev/null || { echo "qemu-x86_64 is missing: sudo apt-get install qemu-user"; exit 1; }
+	TINYTORCH_TEST_EMULATED=1 qemu-x86_64 -cpu Nehalem build/dev/cpp/tests/tt_tests
+
 .PHONY: bench
 bench: extension  ## our benchmarks, figures to the terminal
 	@for script in footprint small_ops course_speed; do \
