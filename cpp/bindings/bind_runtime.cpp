@@ -2,7 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "layer_binding.hpp"
-#include "tinytorch/runtime/cnn_session.hpp"
+#include "tinytorch/runtime/cnn/session.hpp"
 
 namespace py = pybind11;
 

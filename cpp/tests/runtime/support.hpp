@@ -11,7 +11,7 @@
 #include "tinytorch/ops/matmul.hpp"
 #include "tinytorch/ops/norm.hpp"
 #include "tinytorch/ops/reduce.hpp"
-#include "tinytorch/runtime/cnn_session.hpp"
+#include "tinytorch/runtime/cnn/session.hpp"
 
 namespace tt::runtime::test {
 

@@ -18,6 +18,7 @@ constexpr int kRows = 4, kVectors = 2;  // 8 + 2 + 1, and room for products, of 
 constexpr int kWidth = static_cast<int>(W);
 constexpr int kCols = kVectors * kWidth;
 constexpr std::int64_t kAhead = 16;                           // steps of k
+constexpr std::int64_t kShort = 64;                           // too few to fetch C meanwhile
 constexpr int kRowVectors = kRows * kVectors >= 16 ? 16 : 8;  // columns of one row's sums
 constexpr std::int64_t kNear = 1 << 17;                       // elements of B: half a megabyte
 
@@ -103,8 +104,12 @@ void multiply(const GemmTile& t, int last) {
     TT_UNROLL for (int v = 0; v < V; ++v) acc[i][v] = F32(0.0f);
   }
   // C travels while the sums are made; B, on its way from the second cache, a few steps ahead.
-  TT_UNROLL for (int i = 0; i < R; ++i) {
-    TT_UNROLL for (int v = 0; v < V; ++v) __builtin_prefetch(t.c + i * t.c_row + v * kWidth, 1, 3);
+  if (t.k > kShort) {
+    TT_UNROLL for (int i = 0; i < R; ++i) {
+      TT_UNROLL for (int v = 0; v < V; ++v) {
+        __builtin_prefetch(t.c + i * t.c_row + v * kWidth, 1, 3);
+      }
+    }
   }
   Rows a(t);
   const float* b = t.b;

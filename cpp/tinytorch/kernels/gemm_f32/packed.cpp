@@ -20,13 +20,17 @@ struct Piece {
 void multiply_pass(const float* a, std::int64_t p, const PackedF32& b, const F32Output& out,
                    const Piece& piece, GemmTile t) {
   const std::int64_t mr = b.table->mr, nr = b.table->nr, end = piece.col + piece.cols;
+  // Blocks of equal size, not whole ones and a rest: few rows cannot hide the latency of a sum.
+  const std::int64_t blocks = (piece.rows + mr - 1) / mr;
   for (std::int64_t j = piece.col; j < end; j += nr) {
     t.b = b.panel(p, j);
     t.cols = static_cast<int>(std::min(nr, end - j));
     const float* bias = t.bias;
     if (bias != nullptr) t.bias = bias + j;
-    for (std::int64_t i = piece.row; i < piece.row + piece.rows; i += mr) {
-      t.rows = static_cast<int>(std::min(mr, piece.row + piece.rows - i));
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      const std::int64_t begin = piece.rows * block / blocks;
+      const std::int64_t i = piece.row + begin;
+      t.rows = static_cast<int>(piece.rows * (block + 1) / blocks - begin);
       t.a = a + i * t.a_row + p;
       t.c = out.y + i * out.y_row + j;
       b.table->tile(t);

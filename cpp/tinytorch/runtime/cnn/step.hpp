@@ -5,8 +5,8 @@
 #include <string>
 
 #include "tinytorch/kernels/table.hpp"
-#include "tinytorch/runtime/cnn_graph.hpp"
-#include "tinytorch/runtime/workspaces.hpp"
+#include "tinytorch/runtime/cnn/graph.hpp"
+#include "tinytorch/runtime/cnn/workspaces.hpp"
 
 namespace tt::runtime {
 

@@ -1,4 +1,4 @@
-#include "tinytorch/runtime/memory_plan.hpp"
+#include "tinytorch/runtime/cnn/memory_plan.hpp"
 
 #include <algorithm>
 #include <numeric>

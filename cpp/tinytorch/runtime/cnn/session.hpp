@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "tinytorch/runtime/cnn_plan.hpp"
+#include "tinytorch/runtime/cnn/plan.hpp"
 
 namespace tt::runtime {
 

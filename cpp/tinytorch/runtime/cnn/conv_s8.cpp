@@ -6,8 +6,8 @@
 
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/quant/per_channel.hpp"
-#include "tinytorch/runtime/step_s8.hpp"
-#include "tinytorch/runtime/weights_s8.hpp"
+#include "tinytorch/runtime/cnn/step_s8.hpp"
+#include "tinytorch/runtime/cnn/weights_s8.hpp"
 
 namespace tt::runtime {
 namespace {

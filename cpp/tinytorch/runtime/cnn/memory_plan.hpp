@@ -3,7 +3,7 @@
 #pragma once
 #include <vector>
 
-#include "tinytorch/runtime/cnn_graph.hpp"
+#include "tinytorch/runtime/cnn/graph.hpp"
 
 namespace tt::runtime {
 

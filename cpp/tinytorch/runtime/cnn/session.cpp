@@ -1,4 +1,4 @@
-#include "tinytorch/runtime/cnn_session.hpp"
+#include "tinytorch/runtime/cnn/session.hpp"
 
 #include <algorithm>
 #include <cmath>

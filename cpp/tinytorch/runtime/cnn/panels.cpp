@@ -1,4 +1,4 @@
-#include "tinytorch/runtime/panels.hpp"
+#include "tinytorch/runtime/cnn/panels.hpp"
 
 #include <algorithm>
 

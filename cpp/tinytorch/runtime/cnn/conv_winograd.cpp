@@ -5,8 +5,8 @@
 
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/conv_f32/reference.hpp"
-#include "tinytorch/runtime/panels.hpp"
-#include "tinytorch/runtime/step.hpp"
+#include "tinytorch/runtime/cnn/panels.hpp"
+#include "tinytorch/runtime/cnn/step.hpp"
 
 namespace tt::runtime {
 namespace {

@@ -3,9 +3,9 @@
 #include <cstring>
 #include <vector>
 
-#include "tinytorch/runtime/panels.hpp"
-#include "tinytorch/runtime/share.hpp"
-#include "tinytorch/runtime/step.hpp"
+#include "tinytorch/runtime/cnn/panels.hpp"
+#include "tinytorch/runtime/cnn/share.hpp"
+#include "tinytorch/runtime/cnn/step.hpp"
 
 namespace tt::runtime {
 namespace {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "tinytorch/quant/affine.hpp"
-#include "tinytorch/runtime/memory_plan.hpp"
-#include "tinytorch/runtime/step_s8.hpp"
+#include "tinytorch/runtime/cnn/memory_plan.hpp"
+#include "tinytorch/runtime/cnn/step_s8.hpp"
 
 namespace tt::runtime {
 

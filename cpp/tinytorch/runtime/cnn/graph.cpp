@@ -1,4 +1,4 @@
-#include "tinytorch/runtime/cnn_graph.hpp"
+#include "tinytorch/runtime/cnn/graph.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "tinytorch/runtime/cnn_plan.hpp"
+#include "tinytorch/runtime/cnn/plan.hpp"
 
 #include <algorithm>
 #include <iomanip>

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "tinytorch/base/thread_pool.hpp"
-#include "tinytorch/runtime/panels.hpp"
-#include "tinytorch/runtime/share.hpp"
-#include "tinytorch/runtime/step_s8.hpp"
+#include "tinytorch/runtime/cnn/panels.hpp"
+#include "tinytorch/runtime/cnn/share.hpp"
+#include "tinytorch/runtime/cnn/step_s8.hpp"
 
 namespace tt::runtime {
 namespace {

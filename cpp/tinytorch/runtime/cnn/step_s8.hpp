@@ -2,7 +2,7 @@
 // pool over the whole image: a row of floats per image, computed on as in a float network.
 #pragma once
 #include "tinytorch/quant/affine.hpp"
-#include "tinytorch/runtime/step.hpp"
+#include "tinytorch/runtime/cnn/step.hpp"
 
 namespace tt::runtime {
 
