@@ -38,6 +38,8 @@ template <int N, class Fn>
   }
 }
 
+inline constexpr std::int64_t kAheadGroups = 16;
+
 template <class Dot>
 inline constexpr int kPanelColumns = Dot::kVectors* kWidth;
 
@@ -79,7 +81,12 @@ struct Sums {
     typename Dot::Rhs columns[Vectors];
     unrolled<Vectors>([&](auto v) TT_INLINE {
       constexpr int kPanel = v.value / Dot::kVectors, kVector = v.value % Dot::kVectors;
-      columns[v.value] = Dot::load(b + kPanel * p.stride + kVector * kWidth * Dot::kStep);
+      const auto* weights = b + kPanel * p.stride + kVector * kWidth * Dot::kStep;
+      // A single row waits for the weights, which the hardware alone fetches too late.
+      if constexpr (Rows == 1) {
+        __builtin_prefetch(weights + kAheadGroups * Panel<Dot>::kColumns * Dot::kStep);
+      }
+      columns[v.value] = Dot::load(weights);
     });
     unrolled<Rows>([&](auto r) TT_INLINE {
       const auto* codes = reinterpret_cast<const typename Dot::Code*>(a + r.value * p.of.a_row);

@@ -247,7 +247,7 @@ void row_times_matrix(std::int64_t k, std::int64_t n, const float* x, std::int64
 }
 
 // The first V vectors of columns, kVectors in a panel: more chains of sums than one panel has hide
-// the latency of fma, and more streams come faster from far memory.
+// the latency of fma.
 template <int V>
 inline void row_times_vectors(const GemmRow& r, const float* panels, float* sums) {
   const std::int64_t stride = r.k * kCols;
@@ -257,6 +257,7 @@ inline void row_times_vectors(const GemmRow& r, const float* panels, float* sums
     const F32 x(r.x[p]);
     TT_UNROLL for (int v = 0; v < V; ++v) {
       const float* b = panels + v / kVectors * stride + p * kCols + v % kVectors * kWidth;
+      if constexpr (V == kVectors) __builtin_prefetch(b + kAhead * kCols);
       acc[v] = fma(x, load(b), acc[v]);
     }
   }
@@ -266,10 +267,11 @@ inline void row_times_vectors(const GemmRow& r, const float* panels, float* sums
 void row_times_panels(const GemmRow& r) {
   constexpr int kPanels = kRows * kVectors >= 24 ? 4 : 2, kTogether = kPanels * kVectors;
   alignas(64) float sums[kTogether * kWidth];
+  const bool near = r.k * r.cols <= kNear;  // far memory comes faster in one stream
   for (std::int64_t j = 0; j < r.cols; j += kPanels * kCols) {
     const float* panels = r.panels + j * r.k;
     const std::int64_t left = r.cols - j, cols = left < kPanels * kCols ? left : kPanels * kCols;
-    if (cols > (kPanels - 1) * kCols) {
+    if (near && cols > (kPanels - 1) * kCols) {
       row_times_vectors<kTogether>(r, panels, sums);
     } else {
       for (int i = 0; i * kCols < cols; ++i) {

@@ -14,6 +14,7 @@ constexpr int kVectors = 2;
 #endif
 constexpr int kColumns = kVectors * kWidth, kRows = 4;
 constexpr std::int64_t kVectorBytes = kS4Group / 2 * kWidth;  // of a group
+constexpr std::int64_t kAheadGroups = 3;
 
 // bfloat16 scales as floats.
 inline F32 load_scales(const std::byte* p) {
@@ -32,7 +33,14 @@ inline F32 load_scales(const std::byte* p) {
 #endif
 }
 
-// Some rows against V vectors of columns, which may reach into the next panel.
+// A single row waits for the weights, which the hardware alone fetches too late.
+inline void fetch(const std::byte* p) {
+  TT_UNROLL for (std::int64_t line = 0; line < kVectorBytes; line += 64) {
+    __builtin_prefetch(p + line);
+  }
+}
+
+// Some rows against V vectors of a panel's columns.
 template <int Rows, int V>
 inline void block(const S4Product& p, const std::byte* panel, std::int64_t row, int first_vector,
                   int cols, float* y) {
@@ -40,14 +48,15 @@ inline void block(const S4Product& p, const std::byte* panel, std::int64_t row, 
   TT_UNROLL for (int r = 0; r < Rows; ++r) {
     TT_UNROLL for (int v = 0; v < V; ++v) sums[r][v] = F32(0.0f);
   }
-  const std::int64_t panel_bytes = p.groups * s4_group_bytes(kColumns);
   for (std::int64_t g = 0; g < p.groups; ++g) {
+    const std::byte* group = panel + g * s4_group_bytes(kColumns);
     TT_UNROLL for (int v = 0; v < V; ++v) {
-      const int vector = V > kVectors ? v % kVectors : first_vector + v;
-      const std::byte* group = panel + v / kVectors * panel_bytes + g * s4_group_bytes(kColumns);
       Nibbles weights;
-      weights.load(group + vector * kVectorBytes);
-      const F32 scale = load_scales(group + kVectors * kVectorBytes + 2 * vector * kWidth);
+      const std::byte* codes = group + (first_vector + v) * kVectorBytes;
+      if constexpr (Rows == 1) fetch(codes + kAheadGroups * s4_group_bytes(kColumns));
+      weights.load(codes);
+      const F32 scale =
+          load_scales(group + kVectors * kVectorBytes + 2 * (first_vector + v) * kWidth);
       TT_UNROLL for (int r = 0; r < Rows; ++r) {
         const std::int64_t at = (row + r) * p.groups + g;
         const I32 exact = weights.dot(p.x.codes + at * kS4Group, p.x.offsets[at]);
@@ -74,30 +83,23 @@ inline void block(const S4Product& p, const std::byte* panel, std::int64_t row, 
 }
 
 // Few sums at a time, so that they and the weights stay in registers.
-void panel_by_rows(const S4Product& p, const std::byte* panel, int cols, float* y) {
-  std::int64_t row = 0;
-  for (; row + kRows <= p.rows; row += kRows) {
-    for (int v = 0; v * kWidth < cols; ++v) block<kRows, 1>(p, panel, row, v, cols, y);
-  }
-  for (; row < p.rows; ++row) {
-    for (int v = 0; v * kWidth < cols; ++v) block<1, 1>(p, panel, row, v, cols, y);
+template <int Rows>
+inline void rows_of(const S4Product& p, const std::byte* panel, std::int64_t row, int cols,
+                    float* y) {
+  constexpr int kTogether = Rows == 1 ? kVectors : 1;
+  for (int v = 0; v < kVectors && v * kWidth < cols; v += kTogether) {
+    block<Rows, kTogether>(p, panel, row, v, cols, y);
   }
 }
 
-// A single row reads neighbouring panels side by side: two streams come faster from far memory.
 void multiply(const S4Product& p) {
-  constexpr int kSpan = 2;
   const std::int64_t panel_bytes = p.groups * s4_group_bytes(kColumns);
-  std::int64_t j = 0;
-  if (p.rows == 1) {
-    for (; j + kSpan * kColumns <= p.cols; j += kSpan * kColumns) {
-      block<1, kSpan * kVectors>(p, p.panels + j / kColumns * panel_bytes, 0, 0, kSpan * kColumns,
-                                 p.y + j);
-    }
-  }
-  for (; j < p.cols; j += kColumns) {
+  for (std::int64_t j = 0; j < p.cols; j += kColumns) {
+    const std::byte* panel = p.panels + j / kColumns * panel_bytes;
     const int cols = static_cast<int>(p.cols - j < kColumns ? p.cols - j : kColumns);
-    panel_by_rows(p, p.panels + j / kColumns * panel_bytes, cols, p.y + j);
+    std::int64_t row = 0;
+    for (; row + kRows <= p.rows; row += kRows) rows_of<kRows>(p, panel, row, cols, p.y + j);
+    for (; row < p.rows; ++row) rows_of<1>(p, panel, row, cols, p.y + j);
   }
 }
 
