@@ -145,7 +145,7 @@ def trained(parameters: list[Any], loss_of: Call, optimizer: Any) -> Call:
         for p in parameters:
             p.grad = None
         loss = loss_of()
-        loss.backward()
+        loss.backward(free_graph=True)
         optimizer.step()
         return loss
 
