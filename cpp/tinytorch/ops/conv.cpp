@@ -16,9 +16,6 @@ namespace {
 
 constexpr index_t kWeightGradParts = 8;
 
-void product(const kernels::GemmOf<float>& g) { kernels::gemm(g); }
-void product(const kernels::GemmOf<double>& g) { gemm_float64(g); }
-
 // Column buffers, one per thread that is inside the loop at once; taken and given back.
 template <class T>
 class Scratch {
@@ -117,7 +114,7 @@ void forward(const T* x, const T* w, const T* bias, T* y, const ConvShape& s) {
       p.b = columns_of(image, s, g, buffer), p.b_row = g.area;
       p.c = out, p.c_row = g.area;
       p.accumulate = bias != nullptr;
-      product(p);
+      multiply(p, s.products);
     }
   });
 }
@@ -134,7 +131,7 @@ void grad_input(const T* dy, const T* w, T* dx, const ConvShape& s) {
       p.a = w + k * g.rows * g.depth, p.a_row = 1, p.a_col = g.depth;
       p.b = dy + (n * s.out_channels + k * g.rows) * g.area, p.b_row = g.area;
       p.c = g.direct ? image : buffer, p.c_row = g.area;
-      product(p);
+      multiply(p, s.products);
       if (!g.direct) kernels::col2im(buffer, s.window, 0, g.channels, image);
     }
   });
@@ -155,7 +152,7 @@ void grad_weight(const T* dy, const T* x, T* dw, const ConvShape& s, index_t fir
       p.b = columns_of(image, s, g, buffer), p.b_row = 1, p.b_col = g.area;
       p.c = dw + k * g.rows * g.depth, p.c_row = g.depth;
       p.accumulate = true;
-      product(p);
+      multiply(p, s.products);
     }
   }
 }
@@ -209,7 +206,7 @@ ConvShape conv_shape(const Array& x, const Array& weight, const Array& bias,
   window.height = x.shape(2), window.width = x.shape(3);
   window.kernel_h = weight.shape(2), window.kernel_w = weight.shape(3);
   check_window(window, "conv2d");
-  return {window, x.shape(0), channels, out, groups};
+  return {window, x.shape(0), channels, out, groups, Products::full};
 }
 
 Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvShape& shape) {
