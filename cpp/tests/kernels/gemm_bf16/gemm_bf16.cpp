@@ -135,8 +135,7 @@ std::vector<float> laid_out(const std::vector<float>& x, std::int64_t rows, std:
                             std::int64_t row, std::int64_t col) {
   std::vector<float> out(count((rows + 1) * row + (cols + 1) * col), 99.0f);
   for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < cols; ++j)
-      out[count(i * row + j * col)] = x[count(i * cols + j)];
+    for (std::int64_t j = 0; j < cols; ++j) out[count(i * row + j * col)] = x[count(i * cols + j)];
   }
   return out;
 }

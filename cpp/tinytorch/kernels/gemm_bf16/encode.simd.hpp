@@ -16,10 +16,27 @@ inline I32 rounded_bits(F32 x) {
   return as_int(select(is_nan(x), as_float(u | I32(0x400000)), as_float(up)));
 }
 inline I32 upper_half(I32 bits) { return bits & I32(static_cast<std::int32_t>(0xffff0000u)); }
+
 // Codes of first and second side by side in each lane.
+#if defined(TT_ISA_avx512_bf16) || defined(TT_ISA_amx)
+// The hardware's conversion makes zero of subnormal numbers, which its products count as zero
+// anyway.
+inline __m512i converted(F32 lower, F32 upper) {
+  return (__m512i)_mm512_cvtne2ps_pbh(upper, lower);
+}
+inline F32 paired(F32 first, F32 second) {
+  alignas(64) static constexpr std::uint16_t kOrder[32] = {
+      0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  const __m512i codes =
+      _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), converted(first, second));
+  return F32(_mm512_castsi512_ps(codes));
+}
+#else
 inline F32 paired(F32 first, F32 second) {
   return as_float(((rounded_bits(first) >> 16) & I32(0xffff)) | upper_half(rounded_bits(second)));
 }
+#endif
 
 inline F32 load_lanes(const float* p, std::int64_t lanes) {
   if (lanes >= kLanes) return load(p);
@@ -33,23 +50,24 @@ inline void store_lanes(float* p, std::int64_t lanes, F32 v) {
   }
 }
 
-// The codes of up to W values; `count` of them are written.
-inline void put_codes(float* to, std::int64_t count, F32 x) {
-  store_lanes(to, count, as_float(upper_half(rounded_bits(x))));
-}
 #if defined(TT_ISA_avx512_bf16) || defined(TT_ISA_amx)
-inline void put_codes(std::uint16_t* to, std::int64_t count, F32 x) {
-  const __m512i bits = _mm512_srli_epi32(rounded_bits(x), 16);
-  const auto lanes = static_cast<__mmask16>(count >= kLanes ? 0xffffu : (1u << count) - 1u);
-  _mm512_mask_cvtepi32_storeu_epi16(to, lanes, bits);
+inline void encode_row(const float* x, std::uint16_t* to, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; i += 2 * kLanes) {
+    const __m512i codes =
+        converted(load_lanes(x + i, n - i), load_lanes(x + i + kLanes, n - i - kLanes));
+    const std::int64_t count = n - i + n % 2;
+    const auto lanes = count >= 2 * kLanes ? ~__mmask32{0} : (__mmask32{1} << count) - 1;
+    _mm512_mask_storeu_epi16(to + i, lanes, codes);
+  }
+}
+#else
+inline void encode_row(const float* x, float* to, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; i += kLanes) {
+    store_lanes(to + i, n - i + n % 2,
+                as_float(upper_half(rounded_bits(load_lanes(x + i, n - i)))));
+  }
 }
 #endif
-
-template <class Code>
-inline void encode_row(const float* x, Code* to, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; i += kLanes) put_codes(to + i, n - i, load_lanes(x + i, n - i));
-  if (n % 2 != 0) to[n] = Code{};
-}
 
 // W rows of A whose columns are contiguous: blocks are turned in registers. A lane is a float code,
 // or a pair of short ones.

@@ -70,17 +70,17 @@ void pack_strip(const Gemm& g, const GemmBf16Table& table, const PackedPanels& b
 
 void multiply(const GemmBf16Table& table, const PackedPanels& b, const std::byte* codes,
               const std::byte* panels, std::int64_t m, const Bf16Output& out) {
-  for_each_block(m, b, [&](std::int64_t row, std::int64_t rows, std::int64_t col,
-                           std::int64_t cols) {
-    PanelProduct p;
-    p.rows = rows, p.cols = cols, p.groups = b.groups;
-    p.a = codes + row * b.row_bytes(), p.a_row = b.row_bytes();
-    p.b = panels + b.place(col, 0) * b.shape.weight_bytes;
-    Bf16Output part = out;
-    part.y += row * out.y_row + col;
-    if (part.bias != nullptr) part.bias += col;
-    table.multiply(p, part);
-  });
+  for_each_block(m, b,
+                 [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+                   PanelProduct p;
+                   p.rows = rows, p.cols = cols, p.groups = b.groups;
+                   p.a = codes + row * b.row_bytes(), p.a_row = b.row_bytes();
+                   p.b = panels + b.place(col, 0) * b.shape.weight_bytes;
+                   Bf16Output part = out;
+                   part.y += row * out.y_row + col;
+                   if (part.bias != nullptr) part.bias += col;
+                   table.multiply(p, part);
+                 });
 }
 
 // All of N for rows [i0, i0 + m) and columns [p, p + depth) of A.
