@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "tinytorch/autograd/functions.hpp"
+#include "tinytorch/ops/attention.hpp"
 #include "tinytorch/ops/norm.hpp"
 #include "tinytorch/ops/softmax.hpp"
 
@@ -145,6 +146,20 @@ Array causal_bias(index_t queries, index_t keys, DType type) {
   return bias;
 }
 
+Tensor unmasked_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                          const ops::AttentionOptions& options) {
+  const Tensor out(ops::attention(q.array(), k.array(), v.array(), options));
+  if (!tracked(q, k, v)) return out;
+  return attach(out, "ScaledDotProductAttentionBackward", {&q, &k, &v},
+                [options, sq = Saved(q.array()), sk = Saved(k.array()), sv = Saved(v.array())](
+                    const Array& dy, Grads& g) {
+                  auto d = ops::attention_grad(dy, sq.get(), sk.get(), sv.get(), options);
+                  g.set(0, d.dq);
+                  g.set(1, d.dk);
+                  g.set(2, d.dv);
+                });
+}
+
 }  // namespace
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
@@ -156,6 +171,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                      to_string(v.shape()));
   }
   const double s = scale ? *scale : 1.0 / std::sqrt(static_cast<double>(q.shape().back()));
+  if (!mask.defined() && ops::attention_fits(q.array(), k.array(), v.array(), causal)) {
+    return unmasked_attention(q, k, v, {causal, s, autocast_products()});
+  }
   const Tensor scaled = mul(q, Tensor(Array::scalar(s, ops::to_compute(q.array()).dtype())));
   Tensor scores = matmul(scaled, transpose(k, -2, -1));
   if (causal) {
