@@ -100,12 +100,8 @@ class Gpt:
         return ops.linear(x, self.p[name + ".w"], self.p[name + ".b"])
 
     def _attend(self, layer: int, x: Any) -> Any:
-        batch, length, width = x.shape
-        heads = (batch, length, 3, self.c.n_head, width // self.c.n_head)
-        qkv = ops.permute(ops.reshape(self._linear(f"h{layer}.qkv", x), heads), (2, 0, 3, 1, 4))
-        q, k, v = (ops.index(qkv, i) for i in range(3))
-        y = ops.scaled_dot_product_attention(q, k, v, None, True)
-        return self._linear(f"h{layer}.proj", ops.reshape(ops.transpose(y, 1, 2), x.shape))
+        y = ops.packed_attention(self._linear(f"h{layer}.qkv", x), self.c.n_head, True)
+        return self._linear(f"h{layer}.proj", y)
 
     def __call__(self, ids: np.ndarray) -> Any:
         x = ops.add(
