@@ -119,6 +119,7 @@ void forward(const T* x, const T* w, const T* bias, T* y, const ConvShape& s) {
   });
 }
 
+// w: turned weights, (depth x rows) of each group.
 template <class T>
 void grad_input(const T* dy, const T* w, T* dx, const ConvShape& s) {
   const Group g = group_of(s);
@@ -128,7 +129,7 @@ void grad_input(const T* dy, const T* w, T* dx, const ConvShape& s) {
       T* image = dx + (n * s.channels + k * g.channels) * plane;
       kernels::GemmOf<T> p;
       p.m = g.depth, p.n = g.area, p.k = g.rows;
-      p.a = w + k * g.rows * g.depth, p.a_row = 1, p.a_col = g.depth;
+      p.a = w + k * g.rows * g.depth, p.a_row = g.rows;
       p.b = dy + (n * s.out_channels + k * g.rows) * g.area, p.b_row = g.area;
       p.c = g.direct ? image : buffer, p.c_row = g.area;
       multiply(p, s.products);
@@ -137,20 +138,21 @@ void grad_input(const T* dy, const T* w, T* dx, const ConvShape& s) {
   });
 }
 
-// dw += dy[n] columns(x[n])^T for images [first, last).
+// dw^T += columns(x[n]) dy[n]^T for images [first, last): so the many columns are read along their
+// rows, and only the gradient is turned. A group's dw^T is (depth x rows).
 template <class T>
-void grad_weight(const T* dy, const T* x, T* dw, const ConvShape& s, index_t first, index_t last,
-                 T* buffer) {
+void grad_weight(const T* dy, const T* x, T* turned, const ConvShape& s, index_t first,
+                 index_t last, T* buffer) {
   const Group g = group_of(s);
   const index_t plane = s.window.height * s.window.width;
   for (index_t n = first; n < last; ++n) {
     for (index_t k = 0; k < s.groups; ++k) {
       const T* image = x + (n * s.channels + k * g.channels) * plane;
       kernels::GemmOf<T> p;
-      p.m = g.rows, p.n = g.depth, p.k = g.area;
-      p.a = dy + (n * s.out_channels + k * g.rows) * g.area, p.a_row = g.area;
-      p.b = columns_of(image, s, g, buffer), p.b_row = 1, p.b_col = g.area;
-      p.c = dw + k * g.rows * g.depth, p.c_row = g.depth;
+      p.m = g.depth, p.n = g.rows, p.k = g.area;
+      p.a = columns_of(image, s, g, buffer), p.a_row = g.area;
+      p.b = dy + (n * s.out_channels + k * g.rows) * g.area, p.b_row = 1, p.b_col = g.area;
+      p.c = turned + k * g.depth * g.rows, p.c_row = g.rows;
       p.accumulate = true;
       multiply(p, s.products);
     }
@@ -222,7 +224,12 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
 }
 
 Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& shape) {
-  const Array g = dy.contiguous(), w = weight.astype(dy.dtype()).contiguous();
+  const Group group = group_of(shape);
+  const Array g = dy.contiguous();
+  const Array w = weight.astype(dy.dtype())
+                      .reshape({shape.groups, group.rows, group.depth})
+                      .transpose(1, 2)
+                      .contiguous();
   const Array dx = Array::zeros(
       {shape.batch, shape.channels, shape.window.height, shape.window.width}, dy.dtype());
   if (g.size() == 0 || dx.size() == 0) return dx;
@@ -235,25 +242,27 @@ Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& s
 
 Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape) {
   const Array g = dy.contiguous(), in = x.astype(dy.dtype()).contiguous();
-  const auto& w = shape.window;
   const Group group = group_of(shape);
   const index_t parts = std::clamp<index_t>(shape.batch, 1, kWeightGradParts);
   const index_t per_part = (shape.batch + parts - 1) / parts;
-  const Array partial = Array::zeros(
-      {parts, shape.out_channels, shape.channels / shape.groups, w.kernel_h, w.kernel_w},
-      dy.dtype());
-  if (g.size() == 0 || in.size() == 0) return sum(partial, Dims{0});
-  visit_float(dy.dtype(), "conv2d", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const index_t weights = partial.size() / parts;
-    each_image<T>(parts, group.direct ? 0 : group.depth * group.area, [&](index_t part, T* buffer) {
-      const index_t first = std::min(part * per_part, shape.batch);
-      const index_t last = std::min(first + per_part, shape.batch);
-      grad_weight<T>(g.data<T>(), in.data<T>(), partial.data<T>() + part * weights, shape, first,
-                     last, buffer);
+  const Array partial = Array::zeros({parts, shape.groups, group.depth, group.rows}, dy.dtype());
+  if (g.size() > 0 && in.size() > 0) {
+    visit_float(dy.dtype(), "conv2d", [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const index_t weights = partial.size() / parts;
+      const index_t columns = group.direct ? 0 : group.depth * group.area;
+      each_image<T>(parts, columns, [&](index_t part, T* buffer) {
+        const index_t first = std::min(part * per_part, shape.batch);
+        const index_t last = std::min(first + per_part, shape.batch);
+        grad_weight<T>(g.data<T>(), in.data<T>(), partial.data<T>() + part * weights, shape, first,
+                       last, buffer);
+      });
     });
-  });
-  return sum(partial, Dims{0});
+  }
+  const auto& w = shape.window;
+  return sum(partial, Dims{0})
+      .transpose(1, 2)
+      .reshape({shape.out_channels, group.channels, w.kernel_h, w.kernel_w});
 }
 
 kernels::Window2d pool_window(const Array& x, kernels::Window2d window) {

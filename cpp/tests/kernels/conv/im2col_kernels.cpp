@@ -27,6 +27,18 @@ std::vector<Window2d> windows() {
       }
     }
   }
+  for (std::int64_t height : {1, 2, 7, 16}) {  // as large as the plane
+    for (std::int64_t kernel : {3, 5}) {
+      for (std::int64_t dilation : {1, 2, 4}) {
+        Window2d w;
+        w.height = height, w.width = height == 7 ? 3 : 9;
+        w.kernel_h = kernel, w.kernel_w = 8 - kernel;
+        w.dilation_h = dilation, w.dilation_w = dilation;
+        w.pad_h = w.kernel_h / 2 * dilation, w.pad_w = w.kernel_w / 2 * dilation;
+        all.push_back(w);
+      }
+    }
+  }
   return all;
 }
 
