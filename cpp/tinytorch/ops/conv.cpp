@@ -74,8 +74,20 @@ Group group_of(const ConvShape& s) {
 template <class T>
 const T* columns_of(const T* image, const ConvShape& s, const Group& g, T* buffer) {
   if (g.direct) return image;
-  kernels::im2col(image, s.window, 0, g.channels, buffer);
+  kernels::im2col(image, s.window, 0, g.channels, buffer, g.area);
   return buffer;
+}
+
+// Small images go side by side through one product, whose weights are then read less often.
+index_t images_at_once(const Group& g, index_t batch) {
+  constexpr index_t kColumns = 512;
+  return g.direct || g.area == 0 ? 1 : std::clamp<index_t>(kColumns / g.area, 1, batch);
+}
+
+template <class T>
+void copy_rows(const T* from, index_t from_row, T* to, index_t to_row, index_t rows,
+               index_t count) {
+  for (index_t r = 0; r < rows; ++r) std::copy_n(from + r * from_row, count, to + r * to_row);
 }
 
 // fn(image index, buffer) for every image: side by side if there are several, else with the
@@ -96,26 +108,52 @@ void each_image(index_t batch, index_t buffer_size, Fn fn) {
   });
 }
 
+// The results of one group for images [n, n + count): straight into y if it is one image.
+template <class T>
+void forward_images(const T* x, const T* w, const T* bias, T* y, const ConvShape& s, index_t k,
+                    index_t n, index_t count, T* buffer) {
+  const Group g = group_of(s);
+  const index_t plane = s.window.height * s.window.width, row = count * g.area;
+  const auto image = [&](index_t i) { return x + ((n + i) * s.channels + k * g.channels) * plane; };
+  const auto result = [&](index_t i) {
+    return y + ((n + i) * s.out_channels + k * g.rows) * g.area;
+  };
+  for (index_t i = 0; i < count && !g.direct; ++i) {
+    kernels::im2col(image(i), s.window, 0, g.channels, buffer + i * g.area, row);
+  }
+  kernels::GemmOf<T> p;
+  p.m = g.rows, p.n = row, p.k = g.depth;
+  p.a = w + k * g.rows * g.depth, p.a_row = g.depth;
+  p.b = g.direct ? image(0) : buffer, p.b_row = row;
+  p.c = count == 1 ? result(0) : buffer + g.depth * row, p.c_row = row;
+  if (bias != nullptr) {
+    for (index_t r = 0; r < g.rows; ++r) std::fill_n(p.c + r * row, row, bias[k * g.rows + r]);
+  }
+  p.accumulate = bias != nullptr;
+  multiply(p, s.products);
+  for (index_t i = 0; i < count && count > 1; ++i) {
+    copy_rows(p.c + i * g.area, row, result(i), g.area, g.rows, g.area);
+  }
+}
+
+// Calls fn(group, first image, images, buffer) for all images, some at once.
+template <class T, class Fn>
+void each_few_images(const ConvShape& s, Fn fn) {
+  const Group g = group_of(s);
+  const index_t few = images_at_once(g, s.batch);
+  const index_t columns = g.direct ? 0 : g.depth;
+  const index_t floats = (columns + (few > 1 ? g.rows : 0)) * few * g.area;
+  each_image<T>((s.batch + few - 1) / few, floats, [&](index_t i, T* buffer) {
+    for (index_t k = 0; k < s.groups; ++k) {
+      fn(k, i * few, std::min(few, s.batch - i * few), buffer);
+    }
+  });
+}
+
 template <class T>
 void forward(const T* x, const T* w, const T* bias, T* y, const ConvShape& s) {
-  const Group g = group_of(s);
-  const index_t plane = s.window.height * s.window.width;
-  each_image<T>(s.batch, g.direct ? 0 : g.depth * g.area, [&](index_t n, T* buffer) {
-    for (index_t k = 0; k < s.groups; ++k) {
-      const T* image = x + (n * s.channels + k * g.channels) * plane;
-      T* out = y + (n * s.out_channels + k * g.rows) * g.area;
-      if (bias != nullptr) {
-        for (index_t r = 0; r < g.rows; ++r)
-          std::fill_n(out + r * g.area, g.area, bias[k * g.rows + r]);
-      }
-      kernels::GemmOf<T> p;
-      p.m = g.rows, p.n = g.area, p.k = g.depth;
-      p.a = w + k * g.rows * g.depth, p.a_row = g.depth;
-      p.b = columns_of(image, s, g, buffer), p.b_row = g.area;
-      p.c = out, p.c_row = g.area;
-      p.accumulate = bias != nullptr;
-      multiply(p, s.products);
-    }
+  each_few_images<T>(s, [&](index_t k, index_t n, index_t count, T* buffer) {
+    forward_images(x, w, bias, y, s, k, n, count, buffer);
   });
 }
 
@@ -124,16 +162,28 @@ template <class T>
 void grad_input(const T* dy, const T* w, T* dx, const ConvShape& s) {
   const Group g = group_of(s);
   const index_t plane = s.window.height * s.window.width;
-  each_image<T>(s.batch, g.depth * g.area, [&](index_t n, T* buffer) {
-    for (index_t k = 0; k < s.groups; ++k) {
-      T* image = dx + (n * s.channels + k * g.channels) * plane;
-      kernels::GemmOf<T> p;
-      p.m = g.depth, p.n = g.area, p.k = g.rows;
-      p.a = w + k * g.rows * g.depth, p.a_row = g.rows;
-      p.b = dy + (n * s.out_channels + k * g.rows) * g.area, p.b_row = g.area;
-      p.c = g.direct ? image : buffer, p.c_row = g.area;
-      multiply(p, s.products);
-      if (!g.direct) kernels::col2im(buffer, s.window, 0, g.channels, image);
+  each_few_images<T>(s, [&](index_t k, index_t n, index_t count, T* buffer) {
+    const index_t row = count * g.area;
+    const auto image = [&](index_t i) {
+      return dx + ((n + i) * s.channels + k * g.channels) * plane;
+    };
+    const T* results = dy + (n * s.out_channels + k * g.rows) * g.area;
+    if (count > 1) {
+      T* side = buffer + g.depth * row;
+      for (index_t i = 0; i < count; ++i) {
+        copy_rows(results + i * s.out_channels * g.area, g.area, side + i * g.area, row, g.rows,
+                  g.area);
+      }
+      results = side;
+    }
+    kernels::GemmOf<T> p;
+    p.m = g.depth, p.n = row, p.k = g.rows;
+    p.a = w + k * g.rows * g.depth, p.a_row = g.rows;
+    p.b = results, p.b_row = row;
+    p.c = g.direct ? image(0) : buffer, p.c_row = row;
+    multiply(p, s.products);
+    for (index_t i = 0; i < count && !g.direct; ++i) {
+      kernels::col2im(buffer + i * g.area, row, s.window, 0, g.channels, image(i));
     }
   });
 }

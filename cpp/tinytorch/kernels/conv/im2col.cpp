@@ -80,26 +80,26 @@ void moved_plane(const T* plane, const Window2d& w, std::int64_t down, std::int6
 
 template <class T>
 void moved_planes(const T* image, const Window2d& w, std::int64_t first, std::int64_t last,
-                  T* columns) {
+                  T* columns, std::int64_t row) {
   const std::int64_t area = w.height * w.width, taps = w.kernel_h * w.kernel_w;
   for (std::int64_t c = first; c < last; ++c) {
     for (std::int64_t tap = 0; tap < taps; ++tap) {
       moved_plane(image + c * area, w, tap / w.kernel_w * w.dilation_h - w.pad_h,
-                  tap % w.kernel_w * w.dilation_w - w.pad_w, columns + (c * taps + tap) * area);
+                  tap % w.kernel_w * w.dilation_w - w.pad_w, columns + (c * taps + tap) * row);
     }
   }
 }
 
 template <class T>
 void gathered_lines(const T* image, const Window2d& w, std::int64_t first, std::int64_t last,
-                    T* columns) {
-  const std::int64_t out_w = w.out_width(), out_size = w.out_height() * out_w;
+                    T* columns, std::int64_t row) {
+  const std::int64_t out_w = w.out_width();
   const std::int64_t taps = w.kernel_h * w.kernel_w;
   for (std::int64_t c = first; c < last; ++c) {
     const T* plane = image + c * w.height * w.width;
     for_each_line(w, [&](std::int64_t tap, std::int64_t i, std::int64_t y, std::int64_t offset,
                          Inside inside) {
-      T* out = columns + (c * taps + tap) * out_size + i * out_w;
+      T* out = columns + (c * taps + tap) * row + i * out_w;
       if (y < 0) {
         std::fill(out, out + out_w, T(0));
       } else {
@@ -112,29 +112,31 @@ void gathered_lines(const T* image, const Window2d& w, std::int64_t first, std::
 }  // namespace
 
 template <class T>
-void im2col(const T* image, const Window2d& w, std::int64_t first, std::int64_t last, T* columns) {
-  keeps_size(w) ? moved_planes(image, w, first, last, columns)
-                : gathered_lines(image, w, first, last, columns);
+void im2col(const T* image, const Window2d& w, std::int64_t first, std::int64_t last, T* columns,
+            std::int64_t row) {
+  keeps_size(w) ? moved_planes(image, w, first, last, columns, row)
+                : gathered_lines(image, w, first, last, columns, row);
 }
 
 template <class T>
-void col2im(const T* columns, const Window2d& w, std::int64_t first, std::int64_t last, T* image) {
-  const std::int64_t out_w = w.out_width(), out_size = w.out_height() * out_w;
+void col2im(const T* columns, std::int64_t row, const Window2d& w, std::int64_t first,
+            std::int64_t last, T* image) {
+  const std::int64_t out_w = w.out_width();
   const std::int64_t taps = w.kernel_h * w.kernel_w;
   for (std::int64_t c = first; c < last; ++c) {
     T* plane = image + c * w.height * w.width;
     for_each_line(w, [&](std::int64_t tap, std::int64_t i, std::int64_t y, std::int64_t offset,
                          Inside inside) {
       if (y < 0) return;
-      scatter_line(columns + (c * taps + tap) * out_size + i * out_w, offset, w.stride_w, inside,
+      scatter_line(columns + (c * taps + tap) * row + i * out_w, offset, w.stride_w, inside,
                    plane + y * w.width);
     });
   }
 }
 
-#define TT_INSTANTIATE(T)                                                          \
-  template void im2col(const T*, const Window2d&, std::int64_t, std::int64_t, T*); \
-  template void col2im(const T*, const Window2d&, std::int64_t, std::int64_t, T*);
+#define TT_INSTANTIATE(T)                                                                        \
+  template void im2col(const T*, const Window2d&, std::int64_t, std::int64_t, T*, std::int64_t); \
+  template void col2im(const T*, std::int64_t, const Window2d&, std::int64_t, std::int64_t, T*);
 TT_INSTANTIATE(float)
 TT_INSTANTIATE(double)
 #undef TT_INSTANTIATE
