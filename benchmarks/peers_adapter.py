@@ -100,12 +100,8 @@ class Gpt:
         return ops.linear(x, self.p[name + ".w"], self.p[name + ".b"])
 
     def _attend(self, layer: int, x: Any) -> Any:
-        batch, length, width = x.shape
-        heads = (batch, length, 3, self.c.n_head, width // self.c.n_head)
-        qkv = ops.permute(ops.reshape(self._linear(f"h{layer}.qkv", x), heads), (2, 0, 3, 1, 4))
-        q, k, v = (ops.index(qkv, i) for i in range(3))
-        y = ops.scaled_dot_product_attention(q, k, v, None, True)
-        return self._linear(f"h{layer}.proj", ops.reshape(ops.transpose(y, 1, 2), x.shape))
+        y = ops.packed_attention(self._linear(f"h{layer}.qkv", x), self.c.n_head, True)
+        return self._linear(f"h{layer}.proj", y)
 
     def __call__(self, ids: np.ndarray) -> Any:
         x = ops.add(
@@ -140,12 +136,13 @@ def gpt_session(name: str, precision: str) -> GptSession:
     return GptSession(named, heads=W.GPTS[name].n_head, precision=precision)
 
 
-def trained(parameters: list[Any], loss_of: Call, optimizer: Any) -> Call:
+def trained(parameters: list[Any], loss_of: Call, optimizer: Any, precision: str) -> Call:
     def step() -> Any:
         for p in parameters:
             p.grad = None
-        loss = loss_of()
-        loss.backward()
+        with tt.autocast(enabled=precision == "bf16"):
+            loss = loss_of()
+        loss.backward(free_graph=True)
         optimizer.step()
         return loss
 
@@ -160,6 +157,29 @@ def session_call(case: Any, precision: str = "f32") -> Call:
         precision=precision, calibration=images,
     )  # fmt: skip
     return lambda: session(images)
+
+
+def cnn_train_call(case: Any, precision: str = "f32") -> Call:
+    p = case.params
+    model = Cnn(p["net"])
+    x, y = tt.Tensor(W.images(p["batch"])), W.labels(p["batch"])
+    optimizer = tt.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    parameters = model.parameters()
+    return trained(parameters, lambda: ops.cross_entropy(model(x), y), optimizer, precision)
+
+
+def gpt_train_call(case: Any, precision: str = "f32") -> Call:
+    p = case.params
+    model = Gpt(p["model"], learns=True)
+    ids = W.prompt(model.c, p["seq"] + 1, p["batch"])
+    x, y = ids[:, :-1], ids[:, 1:].reshape(-1)
+    parameters = list(model.p.values())
+    optimizer = tt.AdamW(parameters, lr=3e-4, weight_decay=0.1)
+
+    def loss() -> Any:
+        return ops.cross_entropy(ops.reshape(model(x), (-1, model.c.vocab)), y)
+
+    return trained(parameters, loss, optimizer, precision)
 
 
 class Session(Peer):
@@ -236,24 +256,10 @@ class Tinytorch(Session):
         return session_call(case)
 
     def cnn_train(self, case: Any) -> Call:
-        p = case.params
-        model = Cnn(p["net"])
-        x, y = tt.Tensor(W.images(p["batch"])), W.labels(p["batch"])
-        optimizer = tt.SGD(model.parameters(), lr=0.01, momentum=0.9)
-        return trained(model.parameters(), lambda: ops.cross_entropy(model(x), y), optimizer)
+        return cnn_train_call(case)
 
     def gpt_train(self, case: Any) -> Call:
-        p = case.params
-        model = Gpt(p["model"], learns=True)
-        ids = W.prompt(model.c, p["seq"] + 1, p["batch"])
-        x, y = ids[:, :-1], ids[:, 1:].reshape(-1)
-        parameters = list(model.p.values())
-        optimizer = tt.AdamW(parameters, lr=3e-4, weight_decay=0.1)
-
-        def loss() -> Any:
-            return ops.cross_entropy(ops.reshape(model(x), (-1, model.c.vocab)), y)
-
-        return trained(parameters, loss, optimizer)
+        return gpt_train_call(case)
 
     def elementwise(self, case: Any) -> Call:
         p = case.params
@@ -283,6 +289,12 @@ class TinytorchBf16(Session):
         if not case.params["const_b"]:
             raise Unsupported
         return self._linear(case)
+
+    def cnn_train(self, case: Any) -> Call:
+        return cnn_train_call(case, "bf16")
+
+    def gpt_train(self, case: Any) -> Call:
+        return gpt_train_call(case, "bf16")
 
 
 class TinytorchInt8(Session):

@@ -101,6 +101,8 @@ void bind_autograd(py::module_& m) {
         py::arg("free_graph") = false);
   m.def("is_grad_enabled", &autograd::grad_enabled);
   m.def("set_grad_enabled", &autograd::set_grad_enabled, py::arg("enabled"));
+  m.def("is_autocast_enabled", &autograd::autocast_enabled);
+  m.def("set_autocast_enabled", &autograd::set_autocast_enabled, py::arg("enabled"));
   m.def("add_hook", &add_hook, py::arg("tensor").none(false), py::arg("hook"));
   m.def("remove_hook", &remove_hook, py::arg("tensor").none(false), py::arg("id"));
   bind_in_place(m);

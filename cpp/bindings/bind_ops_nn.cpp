@@ -2,6 +2,7 @@
 
 #include "numpy_bridge.hpp"
 #include "ops_module.hpp"
+#include "tinytorch/autograd/attention.hpp"
 
 namespace py = pybind11;
 
@@ -132,6 +133,15 @@ void bind_ops_nn(py::module_& m) {
       },
       py::arg("q").none(false), py::arg("k").none(false), py::arg("v").none(false),
       py::arg("mask") = py::none(), py::arg("causal") = false, py::arg("scale") = py::none());
+  bind_op(
+      m, "packed_attention",
+      [](Tensor qkv, py::handle heads, bool causal, std::optional<double> scale) {
+        const index_t count = index_from(heads);
+        const WithoutGil released(qkv);
+        return autograd::packed_attention(qkv, count, causal, scale);
+      },
+      py::arg("qkv").none(false), py::arg("heads"), py::arg("causal") = false,
+      py::arg("scale") = py::none());
 }
 
 }  // namespace tt::bindings

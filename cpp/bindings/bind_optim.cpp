@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gil.hpp"
+#include "tensor_type.hpp"
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/kernels/optim/optim.hpp"
@@ -60,6 +61,22 @@ void update(const std::vector<Row>& rows, Step step) {
   const ReleaseGil unlocked;
   const tt::Uninterrupted whole;
   for (const Row& r : rows) step(r);
+}
+
+// Whether the tensor's values are seen by nobody else: neither another array of the engine, nor a
+// name or a view in Python. An ndarray that the tensor adopted is held by the tensor twice: as its
+// memory's owner and as its `data`.
+bool unshared(const py::handle& parameter) {
+  if (!is_tensor(parameter)) tt::fail<tt::TypeError>("a parameter must be a Tensor");
+  tensor_of(parameter);
+  const PyTensor& t = *raw(parameter);
+  const Array& array = t.tensor.array();
+  if (array.dtype() != DType::f32 || !array.is_contiguous() || t.data == nullptr) return false;
+  if (!array.storage()->foreign() || !array.storage()->writable()) return false;
+  if (array.storage()->use_count() != 1 || Py_REFCNT(t.data) != 2) return false;
+  const auto values = py::reinterpret_borrow<py::array>(t.data);
+  const auto& fields = *py::detail::array_proxy(values.ptr());
+  return (values.flags() & py::detail::npy_api::NPY_ARRAY_OWNDATA_) != 0 && fields.base == nullptr;
 }
 
 // Python acts on Ctrl-C between its own instructions: assignments made here belong together.
@@ -146,6 +163,9 @@ void bind_optim(py::module_& m) {
             py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"),
             py::arg("step"), py::arg("decoupled") = false,
             "adam_step for each (w, g, m, v), then set_attributes(changes), as sgd_steps.");
+  optim.def("unshared", &unshared, py::arg("parameter"),
+            "Whether a Tensor's array is held by that tensor alone, so that a step may change it "
+            "in place and nobody can tell.");
   optim.def("set_attributes", &set_attributes, py::arg("changes"),
             "Sets each (object, attribute, value) in turn; Ctrl-C waits until all are set.");
 }

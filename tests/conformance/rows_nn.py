@@ -182,6 +182,39 @@ def numpy_attention(
     return np.exp(numpy_log_softmax(scores, -1)) @ v
 
 
+@st.composite
+def packed_attention_cases(draw: Callable, smooth: bool) -> Case:
+    batch = draw(st.sampled_from([(), (2,), (2, 2)]))
+    length, heads, width = (
+        draw(st.integers(1, 4)),
+        draw(st.integers(1, 3)),
+        draw(st.sampled_from([2, 1, 3] if smooth else [2, 8, 17])),
+    )
+    x = draw(values((*batch, length, 3 * heads * width), smooth=smooth))
+    options = {
+        "heads": heads,
+        "causal": draw(st.booleans()),
+        "scale": draw(st.sampled_from([None, 0.5])),
+    }
+    return Case((x,), options, draw(layouts(1)))
+
+
+def numpy_packed_attention(
+    x: np.ndarray, heads: int, causal: bool, scale: float | None
+) -> np.ndarray:
+    apart = x.reshape((*x.shape[:-1], 3, heads, -1))
+    q, k, v = (np.swapaxes(apart[..., i, :, :], -3, -2) for i in range(3))
+    y = np.swapaxes(numpy_attention(q, k, v, None, causal, scale), -3, -2)
+    return y.reshape((*x.shape[:-1], -1))
+
+
+def torch_packed_attention(t: Any, x: Any, heads: int, causal: bool, scale: float | None) -> Any:
+    apart = x.reshape((*x.shape[:-1], 3, heads, -1))
+    q, k, v = (apart[..., i, :, :].transpose(-3, -2) for i in range(3))
+    y = t.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
+    return y.transpose(-3, -2).reshape((*x.shape[:-1], -1))
+
+
 # ---- losses ------------------------------------------------------------------------------------
 
 
@@ -297,6 +330,16 @@ ROWS = [
         ulps=16,
         grad_ulps=64,
         terms=lambda c: c.arrays[0].shape[-1] + c.arrays[1].shape[-2],
+        magnitude=lambda c: largest(c) ** 3,
+    ),
+    Row(
+        "packed_attention",
+        packed_attention_cases,
+        numpy_packed_attention,
+        torch_packed_attention,
+        ulps=16,
+        grad_ulps=64,
+        terms=lambda c: sum(c.arrays[0].shape[-2:]),
         magnitude=lambda c: largest(c) ** 3,
     ),
     Row(

@@ -1,6 +1,7 @@
 // The allocator: alignment, counters, reuse, many threads; storage and its owners.
 #include "tinytorch/array/allocator.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -61,15 +62,26 @@ TEST_CASE("freed blocks are used again, for any size of their class") {
   CHECK(memory_stats().cached_bytes == 0);
 }
 
-TEST_CASE("the cache is bounded") {
+TEST_CASE("the cache holds what arrays held at one time, and makes room for other sizes") {
   empty_memory_cache();
+  const std::int64_t live = memory_stats().live_bytes;
+  constexpr std::size_t size = std::size_t{80} << 20, other = std::size_t{160} << 20;
   std::vector<void*> blocks;
-  constexpr std::size_t size = std::size_t{30} << 20;
-  for (int i = 0; i < 12; ++i) blocks.push_back(allocate(size));
+  for (int i = 0; i < 6; ++i) blocks.push_back(allocate(size));
+  const std::vector<void*> first = blocks;
   for (void* b : blocks) deallocate(b, size);
-  CHECK(memory_stats().cached_bytes <= std::int64_t{256} << 20);
-  CHECK(memory_stats().cached_bytes >= std::int64_t{200} << 20);
+  CHECK(memory_stats().cached_bytes == 6 * static_cast<std::int64_t>(size));
+  for (void*& b : blocks) b = allocate(size);
+  std::sort(blocks.begin(), blocks.end());
+  CHECK(std::is_permutation(blocks.begin(), blocks.end(), first.begin()));
+  for (void* b : blocks) deallocate(b, size);
+  void* larger = allocate(other);
+  CHECK(memory_stats().cached_bytes == 4 * static_cast<std::int64_t>(size));
+  deallocate(larger, other);
+  CHECK(memory_stats().cached_bytes + memory_stats().live_bytes - live <=
+        6 * static_cast<std::int64_t>(size));
   empty_memory_cache();
+  CHECK(memory_stats().cached_bytes == 0);
 }
 #endif
 

@@ -19,8 +19,7 @@ namespace tt {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kMaxCachedBytes = std::size_t{256} << 20;
-constexpr std::size_t kMaxCachedBlock = std::size_t{64} << 20;
+constexpr std::size_t kAlwaysCached = std::size_t{256} << 20;
 
 #if defined(TINYTORCH_SANITIZED)
 constexpr bool kCache = false;
@@ -37,6 +36,10 @@ std::size_t round_up(std::size_t bytes) {
 std::size_t size_class(std::size_t rounded) {
   const auto log2 = static_cast<std::size_t>(std::bit_width(rounded) - 1);
   return log2 * 4 + ((rounded >> (log2 - 2)) & 3);
+}
+
+std::size_t class_bytes(std::size_t index) {
+  return (4 + index % 4) << (index / 4 - 2);
 }
 
 // No request passes that this process cannot hold; below 2^60 in any case, for round_up().
@@ -71,42 +74,71 @@ void* fresh(std::size_t rounded) {
   return block;
 }
 
+// Freed blocks, by size class. Fresh memory costs a page fault for each of its pages, which for
+// large arrays is more than the work done on them: a program that repeats itself, as training does,
+// shall find its blocks again. So the cache may hold what arrays held at one time but do not now;
+// the process does not grow by it.
 class Cache {
  public:
   void* take(std::size_t rounded) {
     std::lock_guard lock(mutex_);
-    auto& list = lists_[size_class(rounded)];
-    if (list.empty()) return nullptr;
-    void* block = list.back();
-    list.pop_back();
+    List& list = lists_[size_class(rounded)];
+    list.last_use = ++clock_;
+    if (list.blocks.empty()) return nullptr;
+    void* block = list.blocks.back();
+    list.blocks.pop_back();
     cached_ -= rounded;
     return block;
   }
-  bool give(void* block, std::size_t rounded) {
+  bool give(void* block, std::size_t rounded, std::size_t live) {
     std::lock_guard lock(mutex_);
-    if (rounded > kMaxCachedBlock || cached_ + rounded > kMaxCachedBytes) return false;
-    lists_[size_class(rounded)].push_back(block);
+    if (cached_ + rounded > room(live)) return false;
+    lists_[size_class(rounded)].blocks.push_back(block);
     cached_ += rounded;
     return true;
+  }
+  // Before fresh memory is taken: frees what is too much beside `live` bytes, of the sizes that
+  // were not asked for the longest time first.
+  void shrink(std::size_t live) {
+    std::lock_guard lock(mutex_);
+    high_ = std::max(high_, live);
+    while (cached_ > room(live)) free_one();
   }
   std::size_t cached() {
     std::lock_guard lock(mutex_);
     return cached_;
   }
-  void clear() {
+  void clear(std::size_t live) {
     std::lock_guard lock(mutex_);
-    for (auto& list : lists_) {
-      for (void* block : list) std::free(block);
-      list.clear();
-    }
-    cached_ = 0;
+    while (cached_ > 0) free_one();
+    high_ = live;
   }
   std::mutex& mutex() { return mutex_; }
 
  private:
+  struct List {
+    std::vector<void*> blocks;
+    std::uint64_t last_use = 0;
+  };
+
+  std::size_t room(std::size_t live) const {
+    return std::max(kAlwaysCached, high_ > live ? high_ - live : 0);
+  }
+  void free_one() {
+    std::size_t oldest = lists_.size();
+    for (std::size_t i = 0; i < lists_.size(); ++i) {
+      if (lists_[i].blocks.empty()) continue;
+      if (oldest == lists_.size() || lists_[i].last_use < lists_[oldest].last_use) oldest = i;
+    }
+    std::free(lists_[oldest].blocks.back());
+    lists_[oldest].blocks.pop_back();
+    cached_ -= class_bytes(oldest);
+  }
+
   std::mutex mutex_;
-  std::array<std::vector<void*>, 260> lists_;
-  std::size_t cached_ = 0;
+  std::array<List, 260> lists_;
+  std::size_t cached_ = 0, high_ = 0;  // high_: the most bytes that were live when blocks were made
+  std::uint64_t clock_ = 0;
 };
 
 // Leaked: arrays held by Python objects may be freed after static destructors have run.
@@ -130,9 +162,12 @@ void* allocate(std::size_t bytes) {
   if (bytes > limit || before > limit - bytes) refuse(bytes, before);
   const std::size_t rounded = round_up(bytes);
   void* block = kCache ? cache().take(rounded) : nullptr;
-  if (block == nullptr) block = fresh(rounded);
+  if (block == nullptr) {
+    cache().shrink(before + rounded);
+    block = fresh(rounded);
+  }
   if (block == nullptr) {  // blocks of other sizes may be what is missing
-    cache().clear();
+    cache().clear(before);
     block = fresh(rounded);
   }
   if (block == nullptr) refuse(bytes, before);
@@ -146,8 +181,11 @@ void* allocate(std::size_t bytes) {
 }
 
 void deallocate(void* block, std::size_t bytes) {
-  g_live.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
-  if (!kCache || !cache().give(block, round_up(bytes))) std::free(block);
+  const auto size = static_cast<std::int64_t>(bytes);
+  const std::int64_t live = g_live.fetch_sub(size, std::memory_order_relaxed) - size;
+  if (!kCache || !cache().give(block, round_up(bytes), static_cast<std::size_t>(live))) {
+    std::free(block);
+  }
 }
 
 MemoryStats memory_stats() {
@@ -157,6 +195,6 @@ MemoryStats memory_stats() {
 
 void reset_peak_memory() { g_peak.store(g_live.load()); }
 
-void empty_memory_cache() { cache().clear(); }
+void empty_memory_cache() { cache().clear(static_cast<std::size_t>(g_live.load())); }
 
 }  // namespace tt

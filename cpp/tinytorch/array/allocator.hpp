@@ -1,7 +1,7 @@
 // Aligned memory with a cache of freed blocks, and the counters that reports and tests read.
 // Blocks are 64-byte aligned and rounded up to a size class; kernels must not read the rounding.
-// The cache is bounded (kMaxCachedBytes) and off under sanitizers, which would otherwise miss
-// errors.
+// With what is cached the process holds no more than arrays held at one time, or 256 MiB beside
+// them; under sanitizers, which would miss errors, nothing is cached.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -32,8 +32,8 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   kernels::Window2d window = window_of({1, 1}, options.stride, options.padding);
   window.dilation_h = options.dilation.h, window.dilation_w = options.dilation.w;
   const Array b = bias.defined() ? bias.array() : Array();
-  const ops::ConvShape shape =
-      ops::conv_shape(x.array(), weight.array(), b, window, options.groups);
+  ops::ConvShape shape = ops::conv_shape(x.array(), weight.array(), b, window, options.groups);
+  shape.products = autocast_products();
   const Tensor out(ops::conv2d(x.array(), weight.array(), b, shape));
   if (!tracked(x, weight, bias)) return out;
   return attach(

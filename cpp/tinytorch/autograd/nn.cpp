@@ -1,6 +1,4 @@
 // Gradients of the building blocks of networks.
-#include <cmath>
-
 #include "tinytorch/autograd/functions.hpp"
 #include "tinytorch/ops/norm.hpp"
 #include "tinytorch/ops/softmax.hpp"
@@ -126,54 +124,6 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   g.set(1, d.dgamma);
                   g.set(2, d.dbeta);
                 });
-}
-
-namespace {
-
-// -inf above the diagonal that lets query i see keys up to i + (keys - queries).
-Array causal_bias(index_t queries, index_t keys, DType type) {
-  const Array bias = Array::zeros({queries, keys}, type);
-  visit_float(type, "attention", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T* p = bias.template data<T>();
-    for (index_t i = 0; i < queries; ++i) {
-      for (index_t j = std::max<index_t>(0, i + keys - queries + 1); j < keys; ++j) {
-        p[i * keys + j] = -std::numeric_limits<T>::infinity();
-      }
-    }
-  });
-  return bias;
-}
-
-}  // namespace
-
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                                    const Tensor& mask, bool causal, std::optional<double> scale) {
-  const int nd = q.array().ndim();
-  if (nd < 2 || k.array().ndim() < 2 || v.array().ndim() < 2) {
-    fail<ShapeError>("attention needs queries, keys and values of shape (..., length, width), got ",
-                     to_string(q.shape()), ", ", to_string(k.shape()), " and ",
-                     to_string(v.shape()));
-  }
-  const double s = scale ? *scale : 1.0 / std::sqrt(static_cast<double>(q.shape().back()));
-  const Tensor scaled = mul(q, Tensor(Array::scalar(s, ops::to_compute(q.array()).dtype())));
-  Tensor scores = matmul(scaled, transpose(k, -2, -1));
-  if (causal) {
-    const int d = scores.array().ndim();
-    scores = add(scores,
-                 Tensor(causal_bias(scores.shape()[d - 2], scores.shape()[d - 1], scores.dtype())));
-  }
-  if (mask.defined()) {
-    if (mask.dtype() == DType::boolean) {  // true keeps, as in PyTorch
-      const Tensor none(Array::scalar(-std::numeric_limits<double>::infinity(), scores.dtype()));
-      scores = where(mask, scores, none);
-    } else {
-      scores = add(scores, mask);
-    }
-  }
-  const Tensor out = matmul(softmax(scores, -1), v);
-  const DType type = promote(promote(q.dtype(), k.dtype()), v.dtype());
-  return is_half(type) ? cast(out, type) : out;
 }
 
 }  // namespace tt::autograd

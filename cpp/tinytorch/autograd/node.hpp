@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tinytorch/autograd/tensor.hpp"
+#include "tinytorch/ops/matmul.hpp"
 
 namespace tt::autograd {
 
@@ -78,6 +79,15 @@ class NoGrad {
  private:
   bool before_;
 };
+
+// Automatic casting, per thread, off at first: matrix products and convolutions, and the backward
+// pass of those recorded meanwhile, round their operands to bfloat16. Everything else, weights and
+// gradients included, stays float32.
+bool autocast_enabled();
+void set_autocast_enabled(bool enabled);
+inline ops::Products autocast_products() {
+  return autocast_enabled() ? ops::Products::bf16 : ops::Products::full;
+}
 
 template <class... Tensors>
 bool tracked(const Tensors&... inputs) {

@@ -35,7 +35,7 @@ void destroy_iteratively(std::shared_ptr<Node> node) {
   t_waiting = nullptr;
 }
 
-thread_local bool t_grad_enabled = true;
+thread_local bool t_grad_enabled = true, t_autocast = false;
 
 // Locks of all GradMetas, shared by address. Two kinds:
 //   slot  around reading or replacing a gradient: short, never held while Python is called
@@ -186,6 +186,8 @@ void Tensor::zero_grad() const {
 
 bool grad_enabled() { return t_grad_enabled; }
 void set_grad_enabled(bool enabled) { t_grad_enabled = enabled; }
+bool autocast_enabled() { return t_autocast; }
+void set_autocast_enabled(bool enabled) { t_autocast = enabled; }
 
 void Saved::changed() {
   fail<StateError>(

@@ -47,11 +47,17 @@ std::shared_ptr<std::byte> PageArena::take(std::size_t bytes) {
   return {block_, start};
 }
 
+PackedPanels PackedPanels::layout(const PanelShape& form, std::int64_t columns,
+                                  std::int64_t depth) {
+  PackedPanels p;
+  p.shape = form, p.n = columns, p.k = depth;
+  p.groups = round_up(depth, form.k_step * form.group_align) / form.k_step;
+  return p;
+}
+
 PackedPanels::PackedPanels(const PanelShape& form, std::int64_t columns, std::int64_t depth)
-    : shape(form), n(columns), k(depth) {
-  groups = round_up(k, shape.k_step * shape.group_align) / shape.k_step;
-  const std::int64_t count = padded_columns() * groups * shape.k_step;
-  weights = PageBuffer(static_cast<std::size_t>(count * shape.weight_bytes));
+    : PackedPanels(layout(form, columns, depth)) {
+  weights = PageBuffer(static_cast<std::size_t>(bytes()));
 }
 
 // Rows a multiple of 1 KB apart would fall into a few sets of the first cache.

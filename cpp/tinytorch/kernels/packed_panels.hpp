@@ -47,6 +47,8 @@ struct PackedPanels {
 
   PackedPanels() = default;
   PackedPanels(const PanelShape& form, std::int64_t columns, std::int64_t depth);
+  // The layout alone, for weights that lie elsewhere.
+  static PackedPanels layout(const PanelShape& form, std::int64_t columns, std::int64_t depth);
 
   std::int64_t panel_count() const { return (n + shape.nr - 1) / shape.nr; }
   std::int64_t padded_columns() const { return panel_count() * shape.nr; }
@@ -55,6 +57,7 @@ struct PackedPanels {
     const std::int64_t nr = shape.nr, step = shape.k_step;
     return j / nr * groups * nr * step + p / step * nr * step + j % nr * step + p % step;
   }
+  std::int64_t bytes() const { return padded_columns() * groups * shape.k_step * shape.weight_bytes; }
   std::int64_t row_bytes() const;  // between rows of encoded activations
   // Zero codes for the values beyond k, which meet zeros: any will do, but let them be defined.
   void clear_padding(std::byte* row) const;

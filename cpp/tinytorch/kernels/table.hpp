@@ -1,6 +1,7 @@
 // All kernel families of one instruction set. A family is named here, in its folder, and in one
 // tt_simd_kernel line of CMakeLists.txt.
 #pragma once
+#include "tinytorch/kernels/batch_norm/batch_norm.hpp"
 #include "tinytorch/kernels/binary/binary.hpp"
 #include "tinytorch/kernels/conv_f32/conv_f32.hpp"
 #include "tinytorch/kernels/conv_s8/conv_s8.hpp"
@@ -24,6 +25,7 @@ struct Table {
   ReduceTable reduce;
   SoftmaxTable softmax;
   NormTable norm;
+  BatchNormTable batch_norm;
   GemmTable gemm_f32;
   GemmBf16Table gemm_bf16;
   HalfTable half;

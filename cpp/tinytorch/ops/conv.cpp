@@ -16,9 +16,6 @@ namespace {
 
 constexpr index_t kWeightGradParts = 8;
 
-void product(const kernels::GemmOf<float>& g) { kernels::gemm(g); }
-void product(const kernels::GemmOf<double>& g) { gemm_float64(g); }
-
 // Column buffers, one per thread that is inside the loop at once; taken and given back.
 template <class T>
 class Scratch {
@@ -77,8 +74,20 @@ Group group_of(const ConvShape& s) {
 template <class T>
 const T* columns_of(const T* image, const ConvShape& s, const Group& g, T* buffer) {
   if (g.direct) return image;
-  kernels::im2col(image, s.window, 0, g.channels, buffer);
+  kernels::im2col(image, s.window, 0, g.channels, buffer, g.area);
   return buffer;
+}
+
+// Small images go side by side through one product, whose weights are then read less often.
+index_t images_at_once(const Group& g, index_t batch) {
+  constexpr index_t kColumns = 512;
+  return g.direct || g.area == 0 ? 1 : std::clamp<index_t>(kColumns / g.area, 1, batch);
+}
+
+template <class T>
+void copy_rows(const T* from, index_t from_row, T* to, index_t to_row, index_t rows,
+               index_t count) {
+  for (index_t r = 0; r < rows; ++r) std::copy_n(from + r * from_row, count, to + r * to_row);
 }
 
 // fn(image index, buffer) for every image: side by side if there are several, else with the
@@ -99,63 +108,103 @@ void each_image(index_t batch, index_t buffer_size, Fn fn) {
   });
 }
 
+// The results of one group for images [n, n + count): straight into y if it is one image.
 template <class T>
-void forward(const T* x, const T* w, const T* bias, T* y, const ConvShape& s) {
+void forward_images(const T* x, const T* w, const T* bias, T* y, const ConvShape& s, index_t k,
+                    index_t n, index_t count, T* buffer) {
   const Group g = group_of(s);
-  const index_t plane = s.window.height * s.window.width;
-  each_image<T>(s.batch, g.direct ? 0 : g.depth * g.area, [&](index_t n, T* buffer) {
+  const index_t plane = s.window.height * s.window.width, row = count * g.area;
+  const auto image = [&](index_t i) { return x + ((n + i) * s.channels + k * g.channels) * plane; };
+  const auto result = [&](index_t i) {
+    return y + ((n + i) * s.out_channels + k * g.rows) * g.area;
+  };
+  for (index_t i = 0; i < count && !g.direct; ++i) {
+    kernels::im2col(image(i), s.window, 0, g.channels, buffer + i * g.area, row);
+  }
+  kernels::GemmOf<T> p;
+  p.m = g.rows, p.n = row, p.k = g.depth;
+  p.a = w + k * g.rows * g.depth, p.a_row = g.depth;
+  p.b = g.direct ? image(0) : buffer, p.b_row = row;
+  p.c = count == 1 ? result(0) : buffer + g.depth * row, p.c_row = row;
+  if (bias != nullptr) {
+    for (index_t r = 0; r < g.rows; ++r) std::fill_n(p.c + r * row, row, bias[k * g.rows + r]);
+  }
+  p.accumulate = bias != nullptr;
+  multiply(p, s.products);
+  for (index_t i = 0; i < count && count > 1; ++i) {
+    copy_rows(p.c + i * g.area, row, result(i), g.area, g.rows, g.area);
+  }
+}
+
+// Calls fn(group, first image, images, buffer) for all images, some at once.
+template <class T, class Fn>
+void each_few_images(const ConvShape& s, Fn fn) {
+  const Group g = group_of(s);
+  const index_t few = images_at_once(g, s.batch);
+  const index_t columns = g.direct ? 0 : g.depth;
+  const index_t floats = (columns + (few > 1 ? g.rows : 0)) * few * g.area;
+  each_image<T>((s.batch + few - 1) / few, floats, [&](index_t i, T* buffer) {
     for (index_t k = 0; k < s.groups; ++k) {
-      const T* image = x + (n * s.channels + k * g.channels) * plane;
-      T* out = y + (n * s.out_channels + k * g.rows) * g.area;
-      if (bias != nullptr) {
-        for (index_t r = 0; r < g.rows; ++r)
-          std::fill_n(out + r * g.area, g.area, bias[k * g.rows + r]);
-      }
-      kernels::GemmOf<T> p;
-      p.m = g.rows, p.n = g.area, p.k = g.depth;
-      p.a = w + k * g.rows * g.depth, p.a_row = g.depth;
-      p.b = columns_of(image, s, g, buffer), p.b_row = g.area;
-      p.c = out, p.c_row = g.area;
-      p.accumulate = bias != nullptr;
-      product(p);
+      fn(k, i * few, std::min(few, s.batch - i * few), buffer);
     }
   });
 }
 
+template <class T>
+void forward(const T* x, const T* w, const T* bias, T* y, const ConvShape& s) {
+  each_few_images<T>(s, [&](index_t k, index_t n, index_t count, T* buffer) {
+    forward_images(x, w, bias, y, s, k, n, count, buffer);
+  });
+}
+
+// w: turned weights, (depth x rows) of each group.
 template <class T>
 void grad_input(const T* dy, const T* w, T* dx, const ConvShape& s) {
   const Group g = group_of(s);
   const index_t plane = s.window.height * s.window.width;
-  each_image<T>(s.batch, g.depth * g.area, [&](index_t n, T* buffer) {
-    for (index_t k = 0; k < s.groups; ++k) {
-      T* image = dx + (n * s.channels + k * g.channels) * plane;
-      kernels::GemmOf<T> p;
-      p.m = g.depth, p.n = g.area, p.k = g.rows;
-      p.a = w + k * g.rows * g.depth, p.a_row = 1, p.a_col = g.depth;
-      p.b = dy + (n * s.out_channels + k * g.rows) * g.area, p.b_row = g.area;
-      p.c = g.direct ? image : buffer, p.c_row = g.area;
-      product(p);
-      if (!g.direct) kernels::col2im(buffer, s.window, 0, g.channels, image);
+  each_few_images<T>(s, [&](index_t k, index_t n, index_t count, T* buffer) {
+    const index_t row = count * g.area;
+    const auto image = [&](index_t i) {
+      return dx + ((n + i) * s.channels + k * g.channels) * plane;
+    };
+    const T* results = dy + (n * s.out_channels + k * g.rows) * g.area;
+    if (count > 1) {
+      T* side = buffer + g.depth * row;
+      for (index_t i = 0; i < count; ++i) {
+        copy_rows(results + i * s.out_channels * g.area, g.area, side + i * g.area, row, g.rows,
+                  g.area);
+      }
+      results = side;
+    }
+    kernels::GemmOf<T> p;
+    p.m = g.depth, p.n = row, p.k = g.rows;
+    p.a = w + k * g.rows * g.depth, p.a_row = g.rows;
+    p.b = results, p.b_row = row;
+    p.c = g.direct ? image(0) : buffer, p.c_row = row;
+    multiply(p, s.products);
+    for (index_t i = 0; i < count && !g.direct; ++i) {
+      kernels::col2im(buffer + i * g.area, row, s.window, 0, g.channels, image(i));
     }
   });
 }
 
-// dw += dy[n] columns(x[n])^T for images [first, last).
+// dw^T += columns(x[n]) dy[n]^T for images [first, last): so the many columns are read along their
+// rows, and only the gradient is turned. A group's dw^T is (depth x rows).
 template <class T>
-void grad_weight(const T* dy, const T* x, T* dw, const ConvShape& s, index_t first, index_t last,
-                 T* buffer) {
+void grad_weight(const T* dy, const T* x, T* turned, const ConvShape& s, index_t first,
+                 index_t last, T* buffer) {
   const Group g = group_of(s);
   const index_t plane = s.window.height * s.window.width;
   for (index_t n = first; n < last; ++n) {
     for (index_t k = 0; k < s.groups; ++k) {
       const T* image = x + (n * s.channels + k * g.channels) * plane;
       kernels::GemmOf<T> p;
-      p.m = g.rows, p.n = g.depth, p.k = g.area;
-      p.a = dy + (n * s.out_channels + k * g.rows) * g.area, p.a_row = g.area;
-      p.b = columns_of(image, s, g, buffer), p.b_row = 1, p.b_col = g.area;
-      p.c = dw + k * g.rows * g.depth, p.c_row = g.depth;
+      p.m = g.depth, p.n = g.rows, p.k = g.area;
+      p.a = columns_of(image, s, g, buffer), p.a_row = g.area;
+      p.b = dy + (n * s.out_channels + k * g.rows) * g.area, p.b_row = 1, p.b_col = g.area;
+      p.c = turned + k * g.depth * g.rows, p.c_row = g.rows;
       p.accumulate = true;
-      product(p);
+      multiply(p, s.products);
     }
   }
 }
@@ -209,7 +258,7 @@ ConvShape conv_shape(const Array& x, const Array& weight, const Array& bias,
   window.height = x.shape(2), window.width = x.shape(3);
   window.kernel_h = weight.shape(2), window.kernel_w = weight.shape(3);
   check_window(window, "conv2d");
-  return {window, x.shape(0), channels, out, groups};
+  return {window, x.shape(0), channels, out, groups, Products::full};
 }
 
 Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvShape& shape) {
@@ -225,7 +274,12 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
 }
 
 Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& shape) {
-  const Array g = dy.contiguous(), w = weight.astype(dy.dtype()).contiguous();
+  const Group group = group_of(shape);
+  const Array g = dy.contiguous();
+  const Array w = weight.astype(dy.dtype())
+                      .reshape({shape.groups, group.rows, group.depth})
+                      .transpose(1, 2)
+                      .contiguous();
   const Array dx = Array::zeros(
       {shape.batch, shape.channels, shape.window.height, shape.window.width}, dy.dtype());
   if (g.size() == 0 || dx.size() == 0) return dx;
@@ -238,25 +292,27 @@ Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& s
 
 Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape) {
   const Array g = dy.contiguous(), in = x.astype(dy.dtype()).contiguous();
-  const auto& w = shape.window;
   const Group group = group_of(shape);
   const index_t parts = std::clamp<index_t>(shape.batch, 1, kWeightGradParts);
   const index_t per_part = (shape.batch + parts - 1) / parts;
-  const Array partial = Array::zeros(
-      {parts, shape.out_channels, shape.channels / shape.groups, w.kernel_h, w.kernel_w},
-      dy.dtype());
-  if (g.size() == 0 || in.size() == 0) return sum(partial, Dims{0});
-  visit_float(dy.dtype(), "conv2d", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const index_t weights = partial.size() / parts;
-    each_image<T>(parts, group.direct ? 0 : group.depth * group.area, [&](index_t part, T* buffer) {
-      const index_t first = std::min(part * per_part, shape.batch);
-      const index_t last = std::min(first + per_part, shape.batch);
-      grad_weight<T>(g.data<T>(), in.data<T>(), partial.data<T>() + part * weights, shape, first,
-                     last, buffer);
+  const Array partial = Array::zeros({parts, shape.groups, group.depth, group.rows}, dy.dtype());
+  if (g.size() > 0 && in.size() > 0) {
+    visit_float(dy.dtype(), "conv2d", [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const index_t weights = partial.size() / parts;
+      const index_t columns = group.direct ? 0 : group.depth * group.area;
+      each_image<T>(parts, columns, [&](index_t part, T* buffer) {
+        const index_t first = std::min(part * per_part, shape.batch);
+        const index_t last = std::min(first + per_part, shape.batch);
+        grad_weight<T>(g.data<T>(), in.data<T>(), partial.data<T>() + part * weights, shape, first,
+                       last, buffer);
+      });
     });
-  });
-  return sum(partial, Dims{0});
+  }
+  const auto& w = shape.window;
+  return sum(partial, Dims{0})
+      .transpose(1, 2)
+      .reshape({shape.out_channels, group.channels, w.kernel_h, w.kernel_w});
 }
 
 kernels::Window2d pool_window(const Array& x, kernels::Window2d window) {

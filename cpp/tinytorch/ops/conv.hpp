@@ -3,12 +3,14 @@
 #pragma once
 #include "tinytorch/array/array.hpp"
 #include "tinytorch/kernels/conv/window.hpp"
+#include "tinytorch/ops/matmul.hpp"
 
 namespace tt::ops {
 
 struct ConvShape {
   kernels::Window2d window;
   index_t batch, channels, out_channels, groups;
+  Products products = Products::full;  // of all three functions below
 };
 
 // Checks x (N, C, H, W) against weight (O, C / groups, kh, kw) and bias (O,) or undefined. `window`

@@ -3,6 +3,7 @@
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
+#include "tinytorch/kernels/gemm_bf16/plain.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_f32/reference.hpp"
 #include "tinytorch/ops/elementwise.hpp"
@@ -25,11 +26,11 @@ kernels::GemmOf<T> describe(const Array& a, const Array& b, std::byte* c, const 
   return g;
 }
 
-void gemm2d(const Array& a, const Array& b, std::byte* c, const Array& bias) {
+void gemm2d(const Array& a, const Array& b, std::byte* c, const Array& bias, Products products) {
   if (a.dtype() == DType::f64) {
-    gemm_float64(describe<double>(a, b, c, bias));
+    multiply(describe<double>(a, b, c, bias), products);
   } else {
-    kernels::gemm(describe<float>(a, b, c, bias));
+    multiply(describe<float>(a, b, c, bias), products);
   }
 }
 
@@ -56,7 +57,7 @@ bool folds(const Array& a, const Array& b) {
   return a.ndim() > 2 && b.ndim() == 2 && a.is_contiguous();
 }
 
-Array batched(const Array& a, const Array& b, DType type) {
+Array batched(const Array& a, const Array& b, DType type, Products products) {
   Shape batch;
   try {
     batch = broadcast_shapes(batch_of(a), batch_of(b));
@@ -74,7 +75,8 @@ Array batched(const Array& a, const Array& b, DType type) {
   if (out.size() == 0) return out;
   const std::size_t step = static_cast<std::size_t>(m * n) * size_of(type);
   const auto product = [&](index_t i) {
-    gemm2d(matrix(wa, i), matrix(wb, i), out.raw() + static_cast<std::size_t>(i) * step, Array());
+    gemm2d(matrix(wa, i), matrix(wb, i), out.raw() + static_cast<std::size_t>(i) * step, Array(),
+           products);
   };
   if (m * n * k < 64 * 64 * 64) {  // small products: threads share the batch instead
     parallel_for(count, std::max<index_t>(1, 64 * 64 * 64 / std::max<index_t>(1, m * n * k)),
@@ -94,6 +96,11 @@ DType float_type(const Array& a, const Array& b) {
 Array swap_last(const Array& x) { return x.transpose(x.ndim() - 2, x.ndim() - 1); }
 
 }  // namespace
+
+void multiply(const kernels::GemmOf<float>& g, Products products) {
+  products == Products::bf16 ? kernels::gemm_bf16(g) : kernels::gemm(g);
+}
+void multiply(const kernels::GemmOf<double>& g, Products) { gemm_float64(g); }
 
 void gemm_float64(const kernels::GemmOf<double>& g) {
   kernels::count_call(kernels::Family::gemm);
@@ -122,7 +129,7 @@ void gemm_float64(const kernels::GemmOf<double>& g) {
   });
 }
 
-Array matmul(const Array& a, const Array& b) {
+Array matmul(const Array& a, const Array& b, Products products) {
   if (a.ndim() == 0 || b.ndim() == 0) {
     fail<ShapeError>("matmul needs at least 1-D operands, got shapes ", to_string(a.shape()),
                      " and ", to_string(b.shape()), "; use * for scalars");
@@ -140,11 +147,11 @@ Array matmul(const Array& a, const Array& b) {
   Array out;
   if (x.ndim() == 2 && y.ndim() == 2) {
     out = Array::empty({x.shape(0), y.shape(1)}, type);
-    gemm2d(x, y, out.raw(), Array());
+    gemm2d(x, y, out.raw(), Array(), products);
   } else if (folds(x, y)) {
-    out = linear(x, y, Array());
+    out = linear(x, y, Array(), products);
   } else {
-    out = batched(x, y, type);
+    out = batched(x, y, type, products);
   }
   if (b.ndim() == 1) out = out.squeeze(out.ndim() - 1);
   if (a.ndim() == 1) out = out.squeeze(out.ndim() - (b.ndim() == 1 ? 1 : 2));
@@ -152,7 +159,7 @@ Array matmul(const Array& a, const Array& b) {
   return from_compute(out, result);
 }
 
-Array linear(const Array& x, const Array& w, const Array& bias) {
+Array linear(const Array& x, const Array& w, const Array& bias, Products products) {
   const index_t k = x.ndim() > 0 ? x.shape().back() : 0;
   if (x.ndim() == 0 || w.ndim() != 2 || k != w.shape(0)) {
     fail<ShapeError>("cannot multiply shapes ", to_string(x.shape()), " and ", to_string(w.shape()),
@@ -172,20 +179,20 @@ Array linear(const Array& x, const Array& w, const Array& bias) {
   if (out.size() == 0) return from_compute(out, result);
   const Array in = x.astype(type);
   gemm2d(in.ndim() == 2 ? in : in.reshape({rows, k}), w.astype(type), out.raw(),
-         bias.defined() ? bias.astype(type).contiguous() : Array());
+         bias.defined() ? bias.astype(type).contiguous() : Array(), products);
   return from_compute(out, result);
 }
 
-Array matmul_grad_a(const Array& dy, const Array& a, const Array& b) {
+Array matmul_grad_a(const Array& dy, const Array& a, const Array& b, Products products) {
   // Vectors are matrices with one row or column: lift, multiply, drop again.
   const Array g = a.ndim() == 1 ? dy.unsqueeze(b.ndim() == 1 ? dy.ndim() : dy.ndim() - 1) : dy;
   const Array gm = b.ndim() == 1 ? g.unsqueeze(g.ndim()) : g;
   const Array bm = b.ndim() == 1 ? b.unsqueeze(1) : b;
-  const Array da = matmul(gm, swap_last(bm));
+  const Array da = matmul(gm, swap_last(bm), products);
   return a.ndim() == 1 ? reduce_to_shape(da, {1, a.shape(0)}).reshape(a.shape()) : da;
 }
 
-Array matmul_grad_b(const Array& dy, const Array& a, const Array& b) {
+Array matmul_grad_b(const Array& dy, const Array& a, const Array& b, Products products) {
   const Array g = a.ndim() == 1 ? dy.unsqueeze(b.ndim() == 1 ? dy.ndim() : dy.ndim() - 1) : dy;
   const Array gm = b.ndim() == 1 ? g.unsqueeze(g.ndim()) : g;
   const Array am = a.ndim() == 1 ? a.unsqueeze(0) : a;
@@ -193,9 +200,9 @@ Array matmul_grad_b(const Array& dy, const Array& a, const Array& b) {
   if (b.ndim() == 2 && am.ndim() > 2) {
     const index_t k = am.shape().back(), n = gm.shape().back();
     const index_t rows = k > 0 ? am.size() / k : 0;
-    return matmul(am.reshape({rows, k}).transpose(0, 1), gm.reshape({rows, n}));
+    return matmul(am.reshape({rows, k}).transpose(0, 1), gm.reshape({rows, n}), products);
   }
-  const Array db = matmul(swap_last(am), gm);
+  const Array db = matmul(swap_last(am), gm, products);
   return b.ndim() == 1 ? reduce_to_shape(db, {b.shape(0), 1}).reshape(b.shape()) : db;
 }
 

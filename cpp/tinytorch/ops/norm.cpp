@@ -136,21 +136,6 @@ NormGrads normalize_grad(const Array& dy, const Array& input, const Array& gamma
   return out;
 }
 
-Dims all_but_channels(const Array& x) {
-  Dims axes;
-  for (int d = 0; d < x.ndim(); ++d) {
-    if (d != 1) axes.push_back(d);
-  }
-  return axes;
-}
-
-// A per-channel vector as (1, C, 1, ...), to broadcast against x.
-Array channels(const Array& v, const Array& x) {
-  Shape shape(x.ndim(), 1);
-  shape[1] = v.size();
-  return v.reshape(shape);
-}
-
 }  // namespace
 
 NormResult layer_norm(const Array& x, const Array& gamma, const Array& beta, double eps) {
@@ -169,39 +154,6 @@ NormGrads layer_norm_grad(const Array& dy, const Array& x, const Array& gamma, c
 }
 NormGrads rms_norm_grad(const Array& dy, const Array& x, const Array& gamma, const Array& rstd) {
   return normalize_grad(dy, x, gamma, Array(), rstd, false);
-}
-
-BatchStats batch_stats(const Array& x) {
-  const Dims axes = all_but_channels(x);
-  return {mean(x, axes), variance(x, axes, 0.0, false)};
-}
-
-Array batch_norm(const Array& x, const Array& mean, const Array& rstd, const Array& gamma,
-                 const Array& beta) {
-  // y = x * scale + shift with scale = rstd gamma, shift = beta - mean scale
-  const Array scale = gamma.defined() ? mul(rstd, gamma) : rstd;
-  const Array centered = unary(Unary::neg, mul(mean, scale));
-  const Array shift = beta.defined() ? add(centered, beta) : centered;
-  return add(mul(x, channels(scale, x)), channels(shift, x));
-}
-
-NormGrads batch_norm_grad(const Array& dy, const Array& x, const Array& mean, const Array& rstd,
-                          const Array& gamma, bool training) {
-  const Dims axes = all_but_channels(x);
-  const Array normal = mul(sub(x, channels(mean, x)), channels(rstd, x));
-  NormGrads out;
-  out.dgamma = sum(mul(dy, normal), axes);
-  out.dbeta = sum(dy, axes);
-  const Array scale = channels(gamma.defined() ? mul(rstd, gamma) : rstd, x);
-  if (!training) {
-    out.dx = mul(dy, scale);
-    return out;
-  }
-  const double n = static_cast<double>(reduced_count(x.shape(), axes));
-  const Array mean_dy = channels(mul(out.dbeta, 1.0 / n), x);
-  const Array mean_dyh = channels(mul(out.dgamma, 1.0 / n), x);
-  out.dx = mul(sub(sub(dy, mean_dy), mul(normal, mean_dyh)), scale);
-  return out;
 }
 
 }  // namespace tt::ops

@@ -1,5 +1,7 @@
 """SGD, Adam and AdamW. The arithmetic is the engine's; each step gives parameters new arrays.
 
+An array that nothing but its parameter holds is changed in place instead: nobody can tell.
+
 With gradient g, learning rate lr and weight decay wd::
 
     SGD    g += wd w;  v = momentum v + g;  w -= lr v        (Nesterov: w -= lr (g + momentum v))
@@ -20,6 +22,7 @@ from .tensor import Tensor
 
 _sgd_steps = _core.optim.sgd_steps
 _adam_steps = _core.optim.adam_steps
+_unshared = _core.optim.unshared
 
 DEFAULT_LEARNING_RATE_SGD = 0.01
 DEFAULT_LEARNING_RATE_ADAM = 0.001
@@ -79,7 +82,7 @@ class Optimizer:
         _core.optim.set_attributes([(self, name, value) for name, value in new.items()])
 
     def _new_weights(self) -> list[tuple[int, Tensor, np.ndarray]]:
-        """(index, parameter, new array of its values) where there is a gradient.
+        """(index, parameter, array of its values to update) where there is a gradient.
 
         A parameter that is listed twice has one array, which is updated twice.
         """
@@ -88,7 +91,7 @@ class Optimizer:
         for index, param in enumerate(self.params):
             if param.grad is not None:
                 if id(param) not in new:
-                    new[id(param)] = np.array(param.data, dtype=np.float32, order="C")
+                    new[id(param)] = _own_weights(param)
                 rows.append((index, param, new[id(param)]))
         return rows
 
@@ -224,6 +227,13 @@ class AdamW(Adam):
         learning_rate: float | None = None,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, learning_rate=learning_rate)
+
+
+def _own_weights(param: Tensor) -> np.ndarray:
+    """The parameter's array if nothing else holds it, else a copy."""
+    if _unshared(param):
+        return param.data
+    return np.array(param.data, dtype=np.float32, order="C")
 
 
 def _gradient(param: Tensor, weights: np.ndarray) -> np.ndarray:

@@ -27,6 +27,18 @@ std::vector<Window2d> windows() {
       }
     }
   }
+  for (std::int64_t height : {1, 2, 7, 16}) {  // as large as the plane
+    for (std::int64_t kernel : {3, 5}) {
+      for (std::int64_t dilation : {1, 2, 4}) {
+        Window2d w;
+        w.height = height, w.width = height == 7 ? 3 : 9;
+        w.kernel_h = kernel, w.kernel_w = 8 - kernel;
+        w.dilation_h = dilation, w.dilation_w = dilation;
+        w.pad_h = w.kernel_h / 2 * dilation, w.pad_w = w.kernel_w / 2 * dilation;
+        all.push_back(w);
+      }
+    }
+  }
   return all;
 }
 
@@ -73,8 +85,8 @@ TEMPLATE_TEST_CASE("im2col follows its definition", "", float, double) {
     const std::vector<float> source = normal(pixel_count(w), 71);
     const std::vector<TestType> image(source.begin(), source.end());
     Guarded<TestType> columns(column_count(w), 1);
-    im2col(image.data(), w, 0, 1, columns.data());
-    im2col(image.data(), w, 1, kChannels, columns.data());
+    im2col(image.data(), w, 0, 1, columns.data(), w.out_height() * w.out_width());
+    im2col(image.data(), w, 1, kChannels, columns.data(), w.out_height() * w.out_width());
     bool same = true;
     for (std::size_t i = 0; i < column_count(w); ++i) {
       const std::int64_t pixel = pixel_of(w, static_cast<std::int64_t>(i));
@@ -99,8 +111,8 @@ TEMPLATE_TEST_CASE("col2im adds every column value to its pixel", "", float, dou
       const std::int64_t pixel = pixel_of(w, static_cast<std::int64_t>(i));
       if (pixel >= 0) exact[static_cast<std::size_t>(pixel)] += columns[i];
     }
-    col2im(columns.data(), w, 0, 2, image.data());
-    col2im(columns.data(), w, 2, kChannels, image.data());
+    col2im(columns.data(), w.out_height() * w.out_width(), w, 0, 2, image.data());
+    col2im(columns.data(), w.out_height() * w.out_width(), w, 2, kChannels, image.data());
     CHECK(image.values() == exact);
     CHECK(image.intact());
   }

@@ -1,13 +1,16 @@
 // Every instruction set of this machine against sums in double of the rounded values.
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "tinytorch/base/half.hpp"
 #include "tinytorch/base/rng.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/gemm_bf16/packed_bf16.hpp"
+#include "tinytorch/kernels/gemm_bf16/plain.hpp"
 #include "tinytorch/kernels/gemm_bf16/reference.hpp"
 
 using namespace tt;
@@ -123,4 +126,71 @@ TEST_CASE("bfloat16 rounding is to nearest even, and not a number stays so") {
     CHECK(y[2] == -1.0f);
     CHECK(std::isnan(y[3]));
   }
+}
+
+namespace {
+
+// Any strides: as rows, as columns, and as every second value of either.
+std::vector<float> laid_out(const std::vector<float>& x, std::int64_t rows, std::int64_t cols,
+                            std::int64_t row, std::int64_t col) {
+  std::vector<float> out(count((rows + 1) * row + (cols + 1) * col), 99.0f);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < cols; ++j) out[count(i * row + j * col)] = x[count(i * cols + j)];
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("plain bfloat16 products take operands of any strides, with the bits of packed ones") {
+  for (const Isa isa : supported_isas()) {
+    const auto& t = table(isa).gemm_bf16;
+    for (const auto& [m, n, k] : std::vector<std::array<std::int64_t, 3>>{
+             {1, 1, 1}, {3, 17, 5}, {65, 33, 31}, {70, 64, 64}, {33, 130, 97}}) {
+      const Problem p(m, n, k);
+      const auto expected = p.run(t);
+      for (const int a_form : {0, 1, 2}) {
+        for (const int b_form : {0, 1, 2}) {
+          CAPTURE(name_of(isa), m, n, k, a_form, b_form);
+          Gemm g;
+          g.m = m, g.n = n, g.k = k;
+          g.a_row = a_form == 1 ? 1 : 2 * k, g.a_col = a_form == 0 ? 1 : a_form == 1 ? m + 3 : 2;
+          g.b_row = b_form == 1 ? 1 : 2 * n, g.b_col = b_form == 0 ? 1 : b_form == 1 ? k + 5 : 2;
+          const auto a = laid_out(p.a, m, k, g.a_row, g.a_col);
+          const auto b = laid_out(p.b, k, n, g.b_row, g.b_col);
+          std::vector<float> y(count(m * n), 0.0f);
+          g.a = a.data(), g.b = b.data(), g.c = y.data(), g.c_row = n, g.bias = p.bias.data();
+          gemm_bf16(g, t);
+          REQUIRE(same_bits(y, expected));
+          g.accumulate = true, g.bias = nullptr;
+          gemm_bf16(g, t);
+          CHECK(y[0] == Approx(2 * expected[0] - p.bias[0]).margin(1e-4));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("deep and tall bfloat16 products do not depend on threads") {
+  const Problem p(4100, 3, 4500);
+  std::vector<float> first;
+  const int before = num_threads();
+  for (const int threads : {1, 3}) {
+    set_num_threads(threads);
+    std::vector<float> y(count(4100 * 3));
+    Gemm g;
+    g.m = p.m, g.n = p.n, g.k = p.k, g.a = p.a.data(), g.a_row = p.k, g.b = p.b.data();
+    g.b_row = p.n, g.c = y.data(), g.c_row = p.n;
+    gemm_bf16(g);
+    if (first.empty()) first = y;
+    CHECK(same_bits(y, first));
+  }
+  set_num_threads(before);
+  double sum = 0.0;
+  const std::int64_t last = p.m - 1;
+  for (std::int64_t q = 0; q < p.k; ++q) {
+    sum += static_cast<double>(static_cast<float>(bf16(p.a[count(last * p.k + q)]))) *
+           static_cast<double>(static_cast<float>(bf16(p.b[count(q * 3 + 2)])));
+  }
+  CHECK(first[count(last * 3 + 2)] == Approx(sum).margin(p.tolerance()));
 }

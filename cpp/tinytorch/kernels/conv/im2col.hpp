@@ -11,13 +11,15 @@
 
 namespace tt::kernels {
 
-// Writes the rows of channels [first, last); image and columns point at channel 0. T: float,
-// double.
+// Writes the rows of channels [first, last); image and columns point at channel 0. Rows are `row`
+// values apart, so that several images' columns may lie side by side. T: float, double.
 template <class T>
-void im2col(const T* image, const Window2d& w, std::int64_t first, std::int64_t last, T* columns);
+void im2col(const T* image, const Window2d& w, std::int64_t first, std::int64_t last, T* columns,
+            std::int64_t row);
 
 // Adds into image's channels [first, last).
 template <class T>
-void col2im(const T* columns, const Window2d& w, std::int64_t first, std::int64_t last, T* image);
+void col2im(const T* columns, std::int64_t row, const Window2d& w, std::int64_t first,
+            std::int64_t last, T* image);
 
 }  // namespace tt::kernels

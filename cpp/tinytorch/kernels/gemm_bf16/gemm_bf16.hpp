@@ -25,6 +25,10 @@ struct GemmBf16Table {
   void (*multiply)(const PanelProduct& p, const Bf16Output& out);
   // codes of x[0 .. n); n is rounded up to k_step with zeros.
   void (*encode)(const float* x, void* codes, std::size_t n);
+  // The same of rows whose columns are contiguous: x[p * step + r] for 0 <= r < rows, p < k; rows
+  // of codes are row_bytes apart.
+  void (*encode_columns)(const float* x, std::int64_t step, std::int64_t rows, std::int64_t k,
+                         void* codes, std::int64_t row_bytes);
   // One panel's groups of B: panel[g][c][s] = b[(g * k_step + s) * row + c * col], zeros where
   // c >= cols or the depth is beyond k.
   void (*pack)(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,

@@ -1,7 +1,7 @@
 // Compiled once per instruction set. See gemm_bf16.hpp for what the functions compute.
 #include "tinytorch/kernels/gemm_bf16/gemm_bf16.hpp"
 
-#include "tinytorch/kernels/gemm_bf16/dot.simd.hpp"
+#include "tinytorch/kernels/gemm_bf16/encode.simd.hpp"
 #include "tinytorch/kernels/panels.simd.hpp"
 
 namespace tt::kernels::TT_ISA {
@@ -46,33 +46,35 @@ struct Output {
 
 void multiply(const PanelProduct& p, const Bf16Output& out) { all_panels<DotBf16>(p, Output{out}); }
 
-// Round to nearest even in integers: on normal numbers what the hardware's conversion gives. NaN
-// stays NaN.
-inline std::uint32_t rounded_bits(float x) {
-  std::uint32_t u;
-  __builtin_memcpy(&u, &x, sizeof u);
-  const std::uint32_t up = u + 0x7fffu + ((u >> 16) & 1u);
-  return (u & 0x7fffffffu) > 0x7f800000u ? u | 0x400000u : up;
-}
-inline std::uint16_t to_bf16(float x) { return static_cast<std::uint16_t>(rounded_bits(x) >> 16); }
-inline void put_code(std::uint16_t* to, float x) { *to = to_bf16(x); }
-inline void put_code(float* to, float x) {
-  const std::uint32_t bits = rounded_bits(x) & 0xffff0000u;
-  __builtin_memcpy(to, &bits, sizeof bits);
-}
-
 void encode(const float* x, void* codes, std::size_t n) {
-  Code* to = static_cast<Code*>(codes);
-  for (std::size_t i = 0; i < n; ++i) put_code(to + i, x[i]);
-  if (n % 2 != 0) put_code(to + n, 0.0f);
+  encode_row(x, static_cast<Code*>(codes), static_cast<std::int64_t>(n));
 }
 
-// Two rows of B side by side, column by column: one group.
-inline void pack_group(const float* first, const float* second, std::int64_t col, std::int64_t cols,
-                       std::uint16_t* out) {
-  for (std::int64_t c = 0; c < cols; ++c) {
-    out[2 * c] = to_bf16(first[c * col]);
-    out[2 * c + 1] = second == nullptr ? std::uint16_t{0} : to_bf16(second[c * col]);
+void encode_columns(const float* x, std::int64_t step, std::int64_t rows, std::int64_t k,
+                    void* codes, std::int64_t row_bytes) {
+  constexpr std::int64_t kSize = sizeof(Code), kDepth = kLanes * 4 / kSize;
+  auto* to = static_cast<std::byte*>(codes);
+  for (std::int64_t p = 0; p < k; p += kDepth) {
+    for (std::int64_t r = 0; r < rows; r += kLanes) {
+      encode_turned<Code>(x + p * step + r, step, rows - r < kLanes ? rows - r : kLanes,
+                          k - p < kDepth ? k - p : kDepth, to + r * row_bytes + p * kSize,
+                          row_bytes);
+    }
+  }
+}
+
+// Columns of any strides, one value at a time.
+void pack_strided(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,
+                  std::int64_t cols, std::int64_t width, float* out) {
+  for (std::int64_t p = 0; p < k; p += 2, out += width) {
+    for (std::int64_t c = 0; c < width; c += kLanes) {
+      alignas(64) float pair[2][W] = {};
+      for (std::int64_t i = 0; i < kLanes && c + i < cols; ++i) {
+        pair[0][i] = b[p * row + (c + i) * col];
+        if (p + 1 < k) pair[1][i] = b[(p + 1) * row + (c + i) * col];
+      }
+      store(out + c, paired(F32::load_aligned(pair[0]), F32::load_aligned(pair[1])));
+    }
   }
 }
 
@@ -80,18 +82,32 @@ void pack(const float* b, std::int64_t row, std::int64_t col, std::int64_t k, st
           void* panel) {
   constexpr std::int64_t kColumns = kPanelColumns<DotBf16>;
   constexpr std::int64_t kAlign = DotBf16::kStep * kPanelGroupAlign;
-  auto* out = static_cast<std::uint16_t*>(panel);
-  for (std::int64_t p = 0; p < (k + kAlign - 1) / kAlign * kAlign; p += 2, out += 2 * kColumns) {
-    if (p >= k || cols < kColumns) __builtin_memset(out, 0, 4 * kColumns);
-    if (p >= k) continue;
-    pack_group(b + p * row, p + 1 < k ? b + (p + 1) * row : nullptr, col, cols, out);
+  auto* out = static_cast<float*>(panel);  // a group of a column is as long as a float
+  if (col == 1) {
+    for (std::int64_t p = 0; p < k; p += 2) {
+      pack_rows_pair(b + p * row, p + 1 < k ? b + (p + 1) * row : nullptr, cols, kColumns,
+                     out + p / 2 * kColumns);
+    }
+  } else if (row == 1) {
+    for (std::int64_t p = 0; p < k; p += kLanes) {
+      for (std::int64_t c = 0; c < kColumns; c += kLanes) {
+        pack_turned(b + p + c * col, col, k - p < kLanes ? k - p : kLanes, cols - c, kColumns,
+                    out + p / 2 * kColumns + c);
+      }
+    }
+  } else {
+    pack_strided(b, row, col, k, cols, kColumns, out);
+  }
+  const std::int64_t groups = (k + 1) / 2, padded = (k + kAlign - 1) / kAlign * (kAlign / 2);
+  for (std::int64_t i = groups * kColumns; i < padded * kColumns; i += kLanes) {
+    store(out + i, F32(0.0f));
   }
 }
 
 }  // namespace
 
 void fill_gemm_bf16(GemmBf16Table& t) {
-  t = GemmBf16Table{panel_shape<DotBf16>(), multiply, encode, pack};
+  t = GemmBf16Table{panel_shape<DotBf16>(), multiply, encode, encode_columns, pack};
 }
 
 }  // namespace tt::kernels::TT_ISA

@@ -29,11 +29,12 @@ thread_local ScratchBuffer t_packed_a, t_packed_b;
 class Block {
  public:
   // Packing pays where many tiles read a value. The kernels take rows of A as they are about as
-  // well as packed ones, and what one thread packed another must fetch.
+  // well as packed ones, and what one thread packed another must fetch; columns of A they take far
+  // worse.
   Block(const Gemm& product, const GemmTable& table)
       : g(product),
         kernels(table),
-        pack_a(g.n > kPackAbove * kernels.nr && g.m > 1),
+        pack_a(g.n > (g.a_col == 1 ? kPackAbove : 1) * kernels.nr && g.m > 1),
         pack_b(g.b_col != 1 || g.m > kernels.mr) {}
 
   const Gemm& g;

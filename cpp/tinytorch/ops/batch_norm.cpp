@@ -1,0 +1,166 @@
+// Batch normalisation. Float32 images go plane by plane through the kernels, other arrays through
+// the elementwise operators.
+#include <algorithm>
+
+#include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/ops/elementwise.hpp"
+#include "tinytorch/ops/norm.hpp"
+#include "tinytorch/ops/reduce.hpp"
+
+namespace tt::ops {
+namespace {
+
+constexpr index_t kSmallPlane = 16;  // values that are worth a kernel's call
+
+Dims all_but_channels(const Array& x) {
+  Dims axes;
+  for (int d = 0; d < x.ndim(); ++d) {
+    if (d != 1) axes.push_back(d);
+  }
+  return axes;
+}
+
+// A per-channel vector as (1, C, 1, ...), to broadcast against x.
+Array channels(const Array& v, const Array& x) {
+  Shape shape(x.ndim(), 1);
+  shape[1] = v.size();
+  return v.reshape(shape);
+}
+
+// The planes of an array (images, channels, ...).
+struct Planes {
+  explicit Planes(const Array& x)
+      : images(x.shape(0)), channels(x.shape(1)), area(x.size() / (images * channels)) {}
+  index_t at(index_t image, index_t channel) const { return (image * channels + channel) * area; }
+  std::size_t size() const { return static_cast<std::size_t>(area); }
+  double count() const { return static_cast<double>(images * area); }
+  index_t images, channels, area;
+};
+
+bool has_planes(const Array& x) {
+  return x.dtype() == DType::f32 && x.is_contiguous() && x.ndim() > 2 && x.size() > 0 &&
+         Planes(x).area >= kSmallPlane;
+}
+
+template <class Fn>
+void each_channel(const Planes& p, Fn fn) {
+  kernels::count_call(kernels::Family::norm);
+  parallel_for(p.channels, 1, [&](index_t begin, index_t end) {
+    for (index_t c = begin; c < end; ++c) fn(c);
+  });
+}
+
+// Planes have equal counts: the channel's variance is the mean of theirs, plus that of their means.
+BatchStats plane_stats(const Array& x) {
+  const Planes p(x);
+  const BatchStats out{Array::empty({p.channels}), Array::empty({p.channels})};
+  const auto moments = kernels::active().batch_norm.moments;
+  each_channel(p, [&](index_t c) {
+    double sum = 0.0, of_squares = 0.0, within = 0.0;
+    for (index_t n = 0; n < p.images; ++n) {
+      float mean = 0.0f, squares = 0.0f;
+      moments(x.data<float>() + p.at(n, c), p.size(), &mean, &squares);
+      const double m = static_cast<double>(mean);
+      sum += m;
+      of_squares += m * m;
+      within += static_cast<double>(squares);
+    }
+    const double images = static_cast<double>(p.images), mean = sum / images;
+    const double between = std::max(0.0, of_squares / images - mean * mean);
+    out.mean.data<float>()[c] = static_cast<float>(mean);
+    out.variance.data<float>()[c] = static_cast<float>(within / p.count() + between);
+  });
+  return out;
+}
+
+Array scaled_planes(const Array& x, const Array& scale, const Array& shift) {
+  const Planes p(x);
+  const Array y = Array::empty(x.shape()), a = scale.contiguous(), b = shift.contiguous();
+  const auto apply = kernels::active().batch_norm.apply;
+  each_channel(p, [&](index_t c) {
+    for (index_t n = 0; n < p.images; ++n) {
+      apply(x.data<float>() + p.at(n, c), a.data<float>()[c], b.data<float>()[c],
+            y.data<float>() + p.at(n, c), p.size());
+    }
+  });
+  return y;
+}
+
+// One channel: the sums over its planes, then dx from them. With r = rstd and h = (x - mean) r:
+//   dx = gamma r (dy - mean(dy) - h mean(dy h)),  without the means where they are constants.
+NormGrads plane_grads(const Array& dy, const Array& x, const Array& mean, const Array& rstd,
+                      const Array& gamma, bool training) {
+  const Planes p(x);
+  const NormGrads out{Array::empty(x.shape()), Array::empty({p.channels}),
+                      Array::empty({p.channels})};
+  const auto& table = kernels::active().batch_norm;
+  const Array weight = gamma.defined() ? gamma.astype(DType::f32).contiguous() : gamma;
+  each_channel(p, [&](index_t c) {
+    const float center = mean.data<float>()[c];
+    const double r = static_cast<double>(rstd.data<float>()[c]);
+    double sum = 0.0, product = 0.0;
+    for (index_t n = 0; n < p.images; ++n) {
+      float s = 0.0f, q = 0.0f;
+      table.grad_sums(dy.data<float>() + p.at(n, c), x.data<float>() + p.at(n, c), center, p.size(),
+                      &s, &q);
+      sum += static_cast<double>(s);
+      product += static_cast<double>(q);
+    }
+    out.dbeta.data<float>()[c] = static_cast<float>(sum);
+    out.dgamma.data<float>()[c] = static_cast<float>(product * r);
+    const double scale = weight.defined() ? r * static_cast<double>(weight.data<float>()[c]) : r;
+    const double part = training ? -scale / p.count() : 0.0;
+    const kernels::BatchNormGrad g{center, static_cast<float>(scale),
+                                   static_cast<float>(part * product * r * r),
+                                   static_cast<float>(part * sum)};
+    for (index_t n = 0; n < p.images; ++n) {
+      table.grad(dy.data<float>() + p.at(n, c), x.data<float>() + p.at(n, c), g,
+                 out.dx.data<float>() + p.at(n, c), p.size());
+    }
+  });
+  return out;
+}
+
+}  // namespace
+
+BatchStats batch_stats(const Array& x) {
+  if (has_planes(x)) return plane_stats(x);
+  const Dims axes = all_but_channels(x);
+  return {mean(x, axes), variance(x, axes, 0.0, false)};
+}
+
+Array batch_norm(const Array& x, const Array& mean, const Array& rstd, const Array& gamma,
+                 const Array& beta) {
+  // y = x * scale + shift with scale = rstd gamma, shift = beta - mean scale
+  const Array scale = gamma.defined() ? mul(rstd, gamma) : rstd;
+  const Array centered = unary(Unary::neg, mul(mean, scale));
+  const Array shift = beta.defined() ? add(centered, beta) : centered;
+  if (has_planes(x)) return scaled_planes(x, scale, shift);
+  return add(mul(x, channels(scale, x)), channels(shift, x));
+}
+
+NormGrads batch_norm_grad(const Array& dy, const Array& x, const Array& mean, const Array& rstd,
+                          const Array& gamma, bool training) {
+  if (has_planes(x) && dy.dtype() == DType::f32) {
+    return plane_grads(dy.contiguous(), x, mean, rstd, gamma, training);
+  }
+  const Dims axes = all_but_channels(x);
+  const Array normal = mul(sub(x, channels(mean, x)), channels(rstd, x));
+  NormGrads out;
+  out.dgamma = sum(mul(dy, normal), axes);
+  out.dbeta = sum(dy, axes);
+  const Array scale = channels(gamma.defined() ? mul(rstd, gamma) : rstd, x);
+  if (!training) {
+    out.dx = mul(dy, scale);
+    return out;
+  }
+  const double n = static_cast<double>(reduced_count(x.shape(), axes));
+  const Array mean_dy = channels(mul(out.dbeta, 1.0 / n), x);
+  const Array mean_dyh = channels(mul(out.dgamma, 1.0 / n), x);
+  out.dx = mul(sub(sub(dy, mean_dy), mul(normal, mean_dyh)), scale);
+  return out;
+}
+
+}  // namespace tt::ops
