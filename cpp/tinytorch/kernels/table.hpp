@@ -10,6 +10,7 @@
 #include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
 #include "tinytorch/kernels/norm/norm.hpp"
 #include "tinytorch/kernels/optim/optim.hpp"
+#include "tinytorch/kernels/peak/peak.hpp"
 #include "tinytorch/kernels/pool/halve.hpp"
 #include "tinytorch/kernels/reduce/reduce.hpp"
 #include "tinytorch/kernels/softmax/softmax.hpp"
@@ -26,6 +27,7 @@ struct Table {
   GemmTable gemm_f32;
   GemmBf16Table gemm_bf16;
   OptimTable optim;
+  PeakTable peak;
   PoolTable pool;
   GemmS4Table gemm_s4;
   GemmS8Table gemm_s8;
