@@ -13,7 +13,7 @@ namespace {
 using runtime::CnnNode;
 using runtime::Precision;
 
-// A convolution between images of 24 x 24; what follows is small beside it.
+// A convolution of images of 24 x 24 inside a network; what is around it is small beside it.
 struct Convolution {
   index_t in, out, kernel, stride;
   Precision precision = Precision::f32;
@@ -21,7 +21,8 @@ struct Convolution {
 
 std::function<void()> convolution(const Convolution& c) {
   constexpr index_t kSide = 24;
-  CnnNode conv, pool, flat;
+  CnnNode relu, conv, pool, flat;
+  relu.name = "relu";
   conv.kind = CnnNode::Kind::conv, conv.name = "conv";
   conv.weight = normal({c.out, c.in, c.kernel, c.kernel}, 3, 0.1f);
   conv.bias = normal({c.out}, 4);
@@ -34,8 +35,8 @@ std::function<void()> convolution(const Convolution& c) {
   runtime::CnnOptions options;
   options.precision = c.precision;
   if (c.precision == Precision::int8) options.calibration = images;
-  const auto session =
-      std::make_shared<runtime::CnnSession>(std::vector<CnnNode>{conv, pool, flat}, input, options);
+  const auto session = std::make_shared<runtime::CnnSession>(
+      std::vector<CnnNode>{relu, conv, pool, flat}, input, options);
   return [session, images] { session->run(images); };
 }
 

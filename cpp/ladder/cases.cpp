@@ -76,6 +76,9 @@ Ladder convolution_ladder(const Steps& steps, index_t side) {
   if (side == 0) side = kConvWidth;
   const ConvOperands o{normal({1, channels, side, side}, 3),
                        normal({channels, channels, 3, 3}, 4, 0.1f)};
+  for (index_t i = 0; i < o.image.size(); ++i) {  // brightness has no sign
+    o.image.data<float>()[i] = std::fabs(o.image.data<float>()[i]);
+  }
   const Array padded = Array::zeros({channels, side + 2, side + 2});
   const Array packed = Array::zeros(o.weights.shape());
   Ladder made{"convolution",

@@ -63,27 +63,23 @@ void reordered(const ConvProblem& p) {
   }
 }
 
-// Step 3: four planes of the result at once, row by row: each pixel that was loaded meets four
-// weights, and the four rows of sums stay in the first cache until they are done.
+// Step 3: all nine weights of a pair of channels at once. A sum is loaded and stored once for nine
+// products, and a row's sums stay in the first cache until all channels went in.
 void blocked(const ConvProblem& p) {
   pad(p);
-  const std::int64_t width = p.width + 2, height = p.height + 2, plane = p.height * p.width;
-  for (std::int64_t o = 0; o < p.out; o += 4) {
+  const std::int64_t width = p.width + 2, height = p.height + 2;
+  for (std::int64_t i = 0; i < p.out * p.height * p.width; ++i) p.result[i] = 0.0f;
+  for (std::int64_t o = 0; o < p.out; ++o) {
     for (std::int64_t y = 0; y < p.height; ++y) {
-      float* sums = p.result + o * plane + y * p.width;
-      float *s0 = sums, *s1 = s0 + plane, *s2 = s1 + plane, *s3 = s2 + plane;
-      for (std::int64_t x = 0; x < p.width; ++x) s0[x] = s1[x] = s2[x] = s3[x] = 0.0f;
+      float* to = p.result + (o * p.height + y) * p.width;
       for (std::int64_t c = 0; c < p.in; ++c) {
         const float* w = p.weights + (o * p.in + c) * 9;
-        for (std::int64_t tap = 0; tap < 9; ++tap, ++w) {
-          const float* from = p.padded + (c * height + y + tap / 3) * width + tap % 3;
-          const float w0 = w[0], w1 = w[p.in * 9], w2 = w[2 * p.in * 9], w3 = w[3 * p.in * 9];
-          for (std::int64_t x = 0; x < p.width; ++x) {
-            s0[x] += w0 * from[x];
-            s1[x] += w1 * from[x];
-            s2[x] += w2 * from[x];
-            s3[x] += w3 * from[x];
-          }
+        const float w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3], w4 = w[4], w5 = w[5];
+        const float w6 = w[6], w7 = w[7], w8 = w[8];
+        const float *up = p.padded + (c * height + y) * width, *at = up + width, *down = at + width;
+        for (std::int64_t x = 0; x < p.width; ++x) {
+          to[x] += w0 * up[x] + w1 * up[x + 1] + w2 * up[x + 2] + w3 * at[x] + w4 * at[x + 1] +
+                   w5 * at[x + 2] + w6 * down[x] + w7 * down[x + 1] + w8 * down[x + 2];
         }
       }
     }
@@ -113,22 +109,29 @@ void pack(const ConvProblem& p) {
   }
 }
 
-// Step 4: all that a result needs now lies side by side; kCols results of a pixel at once.
+// Step 4: all that a result needs now lies side by side; kCols results of four pixels at once.
 void packed(const ConvProblem& p) {
   pack(p);
   const std::int64_t width = p.width + 2, plane = p.height * p.width;
   for (std::int64_t o0 = 0; o0 < p.out; o0 += kCols) {
-    for (std::int64_t at = 0; at < plane; ++at) {
+    for (std::int64_t at = 0; at < plane; at += 4) {
       const std::int64_t y = at / p.width, x = at % p.width;
       const float* w = p.packed_weights + o0 * 9 * p.in;
-      float sums[kCols] = {};
+      float sums[4][kCols] = {};
       for (std::int64_t tap = 0; tap < 9; ++tap) {
         const float* from = p.padded + ((y + tap / 3) * width + x + tap % 3) * p.in;
-        for (std::int64_t c = 0; c < p.in; ++c, w += kCols) {
-          for (int o = 0; o < kCols; ++o) sums[o] += from[c] * w[o];
+        for (std::int64_t c = 0; c < p.in; ++c, ++from, w += kCols) {
+          for (int o = 0; o < kCols; ++o) {
+            sums[0][o] += from[0] * w[o];
+            sums[1][o] += from[p.in] * w[o];
+            sums[2][o] += from[2 * p.in] * w[o];
+            sums[3][o] += from[3 * p.in] * w[o];
+          }
         }
       }
-      for (int o = 0; o < kCols; ++o) p.result[(o0 + o) * plane + at] = sums[o];
+      for (int i = 0; i < 4; ++i) {
+        for (int o = 0; o < kCols; ++o) p.result[(o0 + o) * plane + at + i] = sums[i][o];
+      }
     }
   }
 }

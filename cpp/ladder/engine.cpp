@@ -15,11 +15,14 @@
 namespace tt::ladder {
 namespace {
 
-// A network of one convolution, its result averaged over the image: what a session takes.
+// A network of one convolution, its result averaged over the image: what a session takes. The relu
+// does nothing to an image without negative values, but puts the convolution inside the network,
+// where images have their channels innermost.
 std::function<void()> session(const ConvOperands& o, runtime::Precision precision,
                               const Array& result) {
   using runtime::CnnNode;
-  CnnNode conv, pool;
+  CnnNode relu, conv, pool;
+  relu.name = "relu";
   conv.kind = CnnNode::Kind::conv, conv.name = "conv";
   conv.weight = o.weights, conv.padding = 1;
   pool.kind = CnnNode::Kind::average_pool, pool.name = "pool";
@@ -30,7 +33,7 @@ std::function<void()> session(const ConvOperands& o, runtime::Precision precisio
   options.precision = precision;
   if (precision == runtime::Precision::int8) options.calibration = o.image;
   const auto made =
-      std::make_shared<runtime::CnnSession>(std::vector<CnnNode>{conv, pool}, input, options);
+      std::make_shared<runtime::CnnSession>(std::vector<CnnNode>{relu, conv, pool}, input, options);
   return [made, o, result] { result.copy_from(made->run(o.image)); };
 }
 
