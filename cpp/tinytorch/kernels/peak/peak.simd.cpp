@@ -2,7 +2,7 @@
 
 #include "tinytorch/kernels/gemm_bf16/dot.simd.hpp"
 #include "tinytorch/kernels/gemm_s8/dot.simd.hpp"
-#include "tinytorch/kernels/simd.hpp"
+#include "tinytorch/kernels/row_map.hpp"
 #if defined(TT_ISA_amx)
 #include "tinytorch/kernels/tiles.simd.hpp"
 #endif
@@ -127,9 +127,12 @@ float read(const float* x, std::size_t n) {
   F32 sums[kVectors];
   for (F32& s : sums) s = F32(0.0f);
   std::size_t i = 0;
-  for (; i + kVectors * W <= n; i += kVectors * W) {
-    TT_UNROLL for (std::size_t v = 0; v < kVectors; ++v) {
-      sums[v] = sums[v] + load(x + i + v * W);
+  // Several places at once: one stream of addresses does not keep the memory busy.
+  for (; i + kVectors * kLane <= n; i += kVectors * kLane) {
+    for (std::size_t j = i; j < i + kLane; j += W) {
+      TT_UNROLL for (std::size_t v = 0; v < kVectors; ++v) {
+        sums[v] = sums[v] + load(x + j + v * kLane);
+      }
     }
   }
   for (; i + W <= n; i += W) sums[0] = sums[0] + load(x + i);
