@@ -64,6 +64,17 @@ THREADS ?= 1,2
 bench-peers: extension  ## ours beside other engines: benchmarks/results/peers.json, docs/performance.md (PEERS= WORKLOADS= THREADS=)
 	@$(BIN)/python benchmarks/peers.py --peers $(PEERS) --workloads $(WORKLOADS) --threads $(THREADS) $(ARGS)
 
+.PHONY: bench-check
+bench-check:  ## names the hot kernels that take more instructions than committed (ARGS=--update: writes them)
+	@tools/setup.sh demo
+	@tools/build.sh build/dev tt_bench
+	@$(BIN)/python benchmarks/bench_check.py $(ARGS)
+
+.PHONY: ladder
+ladder: extension  ## measures the steps of docs/ladder on this machine and writes their tables
+	@tools/build.sh build/dev tt_ladder
+	@$(BIN)/python benchmarks/ladder.py $(ARGS)
+
 .PHONY: lint
 lint:  ## formatting, style, types, layers, symbols
 	@tools/setup.sh dev

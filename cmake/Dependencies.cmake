@@ -83,7 +83,7 @@ tt_header_library(nlohmann_json TARGET tt_json PACKAGE_TARGET nlohmann_json::nlo
   MIN 3.9 BELOW 4 FOLDER nlohmann INCLUDE single_include
   URL https://github.com/nlohmann/json/archive/refs/tags/v3.11.2.tar.gz
   SHA256 d69f9deb6a75e2580465c6c4c5111b89c4dc2fa94e3a85fcd2ffcd9a143d9273)
-if(TINYTORCH_BUILD_TESTS OR TINYTORCH_BUILD_BENCH)
+if(TINYTORCH_BUILD_TESTS)
   set(newest_catch 4)
   if(CMAKE_CROSSCOMPILING)
     set(newest_catch 3)  # version 3 is a compiled library, the host's: no use to a cross build

@@ -28,6 +28,8 @@ BAD_USAGE = [
     ["bench"],
     ["profile", "digits_mlp", "--batch", "0"],
     ["prune", "missing"],
+    ["roofline", "--seconds", "0"],
+    ["roofline", "--threads", "0"],
 ]
 FAILING = [
     ["evaluate", "missing"],
@@ -41,6 +43,8 @@ FAILING = [
     ["train", "cnn", "--data", "cifar10", "--out", "x"],
     ["train", "mlp", "--out", "/proc/nowhere"],
     ["demo", "--quick", "--out", "/proc/nowhere"],
+    ["roofline", "--out", "picture"],
+    ["roofline", "--out", "/proc/nowhere/x.png"],
 ]
 
 
@@ -139,7 +143,7 @@ def test_help_names_every_command_and_version_prints_one(
     assert tinytorch().out == shown.out
     for verb in (
         *("info", "demo", "train", "evaluate", "profile", "quantize", "prune", "bench", "submit"),
-        *("validate", "report"),
+        *("validate", "report", "roofline"),
     ):
         assert f" {verb} " in shown.out
         assert run("tinytorch", [verb, "--help"]) == 0

@@ -12,6 +12,7 @@
 #include "tinytorch/kernels/half/half.hpp"
 #include "tinytorch/kernels/norm/norm.hpp"
 #include "tinytorch/kernels/optim/optim.hpp"
+#include "tinytorch/kernels/peak/peak.hpp"
 #include "tinytorch/kernels/pool/halve.hpp"
 #include "tinytorch/kernels/reduce/reduce.hpp"
 #include "tinytorch/kernels/softmax/softmax.hpp"
@@ -30,6 +31,7 @@ struct Table {
   GemmBf16Table gemm_bf16;
   HalfTable half;
   OptimTable optim;
+  PeakTable peak;
   PoolTable pool;
   GemmS4Table gemm_s4;
   GemmS8Table gemm_s8;

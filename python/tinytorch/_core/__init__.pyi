@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from tinytorch.core.tensor import Tensor
 
-from . import capstone, io, models, ops, optim, quant, runtime, sparse
+from . import capstone, io, models, ops, optim, quant, roofline, runtime, sparse
 
 __all__: list[str] = [
     "Generator",
@@ -39,6 +39,7 @@ __all__: list[str] = [
     "quant",
     "remove_hook",
     "reset_peak_memory",
+    "roofline",
     "runtime",
     "set_grad_enabled",
     "set_node_factory",

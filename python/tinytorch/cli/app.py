@@ -14,6 +14,7 @@ from .evaluate import evaluate
 from .info import info
 from .profile import profile
 from .report import report
+from .roofline import roofline
 from .train import train
 
 app = typer.Typer(
@@ -38,6 +39,6 @@ def options(
 
 for _command in (
     *(info, demo, train, evaluate, profile, quantize, prune),
-    *(bench, submit, validate, report),
+    *(bench, submit, validate, report, roofline),
 ):
     app.command()(_command)

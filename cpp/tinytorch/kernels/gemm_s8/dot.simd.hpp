@@ -47,7 +47,7 @@ struct ExactDot {
 #define TT_DPBUSD(prefix, acc, a, b, intrinsic) acc = intrinsic(acc, a, b)
 #endif
 
-#if defined(TT_ISA_avx512_vnni) || defined(TT_ISA_amx)
+#if defined(TT_ISA_avx512_vnni) || defined(TT_ISA_avx512_bf16) || defined(TT_ISA_amx)
 
 struct Dot : ExactDot {
   using Code = std::uint8_t;

@@ -1,0 +1,89 @@
+// Steps of inference sessions, and attention to a cache.
+#include <cmath>
+#include <memory>
+
+#include "cases.hpp"
+#include "tinytorch/kernels/attention/cached.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/runtime/cnn_session.hpp"
+
+namespace tt::bench {
+namespace {
+
+using runtime::CnnNode;
+using runtime::Precision;
+
+// A convolution of images of 24 x 24 inside a network; what is around it is small beside it.
+struct Convolution {
+  index_t in, out, kernel, stride;
+  Precision precision = Precision::f32;
+};
+
+std::function<void()> convolution(const Convolution& c) {
+  constexpr index_t kSide = 24;
+  CnnNode relu, conv, pool, flat;
+  relu.name = "relu";
+  conv.kind = CnnNode::Kind::conv, conv.name = "conv";
+  conv.weight = normal({c.out, c.in, c.kernel, c.kernel}, 3, 0.1f);
+  conv.bias = normal({c.out}, 4);
+  conv.stride = c.stride, conv.padding = c.kernel / 2;
+  pool.kind = CnnNode::Kind::average_pool, pool.name = "pool";
+  flat.kind = CnnNode::Kind::flatten, flat.name = "flatten";
+  const Array images = normal({1, c.in, kSide, kSide}, 5);
+  runtime::Value input;
+  input.channels = c.in, input.height = input.width = kSide;
+  runtime::CnnOptions options;
+  options.precision = c.precision;
+  if (c.precision == Precision::int8) options.calibration = images;
+  const auto session = std::make_shared<runtime::CnnSession>(
+      std::vector<CnnNode>{relu, conv, pool, flat}, input, options);
+  return [session, images] { session->run(images); };
+}
+
+// `rows` new positions after `before` others, one head of 64.
+std::function<void()> attention(index_t rows, index_t before) {
+  constexpr index_t kSize = 64;
+  const kernels::Table& table = kernels::active();
+  const index_t n = rows + before;
+  const Array q = normal({rows, kSize}, 6, 0.125f), k = normal({n, kSize}, 7);
+  const Array v = normal({n, kSize}, 8), out = Array::zeros({rows, kSize});
+  const Array keys = Array::zeros({kernels::cached_floats(table.gemm_f32, n, kSize)});
+  const Array scores = Array::zeros({kernels::score_floats(table.gemm_f32, n)});
+  for (index_t i = 0; i < n; ++i) {
+    kernels::store_key(table.gemm_f32, k.data<float>() + i * kSize, kSize, i, keys.data<float>());
+  }
+  return [=, &table] {
+    const kernels::CachedHead head{kSize, keys.data<float>(), v.data<float>()};
+    const kernels::NewPositions p{rows, before, q.data<float>(), kSize, out.data<float>(), kSize};
+    for (index_t i = 0; i < rows; i += table.gemm_f32.mr) {
+      kernels::attend_rows(table, head, p, i, scores.data<float>());
+    }
+  };
+}
+
+}  // namespace
+
+Cases networks() {
+  return {
+      {"conv_direct",
+       [] {
+         return convolution({16, 32, 3, 2});
+       }},
+      {"conv_pointwise",
+       [] {
+         return convolution({64, 64, 1, 1});
+       }},
+      {"conv_winograd",
+       [] {
+         return convolution({64, 64, 3, 1});
+       }},
+      {"conv_int8",
+       [] {
+         return convolution({64, 64, 3, 1, Precision::int8});
+       }},
+      {"attention_row", [] { return attention(1, 511); }},
+      {"attention_rows", [] { return attention(64, 64); }},
+  };
+}
+
+}  // namespace tt::bench
