@@ -31,6 +31,23 @@ endif()
 
 set(TT_FILL_LIST "${CMAKE_CURRENT_BINARY_DIR}/generated/tinytorch_kernel_fills.inc")
 
+# What an object of one instruction set is compiled with.
+function(tt_simd_options target isa)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cpp)
+  target_link_libraries(${target} PRIVATE tt_flags tt_xsimd)
+  target_compile_definitions(${target} PRIVATE TT_ISA=isa_${isa} TT_ISA_${isa}=1)
+  # GCC 12 takes its own _mm512_undefined_ps for a mistake of ours.
+  target_compile_options(${target} PRIVATE ${TT_FLAGS_${isa}} -O3
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized>)
+  if(TINYTORCH_SANITIZE MATCHES "address")
+    # Checked locals would put every accumulator in memory: minutes of compiling per file, and slow
+    # tests. The pointers that a kernel is given are checked all the same.
+    target_compile_options(${target} PRIVATE
+      $<$<CXX_COMPILER_ID:GNU>:SHELL:--param asan-stack=0>
+      $<$<CXX_COMPILER_ID:Clang>:SHELL:-mllvm -asan-stack=0>)
+  endif()
+endfunction()
+
 function(tt_simd_kernel family)
   cmake_parse_arguments(ARG "" "" "ISAS" ${ARGN})
   foreach(isa IN LISTS ARG_ISAS)
@@ -39,19 +56,7 @@ function(tt_simd_kernel family)
     endif()
     set(target tt_kernel_${family}_${isa})
     add_library(${target} OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/cpp/tinytorch/kernels/${family}/${family}.simd.cpp)
-    target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/cpp)
-    target_link_libraries(${target} PRIVATE tt_flags tt_xsimd)
-    target_compile_definitions(${target} PRIVATE TT_ISA=isa_${isa} TT_ISA_${isa}=1)
-    # GCC 12 takes its own _mm512_undefined_ps for a mistake of ours.
-    target_compile_options(${target} PRIVATE ${TT_FLAGS_${isa}} -O3
-                           $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized>)
-    if(TINYTORCH_SANITIZE MATCHES "address")
-      # Checked locals would put every accumulator in memory: minutes of compiling per file, and slow
-      # tests. The pointers that a kernel is given are checked all the same.
-      target_compile_options(${target} PRIVATE
-        $<$<CXX_COMPILER_ID:GNU>:SHELL:--param asan-stack=0>
-        $<$<CXX_COMPILER_ID:Clang>:SHELL:-mllvm -asan-stack=0>)
-    endif()
+    tt_simd_options(${target} ${isa})
     target_sources(tt_kernels PRIVATE $<TARGET_OBJECTS:${target}>)
     set_property(GLOBAL APPEND_STRING PROPERTY TT_FILL_LINES "TT_FILL(${family}, ${isa})\n")
   endforeach()

@@ -57,13 +57,16 @@ def measure_limits(seconds: float = 0.1, step: Step | None = None) -> Limits:
         say(f"peak {format}")
         peaks[format] = _peak(format, threads, seconds)
     bandwidths = {}
-    for level, size in _level_sizes(threads).items():
+    for level, size in _cache_sizes().items():
         say(f"reading {level}")
-        bandwidths[level] = _read_rate(threads, size, seconds)
+        traffic = _core.roofline.Traffic(threads, size // 4)
+        bandwidths[level] = _read_rate(traffic, threads * size, seconds)
+    size = _main_memory() // threads // 4 * 4
+    memory = _core.roofline.Traffic(threads, size // 4)
+    say("reading DRAM")
+    bandwidths["DRAM"] = _read_rate(memory, threads * size, seconds)
     say("copying")
-    floats = _main_memory() // 4 // threads
-    memory = _core.roofline.Traffic(threads, floats)
-    bandwidths["copy"] = 8 * floats * threads / best_time(lambda: memory.copy(1), seconds)
+    bandwidths["copy"] = 2 * threads * size / best_time(lambda: memory.copy(1), seconds)
     return Limits(threads, peaks, bandwidths)
 
 
@@ -87,16 +90,12 @@ def _main_memory() -> int:
     return int(min(max(256 * KIB * KIB, cache_bytes()[3] * 5 // 4), 1 << 30, whole // 16))
 
 
-def _level_sizes(threads: int) -> dict[str, int]:
+def _cache_sizes() -> dict[str, int]:
     """Bytes per thread that stay in a level and not in the one below."""
     caches = cache_bytes()
-    third = min(caches[3] // 4 // threads, 8 * caches[2])
-    return {
-        "L1": caches[1] * 2 // 3,
-        "L2": caches[2] // 2,
-        "L3": max(third, 2 * caches[2]),
-        "DRAM": _main_memory() // threads,
-    }
+    third = min(caches[3] // 4 // _core.num_threads(), 8 * caches[2])
+    sizes = {"L1": caches[1] * 2 // 3, "L2": caches[2] // 2, "L3": max(third, 2 * caches[2])}
+    return {level: size // 4 * 4 for level, size in sizes.items()}
 
 
 def _peak(format: str, threads: int, seconds: float) -> float:
@@ -106,8 +105,6 @@ def _peak(format: str, threads: int, seconds: float) -> float:
     return 2 * count / best_time(run, seconds)
 
 
-def _read_rate(threads: int, size: int, seconds: float) -> float:
-    memory = _core.roofline.Traffic(threads, size // 4)
-    passes = max(1, 16 * KIB * KIB // size)
-    total = threads * (size // 4 * 4) * passes
-    return total / best_time(lambda: memory.read(passes), seconds)
+def _read_rate(traffic: _core.roofline.Traffic, size: int, seconds: float) -> float:
+    passes = max(1, 32 * KIB * KIB // size)
+    return passes * size / best_time(lambda: traffic.read(passes), seconds)
