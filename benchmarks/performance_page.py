@@ -23,11 +23,8 @@ FORMATS = {
     "int4": ["ort-int4", "llama-q4_0"],
 }  # fmt: skip
 OURS = {
-    "tinytorch": "f32",
-    "tinytorch-bf16": "bf16",
-    "tinytorch-int8": "int8",
-    "tinytorch-int4": "int4",
-}
+    "Tinytorch": "f32", "TinytorchBf16": "bf16", "TinytorchInt8": "int8", "TinytorchInt4": "int4",
+}  # fmt: skip
 UNITS = {
     "gemm_f32": "GFLOP/s", "gemm_int8": "GOP/s", "linear_int8": "GOP/s", "gemv": "GB/s",
     "mlp_latency": "ns", "cnn_infer": "images/s", "cnn_train": "images/s", "gpt_decode": "tokens/s",

@@ -5,7 +5,7 @@
 #include "cases.hpp"
 #include "tinytorch/kernels/attention/cached.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
-#include "tinytorch/runtime/cnn_session.hpp"
+#include "tinytorch/runtime/cnn/session.hpp"
 
 namespace tt::bench {
 namespace {
@@ -47,16 +47,20 @@ std::function<void()> attention(index_t rows, index_t before) {
   const index_t n = rows + before;
   const Array q = normal({rows, kSize}, 6, 0.125f), k = normal({n, kSize}, 7);
   const Array v = normal({n, kSize}, 8), out = Array::zeros({rows, kSize});
-  const Array keys = Array::zeros({kernels::cached_floats(table.gemm_f32, n, kSize)});
-  const Array scores = Array::zeros({kernels::score_floats(table.gemm_f32, n)});
+  const Array keys = Array::zeros({kernels::cached_key_count(table.gemm_f32, n, kSize)});
+  const Array values = Array::zeros(v.shape());
+  const Array scratch = Array::zeros({kernels::scratch_floats(table.gemm_f32, n, kSize)});
+  const auto head = [=] {
+    return kernels::CachedHead{kSize, kernels::CacheFormat::f32, keys.raw(), values.raw()};
+  };
   for (index_t i = 0; i < n; ++i) {
-    kernels::store_key(table.gemm_f32, k.data<float>() + i * kSize, kSize, i, keys.data<float>());
+    kernels::store_position(table, head(), i, k.data<float>() + i * kSize,
+                            v.data<float>() + i * kSize);
   }
   return [=, &table] {
-    const kernels::CachedHead head{kSize, keys.data<float>(), v.data<float>()};
     const kernels::NewPositions p{rows, before, q.data<float>(), kSize, out.data<float>(), kSize};
-    for (index_t i = 0; i < rows; i += table.gemm_f32.mr) {
-      kernels::attend_rows(table, head, p, i, scores.data<float>());
+    for (index_t i = 0; i < rows; i += kernels::rows_together(table.gemm_f32)) {
+      kernels::attend_rows(table, head(), p, i, scratch.data<float>());
     }
   };
 }

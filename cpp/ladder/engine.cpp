@@ -10,7 +10,7 @@
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
 #include "tinytorch/ops/conv.hpp"
-#include "tinytorch/runtime/cnn_session.hpp"
+#include "tinytorch/runtime/cnn/session.hpp"
 
 namespace tt::ladder {
 namespace {
@@ -87,25 +87,29 @@ std::vector<Step> engine_attention(const AttentionProblem& p, const Array& q, co
                                    const Array& v) {
   const kernels::Table& table = kernels::active();
   const Array result = Array::zeros(q.shape());
-  const index_t room = kernels::cached_floats(table.gemm_f32, p.n, p.size);
-  const Array keys = Array::zeros({p.heads, room});
-  const index_t mr = table.gemm_f32.mr, blocks = (p.n + mr - 1) / mr;
+  const index_t room = kernels::cached_key_count(table.gemm_f32, p.n, p.size);
+  const Array keys = Array::zeros({p.heads, room}), values = Array::zeros(v.shape());
+  const index_t together = kernels::rows_together(table.gemm_f32);
+  const index_t blocks = (p.n + together - 1) / together;
+  const auto cache = [=](index_t head) {
+    return kernels::CachedHead{p.size, kernels::CacheFormat::f32, keys.raw() + head * room * 4,
+                               values.raw() + head * p.n * p.size * 4};
+  };
   const auto attend = [=, &table] {
     parallel_for(p.heads, 1, [&](index_t first, index_t last) {
       for (index_t i = first * p.n; i < last * p.n; ++i) {
-        kernels::store_key(table.gemm_f32, k.data<float>() + i * p.size, p.size, i % p.n,
-                           keys.data<float>() + i / p.n * room);
+        kernels::store_position(table, cache(i / p.n), i % p.n, k.data<float>() + i * p.size,
+                                v.data<float>() + i * p.size);
       }
     });
-    parallel_for(p.heads * blocks, 4, [&](index_t first, index_t last) {
-      const Array scores = Array::empty({kernels::score_floats(table.gemm_f32, p.n)});
+    parallel_for(p.heads * blocks, 1, [&](index_t first, index_t last) {
+      const Array scratch = Array::empty({kernels::scratch_floats(table.gemm_f32, p.n, p.size)});
       for (index_t i = first; i < last; ++i) {
         const index_t head = i / blocks, start = head * p.n * p.size;
         const kernels::NewPositions rows{
             p.n, 0, q.data<float>() + start, p.size, result.data<float>() + start, p.size};
-        kernels::attend_rows(table,
-                             {p.size, keys.data<float>() + head * room, v.data<float>() + start},
-                             rows, i % blocks * mr, scores.data<float>());
+        kernels::attend_rows(table, cache(head), rows, i % blocks * together,
+                             scratch.data<float>());
       }
     });
   };
