@@ -54,7 +54,8 @@ def _roofs(axis: Any, found: Roofline) -> None:
         axis.plot(ends, [x * rate for x in ends], color="#777777", linewidth=1.1)
         x, below = _LEFT * 1.15, level in ("L2", "DRAM")  # of neighbours, one above its line
         axis.annotate(
-            f"{level} {rate / 1e9:,.0f} GB/s", (x, x * rate), xytext=(2, -11 if below else 5), fontsize=8,
+            f"{level} {rate / 1e9:,.0f} GB/s", (x, x * rate), xytext=(2, -11 if below else 5),
+            fontsize=8,
             textcoords="offset points", color="#444444", rotation=_slope(axis, top / low),
             rotation_mode="anchor",
         )  # fmt: skip
@@ -70,7 +71,7 @@ def _roofs(axis: Any, found: Roofline) -> None:
 
 
 def _slope(axis: Any, ratio: float) -> float:
-    """Degrees of a line that grows in proportion; `ratio` is between the ends of the upright axis."""
+    """Degrees of a proportional line; `ratio` is that of the ends of the upright axis."""
     box, figure = axis.get_position(), axis.figure
     width, height = figure.get_size_inches()
     decades_x = math.log10(_RIGHT / _LEFT)
