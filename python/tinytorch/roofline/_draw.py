@@ -52,9 +52,10 @@ def _roofs(axis: Any, found: Roofline) -> None:
         rate = limits.bandwidths[level]
         ends = (_LEFT, max(limits.peaks.values()) / rate)
         axis.plot(ends, [x * rate for x in ends], color="#777777", linewidth=1.1)
-        x = _LEFT * 1.15
+        x, below = _LEFT * 1.15, level in ("L2", "DRAM")  # of neighbours, one above its line
         axis.annotate(
-            f"{level} {rate / 1e9:,.0f} GB/s", (x, x * rate), xytext=(2, 5), fontsize=8,
+            f"{level} {rate / 1e9:,.0f} GB/s", (x, x * rate), xytext=(2, -11 if below else 5),
+            fontsize=8,
             textcoords="offset points", color="#444444", rotation=_slope(axis, top / low),
             rotation_mode="anchor",
         )  # fmt: skip
@@ -69,12 +70,12 @@ def _roofs(axis: Any, found: Roofline) -> None:
         )  # fmt: skip
 
 
-def _slope(axis: Any, height: float) -> float:
-    """Degrees of a line that grows in proportion, both axes in powers of ten."""
+def _slope(axis: Any, ratio: float) -> float:
+    """Degrees of a proportional line; `ratio` is that of the ends of the upright axis."""
     box, figure = axis.get_position(), axis.figure
     width, height = figure.get_size_inches()
     decades_x = math.log10(_RIGHT / _LEFT)
-    decades_y = math.log10(height)
+    decades_y = math.log10(ratio)
     return math.degrees(math.atan2(box.height * height / decades_y, box.width * width / decades_x))
 
 
