@@ -289,9 +289,18 @@ class TinytorchBf16(Session):
     bytes_per_weight = 2.0
 
     def gemm_f32(self, case: Any) -> Call:
-        if not case.params["const_b"]:
-            raise Unsupported
-        return self._linear(case)
+        p = case.params
+        if p["const_b"]:
+            return self._linear(case)
+        a, b = (
+            tt.Tensor(W.f32(s, t)) for s, t in (((p["m"], p["k"]), "a"), ((p["k"], p["n"]), "b"))
+        )
+
+        def run() -> Any:
+            with no_grad(), tt.autocast():
+                return ops.matmul(a, b)
+
+        return run
 
     def cnn_train(self, case: Any) -> Call:
         return cnn_train_call(case, "bf16")
