@@ -15,8 +15,8 @@ from . import _core
 if not hasattr(_core, "ops"):  # then it is the folder of its stubs
     raise ImportError("tinytorch's C++ engine is not built; run `make build` or install a wheel")
 
-from .core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh
 from .core._autocast import autocast
+from .core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh
 from .core.attention import MultiHeadAttention, scaled_dot_product_attention
 from .core.autograd import enable_autograd
 from .core.dataloader import (

@@ -38,9 +38,7 @@ std::size_t size_class(std::size_t rounded) {
   return log2 * 4 + ((rounded >> (log2 - 2)) & 3);
 }
 
-std::size_t class_bytes(std::size_t index) {
-  return (4 + index % 4) << (index / 4 - 2);
-}
+std::size_t class_bytes(std::size_t index) { return (4 + index % 4) << (index / 4 - 2); }
 
 // No request passes that this process cannot hold; below 2^60 in any case, for round_up().
 std::size_t memory_limit() {

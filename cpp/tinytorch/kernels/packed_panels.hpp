@@ -57,7 +57,9 @@ struct PackedPanels {
     const std::int64_t nr = shape.nr, step = shape.k_step;
     return j / nr * groups * nr * step + p / step * nr * step + j % nr * step + p % step;
   }
-  std::int64_t bytes() const { return padded_columns() * groups * shape.k_step * shape.weight_bytes; }
+  std::int64_t bytes() const {
+    return padded_columns() * groups * shape.k_step * shape.weight_bytes;
+  }
   std::int64_t row_bytes() const;  // between rows of encoded activations
   // Zero codes for the values beyond k, which meet zeros: any will do, but let them be defined.
   void clear_padding(std::byte* row) const;

@@ -19,8 +19,7 @@ void gemm_float64(const kernels::GemmOf<double>& g);
 Array matmul(const Array& a, const Array& b, Products products = Products::full);
 
 // x[..., k] w[k, n] + bias[n] in one pass; bias may be undefined.
-Array linear(const Array& x, const Array& w, const Array& bias,
-             Products products = Products::full);
+Array linear(const Array& x, const Array& w, const Array& bias, Products products = Products::full);
 
 // Gradients of matmul with respect to a and b, before broadcasting over batches is undone.
 Array matmul_grad_a(const Array& dy, const Array& a, const Array& b,

@@ -27,6 +27,7 @@ __all__: list[str] = [
     "from_dlpack_capsule",
     "index_assign_",
     "io",
+    "is_autocast_enabled",
     "is_grad_enabled",
     "kernel_calls",
     "manual_seed",
@@ -41,6 +42,7 @@ __all__: list[str] = [
     "reset_peak_memory",
     "roofline",
     "runtime",
+    "set_autocast_enabled",
     "set_grad_enabled",
     "set_node_factory",
     "set_num_threads",
@@ -179,6 +181,7 @@ def from_dlpack_capsule(capsule: Any) -> Tensor:
 def index_assign_(tensor: Tensor, key: Any, value: Tensor) -> Tensor:
     """tensor[key] = value."""
 
+def is_autocast_enabled() -> bool: ...
 def is_grad_enabled() -> bool: ...
 def kernel_calls() -> dict[str, int]:
     """Calls of each kernel family (unary, gemm, softmax, ...) since the process started."""
@@ -197,6 +200,7 @@ def operator_registry() -> dict[str, dict[str, Any]]:
 
 def remove_hook(tensor: Tensor, id: int) -> None: ...
 def reset_peak_memory() -> None: ...
+def set_autocast_enabled(enabled: bool) -> None: ...
 def set_grad_enabled(enabled: bool) -> None: ...
 def set_node_factory(arg0: Callable[..., Any]) -> None: ...
 def set_num_threads(count: int) -> None: ...

@@ -64,6 +64,7 @@ __all__: list[str] = [
     "mul",
     "ne",
     "neg",
+    "packed_attention",
     "pad",
     "permute",
     "pow",
@@ -296,6 +297,13 @@ def ne(a: ArrayLike, b: ArrayLike) -> Tensor:
 
 def neg(x: ArrayLike) -> Tensor:
     """-x."""
+
+def packed_attention(
+    qkv: ArrayLike, heads: int, causal: bool = False, scale: float | None = None
+) -> Tensor:
+    """scaled_dot_product_attention of each head; qkv (..., L, 3 E) holds q, k and v side by
+    side, E = heads * width; gives (..., L, E).
+    """
 
 def pad(x: ArrayLike, widths: Sequence[Sequence[int]], value: float = 0.0) -> Tensor:
     """Values added around: one (before, after) pair per dimension; negative widths cut."""

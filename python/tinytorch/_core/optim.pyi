@@ -2,8 +2,16 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-__all__: list[str] = ["adam_step", "adam_steps", "set_attributes", "sgd_step", "sgd_steps"]
+__all__: list[str] = [
+    "adam_step",
+    "adam_steps",
+    "set_attributes",
+    "sgd_step",
+    "sgd_steps",
+    "unshared",
+]
 
 def adam_step(
     w: np.ndarray,
@@ -57,4 +65,9 @@ def sgd_steps(
 ) -> None:
     """sgd_step for each (w, g, momentum_buffer or None), then set_attributes(changes): all
     of it or, on an error in the arguments, nothing. Ctrl-C waits until it is done.
+    """
+
+def unshared(parameter: ArrayLike) -> bool:
+    """Whether a Tensor's array is held by that tensor alone, so that a step may change it
+    in place and nobody can tell.
     """
