@@ -25,7 +25,7 @@ from tinytorch.runtime import CnnSession, GptSession, Int8Matmul, LinearSession,
 ops = _core.ops
 Call = Callable[[], Any]
 
-# Before results are compared, the benchmarks ask those that can be detached for this name of PyTorch's.
+# The benchmarks ask results that can be detached for this name of PyTorch before they compare them.
 setattr(tt.Tensor, "is_floating_point", lambda self: False)  # noqa: B010
 
 

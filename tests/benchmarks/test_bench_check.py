@@ -47,7 +47,7 @@ def row(peer: str, median: float, spread: float = 0.01, run: int = 1) -> dict[st
 
 
 def test_ratios_are_ours_beside_the_fastest_peer_of_the_same_run(bench_check: ModuleType) -> None:
-    rows = [row("tinytorch", 1.0), row("torch", 3.0), row("ort", 2.0), row("openvino", 0.1, run=2)]
+    rows = [row("Tinytorch", 1.0), row("torch", 3.0), row("ort", 2.0), row("openvino", 0.1, run=2)]
     rows.append({"workload": "gemm_f32", "case": "512", "threads": 1, "peer": "numpy", "error": ""})
     [(name, (ratio, spread))] = bench_check.peer_ratios({"results": rows}).items()
     assert name == "gemm_f32 512 f32, 1 thread"
