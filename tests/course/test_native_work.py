@@ -99,7 +99,7 @@ ROWS = {
     spatial.MaxPool2D: (lambda: spatial.MaxPool2D(2)(images()), {"pool"}),
     spatial.AvgPool2d: (lambda: spatial.AvgPool2d(2)(images()), {"pool"}),
     spatial.AvgPool2D: (lambda: spatial.AvgPool2D(2)(images()), {"pool"}),
-    spatial.BatchNorm2d: (lambda: spatial.BatchNorm2d(3)(images()), {"reduce"}),
+    spatial.BatchNorm2d: (lambda: spatial.BatchNorm2d(3)(images()), {"norm"}),
     spatial.SimpleCNN: (lambda: spatial.SimpleCNN()(normal(1, 3, 32, 32)), {"gemm", "pool"}),
     embeddings.Embedding: (lambda: embeddings.Embedding(10, 4)(ids()), {"rows"}),
     embeddings.PositionalEncoding: (
