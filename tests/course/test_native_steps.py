@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tinytorch as tt
 from tinytorch import _core
 
 sgd = _core.optim.sgd_step
@@ -44,3 +45,31 @@ def test_unusable_arrays(call, error):
 
 def test_empty_arrays():
     sgd(ones(0), ones(0), None, 0.1)
+
+
+def address(p):
+    return p.data.__array_interface__["data"][0]
+
+
+def test_only_arrays_that_nobody_else_holds_are_changed_in_place():
+    p = tt.Tensor(np.ones(4), requires_grad=True)
+    optimizer = tt.SGD([p], lr=0.5)
+    p.grad = np.ones(4)
+    optimizer.step()  # whatever the constructor was given may be someone's
+    at = address(p)
+    optimizer.step()
+    assert address(p) == at
+    whole = p.data
+    optimizer.step()
+    np.testing.assert_array_equal(whole, np.zeros(4))
+    del whole
+    view = p.data[1:]
+    before = view.copy()
+    optimizer.step()
+    np.testing.assert_array_equal(view, before)
+    used = _core.ops.mul(p, p)  # the graph keeps the values that it read
+    expected = 2 * p.data.copy()
+    optimizer.step()
+    p.grad = None
+    used.backward(np.ones(4))
+    np.testing.assert_array_equal(p.grad, expected)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/scratch.hpp"
 
@@ -171,6 +172,7 @@ bool attention_fits(const Array& q, const Array& k, const Array& v, bool causal)
 }
 
 Array attention(const Array& q, const Array& k, const Array& v, const AttentionOptions& options) {
+  kernels::count_call(kernels::Family::softmax);
   const int nd = q.ndim();
   const Array out = empty_like(q, v.shape(nd - 1));
   const index_t blocks = (q.shape(nd - 2) + kQueries - 1) / kQueries;
@@ -188,6 +190,7 @@ Array attention(const Array& q, const Array& k, const Array& v, const AttentionO
 
 void attention_grad_into(const Array& dy, const Array& q, const Array& k, const Array& v,
                          const AttentionOptions& options, const AttentionGrads& out) {
+  kernels::count_call(kernels::Family::softmax);
   parallel_for(matrices(q), 1, [&](index_t begin, index_t end) {
     for (index_t i = begin; i < end; ++i) {
       backward(matrix_of(dy, i), matrix_of(q, i), matrix_of(k, i), matrix_of(v, i), options,
