@@ -37,6 +37,10 @@ def untracked(fn: Callable[..., Any], *args: Any) -> Call:
     return run
 
 
+def plain_operands(p: dict[str, Any]) -> tuple[tt.Tensor, tt.Tensor]:
+    return tt.Tensor(W.f32((p["m"], p["k"]), "a")), tt.Tensor(W.f32((p["k"], p["n"]), "b"))
+
+
 class Cnn:
     """A network of the workloads' node list, operator by operator, for training."""
 
@@ -243,9 +247,7 @@ class Tinytorch(Session):
         p = case.params
         if p["const_b"]:
             return self._linear(case)
-        a, b = (
-            tt.Tensor(W.f32(s, t)) for s, t in (((p["m"], p["k"]), "a"), ((p["k"], p["n"]), "b"))
-        )
+        a, b = plain_operands(p)
         return untracked(ops.matmul, a, b)
 
     def mlp_latency(self, case: Any) -> Call:
@@ -292,9 +294,7 @@ class TinytorchBf16(Session):
         p = case.params
         if p["const_b"]:
             return self._linear(case)
-        a, b = (
-            tt.Tensor(W.f32(s, t)) for s, t in (((p["m"], p["k"]), "a"), ((p["k"], p["n"]), "b"))
-        )
+        a, b = plain_operands(p)
 
         def run() -> Any:
             with no_grad(), tt.autocast():

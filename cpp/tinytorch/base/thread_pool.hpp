@@ -10,6 +10,7 @@
 //     does the same and is thrown again in the caller.
 //   * fork-safe: a child starts with no workers and makes new ones on first need.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
@@ -37,6 +38,11 @@ void parallel_for(std::int64_t n, std::int64_t grain, Fn&& fn) {
         (*static_cast<F*>(context))(begin, end);
       },
       const_cast<void*>(static_cast<const void*>(&fn)));
+}
+
+// The grain of pieces that cost `cost` each, for chunks that cost about `worth`.
+constexpr std::int64_t grain_for(std::int64_t worth, std::int64_t cost) {
+  return std::max<std::int64_t>(1, worth / std::max<std::int64_t>(1, cost));
 }
 
 }  // namespace tt

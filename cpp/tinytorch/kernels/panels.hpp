@@ -30,4 +30,12 @@ struct PanelProduct {
   const std::byte* b = nullptr;  // panels, one after the other
 };
 
+// Where float sums go: y (+)= sums (+ bias); rows of y are y_row apart.
+struct PanelOutput {
+  float* y = nullptr;
+  std::int64_t y_row = 0;
+  bool accumulate = false;
+  const float* bias = nullptr;  // of the columns; null: none
+};
+
 }  // namespace tt::kernels

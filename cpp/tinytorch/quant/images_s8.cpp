@@ -35,10 +35,6 @@ void fill_zero_code(const kernels::GemmS8Table& table, std::byte* codes, index_t
   }
 }
 
-index_t grain_for(index_t cost) {
-  return std::max<index_t>(1, kValuesPerTask / std::max<index_t>(1, cost));
-}
-
 }  // namespace
 
 ImagesS8::ImagesS8(const Array& x, const ops::ConvShape& shape, float input_scale)
@@ -56,12 +52,13 @@ ImagesS8::ImagesS8(const Array& x, const ops::ConvShape& shape, float input_scal
 void ImagesS8::measure(const Array& x, float input_scale) {
   const index_t plane = window_.height * window_.width;
   std::vector<std::uint32_t> maxima(static_cast<std::size_t>(shape_.batch * shape_.channels));
-  parallel_for(shape_.batch * shape_.channels, grain_for(plane), [&](index_t begin, index_t end) {
-    for (index_t i = begin; i < end; ++i) {
-      maxima[static_cast<std::size_t>(i)] =
-          table_.abs_max_bits(x.data<float>() + i * plane, static_cast<std::size_t>(plane));
-    }
-  });
+  parallel_for(shape_.batch * shape_.channels, grain_for(kValuesPerTask, plane),
+               [&](index_t begin, index_t end) {
+                 for (index_t i = begin; i < end; ++i) {
+                   maxima[static_cast<std::size_t>(i)] = table_.abs_max_bits(
+                       x.data<float>() + i * plane, static_cast<std::size_t>(plane));
+                 }
+               });
   for (index_t n = 0; n < shape_.batch; ++n) {
     const auto first = maxima.begin() + n * shape_.channels;
     std::uint32_t most = 0;
@@ -76,7 +73,7 @@ void ImagesS8::measure(const Array& x, float input_scale) {
 void ImagesS8::encode(const Array& x) {
   const int bytes = table_.shape.code_bytes;
   const index_t width = window_.width, row_bytes = padded_w_ * shape_.channels * bytes;
-  parallel_for(shape_.batch * padded_h_, grain_for(width * shape_.channels),
+  parallel_for(shape_.batch * padded_h_, grain_for(kValuesPerTask, width * shape_.channels),
                [&](index_t begin, index_t end) {
                  const std::unique_ptr<std::byte[]> line(
                      new std::byte[static_cast<std::size_t>(width * bytes)]);

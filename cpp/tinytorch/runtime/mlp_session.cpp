@@ -63,8 +63,7 @@ void MlpSession::run(const float* x, index_t rows, float* y) const {
   kernels::count_call(kernels::Family::gemm);
   const index_t in = in_features(), out = out_features();
   const index_t blocks = (rows + kBlockRows - 1) / kBlockRows;
-  const index_t grain = std::max<index_t>(
-      1, kChunkProducts / std::max<index_t>(1, products_ * std::min(rows, kBlockRows)));
+  const index_t grain = grain_for(kChunkProducts, products_ * std::min(rows, kBlockRows));
   parallel_for(blocks, grain, [&](index_t begin, index_t end) {
     for (index_t i = begin * kBlockRows; i < std::min(rows, end * kBlockRows); i += kBlockRows) {
       run_block(x + i * in, std::min(kBlockRows, rows - i), y + i * out);

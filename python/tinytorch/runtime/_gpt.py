@@ -70,7 +70,7 @@ class GptSession:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all weights and tables, as a file would hold them."""
+        """Bytes of the weights and tables kept; a tied token table counts beside the head."""
         return self._native.nbytes
 
     def sequence(self, capacity: int | None = None) -> GptSequence:

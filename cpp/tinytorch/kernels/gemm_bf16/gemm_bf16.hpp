@@ -12,17 +12,9 @@
 
 namespace tt::kernels {
 
-// y (+)= sums (+ bias); rows of y are y_row apart.
-struct Bf16Output {
-  float* y = nullptr;
-  std::int64_t y_row = 0;
-  bool accumulate = false;
-  const float* bias = nullptr;  // of the columns; null: none
-};
-
 struct GemmBf16Table {
   PanelShape shape;
-  void (*multiply)(const PanelProduct& p, const Bf16Output& out);
+  void (*multiply)(const PanelProduct& p, const PanelOutput& out);
   // codes of x[0 .. n); n is rounded up to k_step with zeros.
   void (*encode)(const float* x, void* codes, std::size_t n);
   // The same of rows whose columns are contiguous: x[p * step + r] for 0 <= r < rows, p < k; rows

@@ -11,7 +11,7 @@ using Code = DotBf16::Code;
 
 struct Output {
   using Sum = float;
-  Bf16Output o;
+  PanelOutput o;
 
   template <int Vectors>
   struct Columns {
@@ -44,7 +44,9 @@ struct Output {
   }
 };
 
-void multiply(const PanelProduct& p, const Bf16Output& out) { all_panels<DotBf16>(p, Output{out}); }
+void multiply(const PanelProduct& p, const PanelOutput& out) {
+  all_panels<DotBf16>(p, Output{out});
+}
 
 void encode(const float* x, void* codes, std::size_t n) {
   encode_row(x, static_cast<Code*>(codes), static_cast<std::int64_t>(n));

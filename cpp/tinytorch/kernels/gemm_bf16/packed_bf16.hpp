@@ -19,6 +19,6 @@ PackedBf16 pack_bf16(const float* b, std::int64_t row, std::int64_t col, std::in
 // bits for any thread count, and for a row alone as among others. k = 0 gives zeros (or y), plus
 // bias.
 void gemm_bf16(const float* a, std::int64_t m, std::int64_t a_row, const PackedBf16& b,
-               const Bf16Output& out);
+               const PanelOutput& out);
 
 }  // namespace tt::kernels

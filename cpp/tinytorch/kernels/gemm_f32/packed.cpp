@@ -17,7 +17,7 @@ struct Piece {
 };
 
 // One pass over k, of depth t.k, which begins at depth p.
-void multiply_pass(const float* a, std::int64_t p, const PackedF32& b, const F32Output& out,
+void multiply_pass(const float* a, std::int64_t p, const PackedF32& b, const PanelOutput& out,
                    const Piece& piece, GemmTile t) {
   const std::int64_t mr = b.table->mr, nr = b.table->nr, end = piece.col + piece.cols;
   // Blocks of equal size, not whole ones and a rest: few rows cannot hide the latency of a sum.
@@ -39,7 +39,7 @@ void multiply_pass(const float* a, std::int64_t p, const PackedF32& b, const F32
   }
 }
 
-void multiply(const float* a, std::int64_t a_row, const PackedF32& b, const F32Output& out,
+void multiply(const float* a, std::int64_t a_row, const PackedF32& b, const PanelOutput& out,
               const Piece& piece) {
   GemmTile t{};
   t.a_row = a_row;
@@ -74,8 +74,7 @@ PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int6
   packed.weights =
       PageBuffer(sizeof(float) * static_cast<std::size_t>(packed.padded_columns() * k));
   const std::int64_t nr = table.nr, panels = packed.padded_columns() / nr;
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, (1 << 14) / (nr * std::max<std::int64_t>(k, 1)));
+  const std::int64_t grain = grain_for(1 << 14, nr * k);
   parallel_for(panels, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = 0; p < k; p += kGemmDepth) {
       for (std::int64_t j = begin * nr; j < end * nr; j += nr) {
@@ -93,7 +92,7 @@ PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int6
 }
 
 void gemm_packed(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
-                 const F32Output& out) {
+                 const PanelOutput& out) {
   if (m <= 0 || b.n <= 0) return;
   if (b.k == 0) {
     Gemm g;
@@ -116,7 +115,7 @@ void gemm_packed(const float* a, std::int64_t m, std::int64_t a_row, const Packe
 }
 
 void gemm_packed_here(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
-                      const F32Output& out) {
+                      const PanelOutput& out) {
   if (m > 0 && b.n > 0) multiply(a, a_row, b, out, {0, m, 0, b.n});
 }
 

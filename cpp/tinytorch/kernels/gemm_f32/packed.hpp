@@ -24,19 +24,12 @@ PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int6
 PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,
                    std::int64_t n, const GemmTable& table);
 
-struct F32Output {
-  float* y = nullptr;
-  std::int64_t y_row = 0;
-  bool accumulate = false;
-  const float* bias = nullptr;  // n values; null: none
-};
-
 // Rows of A are contiguous, a_row apart. Parallel. k = 0 gives zeros (or y), plus bias.
 void gemm_packed(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
-                 const F32Output& out);
+                 const PanelOutput& out);
 
 // The same on this thread alone and not counted as a call, for parts of larger work; k >= 1.
 void gemm_packed_here(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
-                      const F32Output& out);
+                      const PanelOutput& out);
 
 }  // namespace tt::kernels

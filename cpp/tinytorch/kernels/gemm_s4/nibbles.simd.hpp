@@ -19,9 +19,9 @@ inline int four_codes(const std::int8_t* p) {
   return four;
 }
 
-#if defined(TT_ISA_avx512_vnni)
+#if defined(__AVX512F__)
 
-struct Nibbles {
+struct NibbleCodes {
   __m512i low[4], high[4];
   void load(const std::byte* p) {
     const __m512i mask = _mm512_set1_epi8(15);
@@ -31,6 +31,13 @@ struct Nibbles {
       high[q] = _mm512_and_si512(_mm512_srli_epi16(both, 4), mask);
     }
   }
+};
+
+#endif
+
+#if defined(TT_ISA_avx512_vnni)
+
+struct Nibbles : NibbleCodes {
   // Codes + 8 are the unsigned side, activations the signed one. Two chains hide the latency.
   I32 dot(const std::int8_t* codes, std::int32_t offset) const {
     __m512i a = _mm512_set1_epi32(offset), b = _mm512_setzero_si512();
@@ -51,16 +58,7 @@ struct Nibbles {
 
 #elif defined(TT_ISA_avx512)
 
-struct Nibbles {
-  __m512i low[4], high[4];
-  void load(const std::byte* p) {
-    const __m512i mask = _mm512_set1_epi8(15);
-    TT_UNROLL for (int q = 0; q < 4; ++q) {
-      const __m512i both = _mm512_loadu_si512(p + q * 64);
-      low[q] = _mm512_and_si512(both, mask);
-      high[q] = _mm512_and_si512(_mm512_srli_epi16(both, 4), mask);
-    }
-  }
+struct Nibbles : NibbleCodes {
   // A pair of products is at most 2 * 15 * 127, eight of them fit 16 bits.
   I32 dot(const std::int8_t* codes, std::int32_t offset) const {
     __m512i sum = _mm512_setzero_si512();

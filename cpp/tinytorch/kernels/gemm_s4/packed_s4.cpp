@@ -16,10 +16,6 @@ constexpr std::int64_t kChunkProducts = 1 << 18;  // likewise, multiplied
 constexpr std::int64_t kBlockRows = 64;           // of x, which stay in the second cache
 thread_local ScratchBuffer t_codes, t_scales, t_offsets;
 
-std::int64_t grain_for(std::int64_t worth, std::int64_t cost) {
-  return std::max<std::int64_t>(1, worth / std::max<std::int64_t>(1, cost));
-}
-
 float rounded_scale(float scale) { return static_cast<float>(bf16(scale)); }
 
 int code_of(float value, float inverse) {

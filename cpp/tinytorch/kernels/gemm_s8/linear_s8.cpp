@@ -19,10 +19,6 @@ constexpr std::uint32_t kInfinityBits = 0x7f800000u;
 
 thread_local ScratchBuffer t_codes, t_scales;
 
-std::int64_t grain_for(std::int64_t target, std::int64_t cost) {
-  return std::max<std::int64_t>(1, target / std::max<std::int64_t>(1, cost));
-}
-
 }  // namespace
 
 float s8_scale(std::uint32_t abs_max_bits) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/runtime/cnn/conv_cut.hpp"
 #include "tinytorch/runtime/cnn/panels.hpp"
 #include "tinytorch/runtime/cnn/step.hpp"
 
@@ -16,8 +17,6 @@ using kernels::Window2d;
 constexpr index_t kWindowFloats = 160 * 1024;  // windows copied at once
 constexpr index_t kPixels = 64;                // results at once, where the windows are small
 constexpr index_t kFewPixels = 14;             // that still make good use of a panel
-constexpr index_t kPieces = 4;                 // to share a small layer among threads
-constexpr index_t kPieceColumns = 64;
 
 // Copies windows of images with channels innermost: a row per result, (kernel_h, kernel_w, count).
 class WindowRows {
@@ -110,7 +109,7 @@ class DirectConv final : public Step {
                    window_.stride_w == 1 && window_.pad_h == 0 && window_.pad_w == 0;
     for (index_t g = 0; g < groups_; ++g) pack(s.layer, g);
     const index_t fit = std::clamp(kWindowFloats / depth_, kFewPixels, kPixels);
-    most_rows_ = round_rows(std::max<index_t>(1, fit / width_));
+    most_rows_ = rows_for(pool_, std::max<index_t>(1, fit / width_));
   }
 
   index_t workspace() const override {
@@ -123,33 +122,17 @@ class DirectConv final : public Step {
     return own_windows_ ? "matrix product" : "direct";
   }
 
-  // Pieces of work: some rows of results by some panels of outputs, cut by sizes alone.
   void run(const StepData& d) const override {
-    const index_t rows = d.images * height_;
-    index_t at_once = most_rows_;
-    while (at_once > round_rows(1) && at_once * width_ > kFewPixels && rows < at_once * kPieces) {
-      at_once = round_rows(at_once / 2);
-    }
-    const index_t chunks = (rows + at_once - 1) / at_once, panels = panels_[0].count();
-    index_t parts = 1;
-    if (!pool_ && groups_ == 1 && chunks < kPieces) {
-      const index_t columns = panels * panels_[0].width();
-      parts = std::clamp<index_t>(std::min(kPieces / chunks, columns / kPieceColumns), 1, panels);
-    }
-    parallel_for(chunks * parts, 1, [&](index_t begin, index_t end) {
-      for (index_t i = begin; i < end; ++i) {
-        const index_t first = i / parts * at_once, part = i % parts;
-        piece(d, first, std::min(at_once, rows - first), panels * part / parts,
-              panels * (part + 1) / parts);
-      }
+    const index_t panels = panels_[0].count();
+    const ConvCut cut(d.images * height_,
+                      {width_, most_rows_, kFewPixels, pool_, !pool_ && groups_ == 1, panels,
+                       panels * panels_[0].width()});
+    parallel_for(cut.pieces(), 1, [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) compute(d, cut.piece(i));
     });
   }
 
  private:
-  // A pool needs whole pairs of rows.
-  index_t round_rows(index_t rows) const {
-    return pool_ ? std::max<index_t>(2, rows / 2 * 2) : std::max<index_t>(1, rows);
-  }
   index_t windows_floats(index_t pixels) const { return own_windows_ ? 0 : (pixels + 16) * depth_; }
 
   void pack(const Layer& layer, index_t group) {
@@ -163,26 +146,24 @@ class DirectConv final : public Step {
                          });
   }
 
-  // Rows of results [first, first + count), counted over all images.
-  void piece(const StepData& d, index_t first, index_t count, index_t panel0,
-             index_t panel1) const {
+  void compute(const StepData& d, const ConvPiece& p) const {
     const Workspaces::Piece work(*d.work);
-    const index_t pixels = count * width_, start = first * width_ * out_stored_;
+    const index_t pixels = p.count * width_, start = p.first * width_ * out_stored_;
     float* sums = pool_ ? work.data() + windows_floats(most_rows_ * width_) : d.out() + start;
     for (index_t g = 0; g < groups_; ++g) {
-      Rows rows = windows(d, first, count, g, work.data());
+      Rows rows = windows(d, p.first, p.count, g, work.data());
       rows.count = pixels;
-      panels_[static_cast<std::size_t>(g)].multiply(rows, sums + g * outputs_, out_stored_,
-                                                    bias_.data() + g * outputs_, panel0, panel1);
+      panels_[static_cast<std::size_t>(g)].multiply(
+          rows, sums + g * outputs_, out_stored_, bias_.data() + g * outputs_, p.panel0, p.panel1);
     }
     const float* residual = d.add() != nullptr ? d.add() + start : nullptr;
-    if (pool_) return finish_pooled(d, sums, residual, first, count);
+    if (pool_) return finish_pooled(d, sums, residual, p.first, p.count);
     if (groups_ > 1) {
       clear_rest(sums, pixels);
       return finish_columns(sums, residual, pixels, 0, out_stored_);
     }
-    finish_columns(sums, residual, pixels, panel0 * panels_[0].width(),
-                   std::min(panel1 * panels_[0].width(), out_stored_));
+    finish_columns(sums, residual, pixels, p.panel0 * panels_[0].width(),
+                   std::min(p.panel1 * panels_[0].width(), out_stored_));
   }
 
   Rows windows(const StepData& d, index_t first, index_t count, index_t group, float* out) const {

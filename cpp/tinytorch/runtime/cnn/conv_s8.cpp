@@ -6,6 +6,7 @@
 
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/quant/per_channel.hpp"
+#include "tinytorch/runtime/cnn/conv_cut.hpp"
 #include "tinytorch/runtime/cnn/step_s8.hpp"
 #include "tinytorch/runtime/cnn/weights_s8.hpp"
 
@@ -16,8 +17,6 @@ using kernels::Window2d;
 
 constexpr index_t kWindowBytes = 192 * 1024;  // windows copied at once
 constexpr index_t kFewPixels = 16;            // that still make good use of a panel
-constexpr index_t kPieces = 4;                // to share a small layer among threads
-constexpr index_t kPieceColumns = 64;
 constexpr index_t kSlack = kernels::WindowBytes::kOverrun;
 
 // Weights of one group, as rows of (kernel_h, kernel_w, channels stored), and their scales.
@@ -44,7 +43,7 @@ class ConvS8 final : public Step {
     const index_t mr = gemm_.shape.mr, most = mr > kFewPixels ? mr : 16 * mr;
     few_ = std::max(mr, kFewPixels);
     const index_t fit = std::clamp(kWindowBytes / weights_[0].row_bytes(), few_, most);
-    most_rows_ = round_rows(std::max<index_t>(1, fit / width_));
+    most_rows_ = rows_for(pool_, std::max<index_t>(1, fit / width_));
     const auto run = static_cast<std::size_t>(window_.kernel_w * inputs_ * code_ + kSlack);
     blank_.assign(run, static_cast<std::byte>(blank_code(s.from.zero, 0)));
     if (code_ == 2) {
@@ -61,32 +60,18 @@ class ConvS8 final : public Step {
   std::string method() const override { return "int8"; }
 
   void run(const StepData& d) const override {
-    const index_t rows = d.images * height_;
-    index_t at_once = most_rows_;
-    while (at_once > round_rows(1) && at_once * width_ > few_ && rows < at_once * kPieces) {
-      at_once = round_rows(at_once / 2);
-    }
-    const index_t chunks = (rows + at_once - 1) / at_once, panels = weights_[0].panels();
-    index_t parts = 1;
-    if (!pool_ && groups_ == 1 && chunks < kPieces) {
-      parts =
-          std::clamp<index_t>(std::min(kPieces / chunks, out_stored_ / kPieceColumns), 1, panels);
-    }
+    const ConvCut cut(d.images * height_, {width_, most_rows_, few_, pool_, !pool_ && groups_ == 1,
+                                           weights_[0].panels(), out_stored_});
     // Pieces that are computed in turn share what a product needs set up.
-    const index_t pieces = chunks * parts;
-    const index_t grain = std::clamp<index_t>(pieces / (2 * kPieces), 1, 4 * kPieces);
-    parallel_for(pieces, grain, [&](index_t begin, index_t end) {
+    constexpr index_t kPieces = ConvCut::kPieces;
+    const index_t grain = std::clamp<index_t>(cut.pieces() / (2 * kPieces), 1, 4 * kPieces);
+    parallel_for(cut.pieces(), grain, [&](index_t begin, index_t end) {
       const Workspaces::Piece work(*d.work);
-      const auto piece = [&](index_t i) {
-        const index_t first = i / parts * at_once, part = i % parts;
-        return Piece{first, std::min(at_once, rows - first), panels * part / parts,
-                     panels * (part + 1) / parts};
-      };
       if (groups_ > 1 || (pool_ && !pools_products_)) {
-        for (index_t i = begin; i < end; ++i) by_sums(d, piece(i), work.bytes());
+        for (index_t i = begin; i < end; ++i) by_sums(d, cut.piece(i), work.bytes());
         return;
       }
-      const auto next = [&](index_t i) { return product(d, piece(begin + i), work.bytes()); };
+      const auto next = [&](index_t i) { return product(d, cut.piece(begin + i), work.bytes()); };
       using Next = decltype(next);
       kernels_.conv_s8.multiply_to_codes(
           {end - begin, const_cast<void*>(static_cast<const void*>(&next)),
@@ -95,9 +80,6 @@ class ConvS8 final : public Step {
   }
 
  private:
-  index_t round_rows(index_t rows) const {  // a pool needs whole pairs of rows
-    return pool_ ? std::max<index_t>(2, rows / 2 * 2) : std::max<index_t>(1, rows);
-  }
   index_t windows_bytes(index_t pixels) const {
     return (pixels * weights_[0].row_bytes() + kSlack + 63) / 64 * 64;
   }
@@ -147,13 +129,8 @@ class ConvS8 final : public Step {
     low_ = s.base.layer.relu ? static_cast<float>(s.to.zero) : 0.0f;
   }
 
-  // Rows of results [first, first + count), counted over all images, and some panels of outputs.
-  struct Piece {
-    index_t first, count, panel0, panel1;
-  };
-
   // Fills `work` with windows; the product that makes codes of them.
-  kernels::ProductToCodes product(const StepData& d, const Piece& p, std::byte* work) const {
+  kernels::ProductToCodes product(const StepData& d, const ConvPiece& p, std::byte* work) const {
     const index_t width = weights_[0].panel_width();
     copy_windows(d, p.first, p.count, 0, pool_, work);
     return {weights_[0].product(work, p.count * width_, p.panel0, p.panel1),
@@ -162,7 +139,7 @@ class ConvS8 final : public Step {
   }
 
   // Sums first, codes then. Every group has sums of its own columns.
-  void by_sums(const StepData& d, const Piece& p, std::byte* work) const {
+  void by_sums(const StepData& d, const ConvPiece& p, std::byte* work) const {
     const index_t pixels = p.count * width_, used = groups_ * outputs_;
     std::int32_t* sums = sums_in(work);
     for (index_t g = 0; g < groups_; ++g) {

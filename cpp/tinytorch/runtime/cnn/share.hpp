@@ -1,7 +1,5 @@
 // Many small equal pieces of work, in chunks worth a thread's attention.
 #pragma once
-#include <algorithm>
-
 #include "tinytorch/base/dims.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 
@@ -11,10 +9,9 @@ namespace tt::runtime {
 template <class Fn>
 void share(index_t count, index_t cost, Fn&& fn) {
   constexpr index_t kWorthSharing = 1 << 15;
-  parallel_for(count, std::max<index_t>(1, kWorthSharing / std::max<index_t>(1, cost)),
-               [&](index_t begin, index_t end) {
-                 for (index_t i = begin; i < end; ++i) fn(i);
-               });
+  parallel_for(count, grain_for(kWorthSharing, cost), [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) fn(i);
+  });
 }
 
 }  // namespace tt::runtime

@@ -20,10 +20,6 @@ constexpr index_t kChunkValues = 1 << 14;    // elementwise work worth a thread'
 constexpr index_t kChunkProducts = 1 << 16;  // likewise, multiply-adds
 thread_local kernels::ScratchBuffer t_rows, t_scores;
 
-index_t grain_for(index_t cost) {
-  return std::max<index_t>(1, kChunkValues / std::max<index_t>(1, cost));
-}
-
 kernels::Unary function_of(GptActivation activation) {
   switch (activation) {
     case GptActivation::gelu:
@@ -166,7 +162,7 @@ void GptSession::normalize(const float* x, index_t rows, const Array& gamma, con
                            float* y) const {
   kernels::count_call(Family::norm);
   const auto norm = kernels::active().norm.layer_norm;
-  parallel_for(rows, grain_for(width_), [&](index_t begin, index_t end) {
+  parallel_for(rows, grain_for(kChunkValues, width_), [&](index_t begin, index_t end) {
     float mean, rstd;
     for (index_t i = begin; i < end; ++i) {
       norm(x + i * width_, gamma.data<float>(), beta.data<float>(), eps_, y + i * width_,
@@ -183,7 +179,7 @@ void GptSession::keep(const Rows& rows, index_t layer) const {
     for (index_t i = 0; i < width_; ++i) row[i] *= scale;
     in.sequence->store(layer, in.sequence->length() + t, row + width_, row + 2 * width_);
   };
-  parallel_for(rows.count, grain_for(6 * width_), [&](index_t begin, index_t end) {
+  parallel_for(rows.count, grain_for(kChunkValues, 6 * width_), [&](index_t begin, index_t end) {
     index_t first = 0;
     for (const GptInput& in : rows.inputs) {
       const index_t from = std::max(begin - first, index_t{0});

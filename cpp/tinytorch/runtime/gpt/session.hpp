@@ -30,7 +30,8 @@ class GptSession {
   index_t vocabulary() const { return tokens_.shape(0); }
   index_t max_length() const { return positions_.shape(0); }
   Precision precision() const { return precision_; }
-  std::size_t stored_bytes() const;  // of all weights and tables
+  // Of all weights and tables that it keeps: a tied token table stands beside the packed head.
+  std::size_t stored_bytes() const;
 
   // ValueError unless 1 <= capacity <= max_length().
   GptSequence make_sequence(index_t capacity) const;
