@@ -57,21 +57,24 @@ class Cnn:
     def parameters(self) -> list[Any]:
         return list(self.p.values())
 
-    def _norm(self, name: str, x: Any) -> Any:
+    def _norm(self, name: str, x: Any, relu: bool) -> Any:
         mean, var = self.running[name + ".mean"], self.running[name + ".var"]
-        return ops.batch_norm(x, self.p[name + ".gamma"], self.p[name + ".beta"], mean, var, True)
+        gamma, beta = self.p[name + ".gamma"], self.p[name + ".beta"]
+        return ops.batch_norm(x, gamma, beta, mean, var, True, relu=relu)
 
     def _run(self, nodes: list[Any], x: Any) -> Any:
-        kept = []
-        for node in nodes:
+        kept, joined = [], False  # joined: the norm before has done the relu
+        for node, after in itertools.zip_longest(nodes, nodes[1:], fillvalue=("end",)):
             kind = node[0]
             if kind == "conv":
                 _, name, _, _, _, stride, padding = node
                 x = ops.conv2d(x, self.p[name + ".w"], None, stride, padding)
             elif kind == "bn":
-                x = self._norm(node[1], x)
+                joined = after[0] == "relu"
+                x = self._norm(node[1], x, joined)
             elif kind == "relu":
-                x = ops.relu(x)
+                x = x if joined else ops.relu(x)
+                joined = False
             elif kind == "maxpool":
                 x = ops.max_pool2d(x, node[1])
             elif kind == "gap":

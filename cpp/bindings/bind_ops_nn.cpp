@@ -86,14 +86,15 @@ void bind_norms(py::module_& m) {
   bind_op(
       m, "batch_norm",
       [](Tensor x, Tensor w, Tensor b, py::handle mean, py::handle var, bool training,
-         double momentum, double eps) {
+         double momentum, double eps, bool relu) {
         const Array running_mean = running(mean), running_var = running(var);
         const WithoutGil released(x, w, b);
-        return autograd::batch_norm(x, w, b, running_mean, running_var, training, momentum, eps);
+        return autograd::batch_norm(x, w, b, running_mean, running_var, training, momentum, eps,
+                                    relu);
       },
       py::arg("x").none(false), py::arg("weight"), py::arg("bias"), py::arg("running_mean"),
-      py::arg("running_var"), py::arg("training"), py::arg("momentum") = 0.1,
-      py::arg("eps") = 1e-5);
+      py::arg("running_var"), py::arg("training"), py::arg("momentum") = 0.1, py::arg("eps") = 1e-5,
+      py::arg("relu") = false);
 }
 
 }  // namespace

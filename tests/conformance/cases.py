@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-LAYOUTS = ("contiguous", "transposed", "strided", "reversed")
+LAYOUTS = ("contiguous", "transposed", "strided", "reversed", "channels last")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ def lay_out(values: np.ndarray, how: str) -> np.ndarray:
     """The same values in fresh writable memory of another layout."""
     if how == "transposed":
         return np.array(values.T, order="C").T
+    if how == "channels last" and values.ndim == 4:
+        return np.array(values.transpose(0, 2, 3, 1), order="C").transpose(0, 3, 1, 2)
     if how == "strided" and values.ndim > 0:
         wide = np.zeros((*values.shape[:-1], 2 * values.shape[-1] + 1), values.dtype)
         wide[..., 1::2] = values

@@ -29,6 +29,9 @@ def conv_cases(draw: Callable, smooth: bool) -> Case:
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     per_group = draw(st.integers(1, 2))
     outputs = groups * draw(st.integers(1, 2))
+    if not smooth and draw(st.booleans()):  # what the kernels for whole vectors of channels take
+        groups, per_group = 1, draw(st.sampled_from([1, 3, 16, 32]))
+        outputs = draw(st.sampled_from([16, 48]))
     kernel = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     side = st.integers(1, 4) if smooth else st.sampled_from([1, 3, 4, 7, 12])
     batch = draw(st.integers(0, 2) if smooth else st.sampled_from([1, 2, 0, 9]))
@@ -89,12 +92,8 @@ def numpy_conv2d(
 def pool_cases(draw: Callable, smooth: bool) -> Case:
     kernel = draw(pair(1, 3))
     side = st.integers(1, 4) if smooth else st.sampled_from([1, 3, 4, 7, 12])
-    x = draw(
-        values(
-            (draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(side), draw(side)),
-            smooth=smooth,
-        )
-    )
+    channels = draw(st.integers(1, 3) if smooth else st.sampled_from([1, 2, 3, 21]))
+    x = draw(values((draw(st.integers(0, 2)), channels, draw(side), draw(side)), smooth=smooth))
     options = {
         "kernel_size": kernel,
         "stride": draw(st.none() | pair(1, 3)),

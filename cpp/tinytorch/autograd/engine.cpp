@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "tinytorch/array/channels_last.hpp"
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/reduce.hpp"
@@ -86,7 +87,7 @@ Array starting_gradient(const Tensor& root, const Array& seed) {
 void add_to(Array& total, Array g) {
   if (!total.defined()) {
     total = std::move(g);
-  } else if (total.unique() && total.is_contiguous()) {
+  } else if (total.unique() && (total.is_contiguous() || is_channels_last(total))) {
     ops::add_in_place(total, g);
   } else {
     total = ops::add(total, g);

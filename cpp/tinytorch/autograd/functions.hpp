@@ -77,7 +77,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& gamma, double eps);
 // running_mean and running_var are updated in place when training; they may be undefined.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const Array& running_mean, const Array& running_var, bool training,
-                  double momentum, double eps);
+                  double momentum, double eps, bool relu = false);
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const Tensor& mask, bool causal, std::optional<double> scale);
 

@@ -98,7 +98,7 @@ Array rstd_of(const Array& variance, double eps) {
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const Array& running_mean, const Array& running_var, bool training,
-                  double momentum, double eps) {
+                  double momentum, double eps, bool relu) {
   const Array w = array_or_none(gamma), b = array_or_none(beta);
   check_channels(x, {&w, &b, &running_mean, &running_var});
   if (!training && !(running_mean.defined() && running_var.defined())) {
@@ -109,7 +109,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
       training ? ops::batch_stats(ops::to_compute(x.array()))
                : ops::BatchStats{running_mean.astype(type).copy(), running_var.astype(type)};
   const Array rstd = rstd_of(stats.variance, eps);
-  const Array y = ops::batch_norm(ops::to_compute(x.array()), stats.mean, rstd, w, b);
+  const Array y = ops::batch_norm(ops::to_compute(x.array()), stats.mean, rstd, w, b, relu);
   const Tensor out(ops::from_compute(y, x.dtype()));
   if (training) {
     update_running(running_mean, stats.mean, momentum);
@@ -117,9 +117,10 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
   }
   if (!tracked(x, gamma, beta)) return out;
   return attach(out, "BatchNormBackward", {&x, &gamma, &beta},
-                [sx = Saved(x.array()), sg = Saved(w), m = stats.mean, rstd, training](
-                    const Array& dy, Grads& g) {
-                  auto d = ops::batch_norm_grad(dy, sx.get(), m, rstd, sg.get(), training);
+                [sx = Saved(x.array()), sg = Saved(w), sb = Saved(relu ? b : Array()),
+                 m = stats.mean, rstd, training, relu](const Array& dy, Grads& g) {
+                  auto d = ops::batch_norm_grad(dy, sx.get(), m, rstd, sg.get(), sb.get(), training,
+                                                relu);
                   g.set(0, d.dx);
                   g.set(1, d.dgamma);
                   g.set(2, d.dbeta);

@@ -1,7 +1,8 @@
-// Batch normalisation. Float32 images go plane by plane through the kernels, other arrays through
-// the elementwise operators.
+// Batch normalisation. Float32 images go through the kernels, plane by plane or pixel by pixel as
+// they lie in memory, other arrays through the elementwise operators.
 #include <algorithm>
 
+#include "tinytorch/array/channels_last.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
@@ -123,26 +124,162 @@ NormGrads plane_grads(const Array& dy, const Array& x, const Array& mean, const 
   return out;
 }
 
+bool has_pixels(const Array& x) {
+  return x.dtype() == DType::f32 && is_channels_last(x) && x.size() > 0;
+}
+
+// The pixels of images, cut into chunks of rows that stay in the first cache. Each chunk gives two
+// values per channel, which are joined in order: equal for any number of threads.
+class Pixels {
+ public:
+  explicit Pixels(const Array& images) : channels(images.shape(1)), rows(images.size() / channels) {
+    constexpr index_t kFloats = 8192;
+    const index_t most = std::clamp<index_t>(kFloats / channels, 16, 1024);
+    chunks = (rows + most - 1) / most;
+  }
+  index_t first(index_t chunk) const { return rows * chunk / chunks; }
+  index_t count(index_t chunk) const { return first(chunk + 1) - first(chunk); }
+  double total() const { return static_cast<double>(rows); }
+
+  // fn(chunk, offset of its first value, its rows)
+  template <class Fn>
+  void each_chunk(Fn fn) const {
+    kernels::count_call(kernels::Family::norm);
+    parallel_for(chunks, 4, [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) {
+        fn(i, first(i) * channels, static_cast<std::size_t>(count(i)));
+      }
+    });
+  }
+
+  const index_t channels, rows;
+  index_t chunks = 0;
+};
+
+BatchStats pixel_stats(const Array& x) {
+  const Pixels p(x);
+  const Array parts = Array::empty({p.chunks, 2, p.channels});
+  const auto moments = kernels::active().batch_norm.pixel_moments;
+  p.each_chunk([&](index_t i, index_t at, std::size_t rows) {
+    float* mean = parts.data<float>() + i * 2 * p.channels;
+    moments(x.data<float>() + at, rows, static_cast<std::size_t>(p.channels), mean,
+            mean + p.channels);
+  });
+  const BatchStats out{Array::empty({p.channels}), Array::empty({p.channels})};
+  for (index_t c = 0; c < p.channels; ++c) {
+    const float* part = parts.data<float>() + c;
+    double sum = 0.0, of_squares = 0.0, within = 0.0;
+    for (index_t i = 0; i < p.chunks; ++i, part += 2 * p.channels) {
+      const double mean = static_cast<double>(part[0]), rows = static_cast<double>(p.count(i));
+      sum += mean * rows;
+      of_squares += mean * mean * rows;
+      within += static_cast<double>(part[p.channels]);
+    }
+    const double mean = sum / p.total();
+    const double between = std::max(0.0, of_squares / p.total() - mean * mean);
+    out.mean.data<float>()[c] = static_cast<float>(mean);
+    out.variance.data<float>()[c] = static_cast<float>(within / p.total() + between);
+  }
+  return out;
+}
+
+// y = x scale + shift, per channel
+struct Affine {
+  Array scale, shift;
+};
+Affine affine_of(const Array& mean, const Array& rstd, const Array& gamma, const Array& beta) {
+  const Array scale = gamma.defined() ? mul(rstd, gamma) : rstd;
+  const Array centered = unary(Unary::neg, mul(mean, scale));
+  return {scale.contiguous(), beta.defined() ? add(centered, beta).contiguous() : centered};
+}
+
+kernels::BatchNormPixels pixel_parameters(const Affine& a, bool relu) {
+  kernels::BatchNormPixels k;
+  k.channels = static_cast<std::size_t>(a.scale.size());
+  k.scale = a.scale.data<float>(), k.shift = a.shift.data<float>();
+  k.relu = relu;
+  return k;
+}
+
+Array scaled_pixels(const Array& x, const Affine& affine, bool relu) {
+  const Pixels p(x);
+  const Array y = empty_channels_last(x.shape());
+  const auto apply = kernels::active().batch_norm.pixel_apply;
+  p.each_chunk([&](index_t, index_t at, std::size_t rows) {
+    kernels::BatchNormPixels k = pixel_parameters(affine, relu);
+    k.rows = rows;
+    apply(x.data<float>() + at, k, y.data<float>() + at);
+  });
+  return y;
+}
+
+// As plane_grads.
+NormGrads pixel_grads(const Array& grad, const Array& x, const Array& mean, const Array& rstd,
+                      const Affine& affine, bool training, bool relu) {
+  const Pixels p(x);
+  const NormGrads out{empty_channels_last(x.shape()), Array::empty({p.channels}),
+                      Array::empty({p.channels})};
+  const Array dy = to_channels_last(grad), parts = Array::empty({p.chunks, 2, p.channels});
+  const auto& table = kernels::active().batch_norm;
+  kernels::BatchNormPixels k = pixel_parameters(affine, relu);
+  k.mean = mean.data<float>();
+  p.each_chunk([&](index_t i, index_t at, std::size_t rows) {
+    kernels::BatchNormPixels part = k;
+    part.rows = rows;
+    float* sums = parts.data<float>() + i * 2 * p.channels;
+    table.pixel_grad_sums(dy.data<float>() + at, x.data<float>() + at, part, sums,
+                          sums + p.channels);
+  });
+  const Array slope = Array::empty({p.channels}), offset = Array::empty({p.channels});
+  for (index_t c = 0; c < p.channels; ++c) {
+    const float* part = parts.data<float>() + c;
+    double sum = 0.0, product = 0.0;
+    for (index_t i = 0; i < p.chunks; ++i, part += 2 * p.channels) {
+      sum += static_cast<double>(part[0]);
+      product += static_cast<double>(part[p.channels]);
+    }
+    const double r = static_cast<double>(rstd.data<float>()[c]);
+    const double share = training ? -static_cast<double>(k.scale[c]) / p.total() : 0.0;
+    out.dbeta.data<float>()[c] = static_cast<float>(sum);
+    out.dgamma.data<float>()[c] = static_cast<float>(product * r);
+    slope.data<float>()[c] = static_cast<float>(share * product * r * r);
+    offset.data<float>()[c] = static_cast<float>(share * sum);
+  }
+  k.slope = slope.data<float>(), k.offset = offset.data<float>();
+  p.each_chunk([&](index_t, index_t at, std::size_t rows) {
+    kernels::BatchNormPixels part = k;
+    part.rows = rows;
+    table.pixel_grad(dy.data<float>() + at, x.data<float>() + at, part, out.dx.data<float>() + at);
+  });
+  return out;
+}
+
 }  // namespace
 
 BatchStats batch_stats(const Array& x) {
   if (has_planes(x)) return plane_stats(x);
+  if (has_pixels(x)) return pixel_stats(x);
   const Dims axes = all_but_channels(x);
   return {mean(x, axes), variance(x, axes, 0.0, false)};
 }
 
 Array batch_norm(const Array& x, const Array& mean, const Array& rstd, const Array& gamma,
-                 const Array& beta) {
-  // y = x * scale + shift with scale = rstd gamma, shift = beta - mean scale
-  const Array scale = gamma.defined() ? mul(rstd, gamma) : rstd;
-  const Array centered = unary(Unary::neg, mul(mean, scale));
-  const Array shift = beta.defined() ? add(centered, beta) : centered;
-  if (has_planes(x)) return scaled_planes(x, scale, shift);
-  return add(mul(x, channels(scale, x)), channels(shift, x));
+                 const Array& beta, bool relu) {
+  const Affine a = affine_of(mean, rstd, gamma, beta);
+  if (has_pixels(x)) return scaled_pixels(x, a, relu);
+  const Array y = has_planes(x) ? scaled_planes(x, a.scale, a.shift)
+                                : add(mul(x, channels(a.scale, x)), channels(a.shift, x));
+  return relu ? unary(Unary::relu, y) : y;
 }
 
-NormGrads batch_norm_grad(const Array& dy, const Array& x, const Array& mean, const Array& rstd,
-                          const Array& gamma, bool training) {
+NormGrads batch_norm_grad(const Array& grad, const Array& x, const Array& mean, const Array& rstd,
+                          const Array& gamma, const Array& beta, bool training, bool relu) {
+  if (has_pixels(x) && grad.dtype() == DType::f32) {
+    const Affine a = affine_of(mean, rstd, gamma, beta);
+    return pixel_grads(grad, x, mean, rstd, a, training, relu);
+  }
+  const Array dy =
+      relu ? unary_grad(Unary::relu, grad, batch_norm(x, mean, rstd, gamma, beta, true)) : grad;
   if (has_planes(x) && dy.dtype() == DType::f32) {
     return plane_grads(dy.contiguous(), x, mean, rstd, gamma, training);
   }

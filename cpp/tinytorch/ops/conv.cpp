@@ -7,6 +7,7 @@
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/conv/im2col.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
+#include "tinytorch/ops/conv_images.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/matmul.hpp"
 #include "tinytorch/ops/reduce.hpp"
@@ -226,6 +227,13 @@ void check_window(const kernels::Window2d& w, const char* what) {
   }
 }
 
+// Float32, of some size, in shapes that conv_images.hpp takes.
+bool as_images(const Array& x, const ConvShape& s) {
+  const index_t results = s.batch * s.window.out_height() * s.window.out_width();
+  return x.dtype() == DType::f32 && s.products == Products::full && x.size() > 0 && results > 0 &&
+         convolves_images(s);
+}
+
 Shape output_shape(const ConvShape& s) {
   return {s.batch, s.out_channels, s.window.out_height(), s.window.out_width()};
 }
@@ -262,8 +270,10 @@ ConvShape conv_shape(const Array& x, const Array& weight, const Array& bias,
 }
 
 Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvShape& shape) {
-  const Array in = to_compute(x).contiguous(), w = weight.astype(in.dtype()).contiguous();
-  const Array b = bias.defined() ? bias.astype(in.dtype()).contiguous() : bias;
+  const Array wide = to_compute(x), w = weight.astype(wide.dtype()).contiguous();
+  const Array b = bias.defined() ? bias.astype(wide.dtype()).contiguous() : bias;
+  if (as_images(wide, shape)) return from_compute(conv2d_images(wide, w, b, shape), x.dtype());
+  const Array in = wide.contiguous();
   const Array y = Array::empty(output_shape(shape), in.dtype());
   if (y.size() == 0) return from_compute(y, x.dtype());
   visit_float(in.dtype(), "conv2d", [&](auto tag) {
@@ -274,6 +284,9 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
 }
 
 Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& shape) {
+  if (as_images(dy, shape) && grads_images(shape)) {
+    return conv2d_images_grad_input(dy, weight.astype(dy.dtype()), shape);
+  }
   const Group group = group_of(shape);
   const Array g = dy.contiguous();
   const Array w = weight.astype(dy.dtype())
@@ -291,6 +304,9 @@ Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& s
 }
 
 Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape) {
+  if (as_images(dy, shape) && x.size() > 0) {
+    return conv2d_images_grad_weight(dy, x.astype(dy.dtype()), shape);
+  }
   const Array g = dy.contiguous(), in = x.astype(dy.dtype()).contiguous();
   const Group group = group_of(shape);
   const index_t parts = std::clamp<index_t>(shape.batch, 1, kWeightGradParts);

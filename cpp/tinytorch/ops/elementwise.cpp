@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tinytorch/array/channels_last.hpp"
 #include "tinytorch/array/iterate.hpp"
 #include "tinytorch/kernels/binary/reference.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
@@ -178,6 +179,7 @@ bool keeps_integers(const Array& x, std::optional<double> low, std::optional<dou
 }  // namespace
 
 Array unary(Unary f, const Array& x, double a) {
+  if (is_channels_last(x)) return images_of(unary(f, pixels_of(x), a));
   kernels::count_call(kernels::Family::unary);
   if (!is_float(x.dtype()) && exact_for_integers(f)) return integer_unary(f, x);
   const bool ready = x.dtype() == DType::f32 && x.is_contiguous();
@@ -201,6 +203,9 @@ Array unary(Unary f, const Array& x, double a) {
 }
 
 Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
+  if (is_channels_last(saved)) {
+    return images_of(unary_grad(f, pixels_of(dy), pixels_of(saved), a));
+  }
   kernels::count_call(kernels::Family::unary);
   const Array s = to_compute(saved).contiguous();
   const Array g = dy.astype(s.dtype()).contiguous();
@@ -244,7 +249,18 @@ Array small_binary(Binary f, const Array& a, const Array& b) {
   return out;
 }
 
+// Of operands that lie as channels-last images do, if the result has that shape: f(pixels of a,
+// pixels of b), an array of (N, H, W, C).
+bool makes_images(const Array& a, const Array& b) {
+  if (!is_channels_last(a)) return false;
+  return a.shape() == b.shape() || broadcast_shapes(a.shape(), b.shape()) == a.shape();
+}
+
 Array binary(Binary f, const Array& a, const Array& b) {
+  if (makes_images(a, b) || makes_images(b, a)) {
+    const Shape& shape = is_channels_last(a) ? a.shape() : b.shape();
+    return images_of(binary(f, pixels_of(a.expand(shape)), pixels_of(b.expand(shape))));
+  }
   kernels::count_call(kernels::Family::binary);
   if (Array out = small_binary(f, a, b); out.defined()) return out;
   const DType result = promote(a.dtype(), b.dtype());
@@ -316,6 +332,9 @@ Array clip(const Array& x, std::optional<double> low, std::optional<double> high
 }
 
 void add_in_place(const Array& target, const Array& other) {
+  if (is_channels_last(target)) {
+    return add_in_place(pixels_of(target), pixels_of(other.expand(target.shape())));
+  }
   kernels::count_call(kernels::Family::binary);
   const Array addend = other.astype(target.dtype());
   addend.expand(target.shape());  // ShapeError before anything is written

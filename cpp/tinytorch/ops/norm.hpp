@@ -23,11 +23,12 @@ struct BatchStats {
   Array mean, variance;  // one value per channel
 };
 BatchStats batch_stats(const Array& x);
-// (x - mean) * rstd * gamma + beta, with per-channel vectors; gamma and beta may be undefined.
+// (x - mean) * rstd * gamma + beta, with per-channel vectors; gamma and beta may be undefined. With
+// relu, max(., 0) of that, and its gradient through it.
 Array batch_norm(const Array& x, const Array& mean, const Array& rstd, const Array& gamma,
-                 const Array& beta);
+                 const Array& beta, bool relu = false);
 // With batch statistics (`training`) the mean and variance carry gradient, else they are constants.
 NormGrads batch_norm_grad(const Array& dy, const Array& x, const Array& mean, const Array& rstd,
-                          const Array& gamma, bool training);
+                          const Array& gamma, const Array& beta, bool training, bool relu);
 
 }  // namespace tt::ops

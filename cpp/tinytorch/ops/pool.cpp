@@ -1,10 +1,14 @@
-// Pooling: the planes (image, channel) are independent and shared out between threads.
+// Pooling: the planes (image, channel) are independent and shared out between threads. Images whose
+// channels are innermost keep that form where windows are 2 x 2 side by side; others are turned.
 #include "tinytorch/kernels/pool/pool.hpp"
 
+#include "tinytorch/array/channels_last.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/ops/conv.hpp"
 #include "tinytorch/ops/elementwise.hpp"
+#include "tinytorch/ops/reduce.hpp"
 
 namespace tt::ops {
 namespace {
@@ -75,21 +79,83 @@ void check_adaptive(const Array& x, index_t h, index_t w) {
   }
 }
 
+bool has_pixels(const Array& x) {
+  return x.dtype() == DType::f32 && is_channels_last(x) && x.size() > 0;
+}
+
+// Images of `x`'s shape halved: fn(parameters, offset of a row of results, offsets of its two rows
+// of inputs) for each row of results.
+template <class Fn>
+void each_halved_row(const Shape& x, Fn fn) {
+  kernels::count_call(kernels::Family::pool);
+  const index_t channels = x[1], height = x[2] / 2, width = x[3] / 2, line = x[3] * channels;
+  parallel_for(x[0] * height, grain_for(1 << 15, line), [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) {
+      const index_t row = i % height * 2, upper = (i / height * x[2] + row) * line;
+      const kernels::PoolPixels p{width, channels, static_cast<std::int32_t>(row * x[3]),
+                                  static_cast<std::int32_t>(x[3])};
+      fn(p, i * width * channels, upper, upper + line);
+    }
+  });
+}
+
+Array halved(const Array& x, DType dtype) {
+  return empty_channels_last({x.shape(0), x.shape(1), x.shape(2) / 2, x.shape(3) / 2}, dtype);
+}
+
+MaxPooled max_of_pixels(const Array& x) {
+  const MaxPooled out{halved(x, DType::f32), halved(x, DType::i32)};
+  const auto kernel = kernels::active().pool.max_pixels;
+  each_halved_row(x.shape(), [&](const auto& p, index_t to, index_t upper, index_t lower) {
+    kernel(x.data<float>() + upper, x.data<float>() + lower, p, out.y.data<float>() + to,
+           out.argmax.data<std::int32_t>() + to);
+  });
+  return out;
+}
+
+Array average_of_pixels(const Array& x) {
+  const Array y = halved(x, DType::f32);
+  const auto kernel = kernels::active().pool.average_pixels;
+  each_halved_row(x.shape(), [&](const auto& p, index_t to, index_t upper, index_t lower) {
+    kernel(x.data<float>() + upper, x.data<float>() + lower, p, y.data<float>() + to);
+  });
+  return y;
+}
+
+// dx of images of shape x; of odd sizes the last row or column is in no window.
+template <class Kernel>
+Array pixels_grad(const Array& grad, const Shape& x, Kernel kernel) {
+  const Array dy = to_channels_last(grad), dx = empty_channels_last(x);
+  if (x[2] % 2 != 0 || x[3] % 2 != 0) pixels_of(dx).fill(0.0);
+  each_halved_row(x, [&](const auto& p, index_t from, index_t upper, index_t lower) {
+    kernel(dy.data<float>() + from, from, p, dx.data<float>() + upper, dx.data<float>() + lower);
+  });
+  return dx;
+}
+
 }  // namespace
 
 MaxPooled max_pool2d(const Array& x, const kernels::Window2d& w) {
+  if (has_pixels(x) && kernels::halves(w)) return max_of_pixels(x);
   return pooled(
       x, w.out_height(), w.out_width(), true,
       [&](const auto* in, auto* out, std::int32_t* at) { kernels::max_pool(in, w, out, at); });
 }
 
 Array avg_pool2d(const Array& x, const kernels::Window2d& w) {
+  if (has_pixels(x) && kernels::halves(w)) return average_of_pixels(x);
   return pooled(x, w.out_height(), w.out_width(), false,
                 [&](const auto* in, auto* out, std::int32_t*) { kernels::avg_pool(in, w, out); })
       .y;
 }
 
 Array avg_pool2d_grad(const Array& dy, const Shape& x, const kernels::Window2d& w) {
+  if (has_pixels(dy) && kernels::halves(w)) {
+    const auto kernel = kernels::active().pool.average_pixels_grad;
+    return pixels_grad(dy, x, [=](const float* g, index_t, const auto& p, float* up, float* low) {
+      kernel(g, p, up, low);
+    });
+  }
   return unpooled(dy, x,
                   [&](const auto* g, auto* dx, index_t) { kernels::avg_pool_grad(g, w, dx); });
 }
@@ -104,6 +170,7 @@ MaxPooled adaptive_max_pool2d(const Array& x, index_t h, index_t w) {
 
 Array adaptive_avg_pool2d(const Array& x, index_t h, index_t w) {
   check_adaptive(x, h, w);
+  if (h == 1 && w == 1 && has_pixels(x)) return mean(x, Dims{2, 3}, true);
   const kernels::AdaptivePool p{x.shape(2), x.shape(3), h, w};
   return pooled(x, h, w, false,
                 [&](const auto* in, auto* out, std::int32_t*) {
@@ -119,6 +186,14 @@ Array adaptive_avg_pool2d_grad(const Array& dy, const Shape& x) {
 }
 
 Array max_pool2d_grad(const Array& dy, const Array& argmax, const Shape& x) {
+  if (is_channels_last(argmax)) {  // only of windows that halve
+    const auto kernel = kernels::active().pool.max_pixels_grad;
+    const std::int32_t* places = argmax.data<std::int32_t>();
+    return pixels_grad(dy, x,
+                       [=](const float* g, index_t from, const auto& p, float* up, float* low) {
+                         kernel(g, places + from, p, up, low);
+                       });
+  }
   const index_t area = dy.shape(2) * dy.shape(3);
   const std::int32_t* at = argmax.data<std::int32_t>();
   return unpooled(dy, x, [=](const auto* g, auto* dx, index_t plane) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tinytorch/array/channels_last.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
@@ -43,6 +44,31 @@ Array sum_leading(const Array& x, int leading) {
     }
   });
   return out;
+}
+
+// The two axes in the middle of (n, h, w, c), f32: rows of c values, summed image by image.
+Array sum_middle(const Array& x) {
+  const index_t images = x.shape(0), rows = x.shape(1) * x.shape(2), width = x.shape(3);
+  const Array out = Array::zeros({images, width}, DType::f32);
+  const auto add_kernel = kernels::active().binary.arithmetic[static_cast<int>(Binary::add)];
+  const float* px = x.data<float>();
+  float* po = out.data<float>();
+  parallel_for(images, row_grain(rows * width), [=](index_t begin, index_t end) {
+    for (index_t r = begin * rows; r < end * rows; ++r) {
+      float* sums = po + r / rows * width;
+      add_kernel(sums, 1, px + r * width, 1, sums, static_cast<std::size_t>(width));
+    }
+  });
+  return out;
+}
+
+// Sums over the planes of channels-last images, (N, C) or (C,); the rest is undefined.
+Array sum_planes(const Array& x, std::uint32_t mask) {
+  constexpr std::uint32_t kPlane = 0b1100, kPlanes = 0b1101;
+  if (x.dtype() != DType::f32 || (mask != kPlane && mask != kPlanes)) return {};
+  if (!is_channels_last(x) || x.size() == 0) return {};
+  const Array sums = sum_middle(pixels_of(x));
+  return mask == kPlane ? sums : sum_leading(sums, 1);
 }
 
 // Number of leading axes reduced if those are exactly the reduced ones, else 0.
@@ -158,8 +184,10 @@ Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
   const Array in = to_compute(x);
   const std::uint32_t mask = axis_mask(x.shape(), axes);
   const int leading = leading_axes(mask, x.ndim());
-  Array out;
-  if (f == Reduce::sum && leading > 0 && in.dtype() == DType::f32 && in.is_contiguous()) {
+  Array out = f == Reduce::sum ? sum_planes(in, mask) : Array();
+  if (out.defined()) {
+    out = out.reshape_view(reduced_shape(x.shape(), axes, keepdims));
+  } else if (f == Reduce::sum && leading > 0 && in.dtype() == DType::f32 && in.is_contiguous()) {
     out = sum_leading(in, leading).reshape(reduced_shape(x.shape(), axes, keepdims));
   } else if (reduced_count(x.shape(), axes) > kPiece) {
     out = Array::empty(reduced_shape(x.shape(), axes, keepdims), in.dtype());

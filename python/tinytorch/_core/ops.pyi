@@ -135,9 +135,11 @@ def batch_norm(
     training: bool,
     momentum: float = 0.1,
     eps: float = 1e-05,
+    relu: bool = False,
 ) -> Tensor:
-    """Normalisation per channel (axis 1) over all other axes (Ioffe & Szegedy 2015);
-    running statistics are updated in place when training, with the biased variance.
+    """Normalisation per channel (axis 1) over all other axes (Ioffe & Szegedy 2015), with
+    relu the larger of that and 0 in the same pass; running statistics are updated in
+    place when training, with the biased variance.
     """
 
 def binary_cross_entropy(p: ArrayLike, target: ArrayLike, eps: float = 1e-07) -> Tensor:

@@ -100,7 +100,7 @@ TEST_CASE("winograd: sums become results, whole or in part, with all that is joi
 TEST_CASE("winograd: the three transforms together are a convolution") {
   const auto image = normal(36 * 16, 8), g = normal(9, 9), bias = normal(16, 10);
   float moved_weights[36];
-  reference::winograd_weights(g.data(), moved_weights);
+  reference::winograd_weights({g.data(), 1, 1, moved_weights, 1});
   each_isa([&](const ConvF32Table& t) {
     std::vector<float> moved(36 * 16), out(16 * 16);
     t.winograd_input({image.data(), 6, 6, 16, 0, 0, moved.data(), 16});

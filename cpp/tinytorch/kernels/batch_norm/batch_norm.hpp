@@ -4,6 +4,15 @@
 //   grad_sums:  *sum = sum dy, *product = sum dy (x - mean)
 //   grad:       dx = dy scale + (x - mean) slope + shift
 // y may be x, dx may be dy.
+//
+// The same over pixels: `rows` rows of `channels` contiguous values, one per channel, whose
+// parameters are vectors of that length.
+//   pixel_moments:    mean[c], squares[c] as above, over the rows (at least one)
+//   pixel_apply:      y = x scale + shift, and max(., 0) with relu
+//   pixel_grad_sums:  sum[c] and product[c] as above; with relu, dy counts as 0 where y is not
+//                     positive
+//   pixel_grad:       dx as above, likewise
+// The gradients with relu work y out from x again: the result need not be kept.
 #pragma once
 #include <cstddef>
 
@@ -13,12 +22,28 @@ struct BatchNormGrad {
   float mean, scale, slope, shift;
 };
 
+struct BatchNormPixels {
+  std::size_t rows = 0, channels = 0;
+  const float* scale = nullptr;  // of y = x scale + shift
+  const float* shift = nullptr;
+  const float* mean = nullptr;   // of the gradients
+  const float* slope = nullptr;  // pixel_grad: dx = dy scale + (x - mean) slope + offset
+  const float* offset = nullptr;
+  bool relu = false;
+};
+
 struct BatchNormTable {
   void (*moments)(const float* x, std::size_t n, float* mean, float* squares);
   void (*apply)(const float* x, float scale, float shift, float* y, std::size_t n);
   void (*grad_sums)(const float* dy, const float* x, float mean, std::size_t n, float* sum,
                     float* product);
   void (*grad)(const float* dy, const float* x, const BatchNormGrad& g, float* dx, std::size_t n);
+  void (*pixel_moments)(const float* x, std::size_t rows, std::size_t channels, float* mean,
+                        float* squares);
+  void (*pixel_apply)(const float* x, const BatchNormPixels& p, float* y);
+  void (*pixel_grad_sums)(const float* dy, const float* x, const BatchNormPixels& p, float* sum,
+                          float* product);
+  void (*pixel_grad)(const float* dy, const float* x, const BatchNormPixels& p, float* dx);
 };
 
 }  // namespace tt::kernels

@@ -61,6 +61,99 @@ void grad(const float* dy, const float* x, const BatchNormGrad& g, float* dx, st
   });
 }
 
+// Calls step(row, lane) for every row, four lanes in turn: sums that do not wait for each other.
+template <class Step>
+inline void each_row(std::size_t rows, Step step) {
+  std::size_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    TT_UNROLL for (std::size_t lane = 0; lane < 4; ++lane) step(r + lane, lane);
+  }
+  for (; r < rows; ++r) step(r, r % 4);
+}
+
+void pixel_moments(const float* x, std::size_t rows, std::size_t channels, float* mean,
+                   float* squares) {
+  const F32 share(1.0f / static_cast<float>(rows));
+  sweep(channels, [=](std::size_t c, std::size_t count) {
+    F32 sum[4] = {F32(0.0f), F32(0.0f), F32(0.0f), F32(0.0f)};
+    each_row(rows, [&](std::size_t r, std::size_t lane) {
+      sum[lane] = sum[lane] + load_part(x + r * channels + c, count);
+    });
+    const F32 center = ((sum[0] + sum[1]) + (sum[2] + sum[3])) * share;
+    F32 total[4] = {F32(0.0f), F32(0.0f), F32(0.0f), F32(0.0f)};
+    each_row(rows, [&](std::size_t r, std::size_t lane) {
+      const F32 d = load_part(x + r * channels + c, count) - center;
+      total[lane] = fma(d, d, total[lane]);
+    });
+    store_part(mean + c, count, center);
+    store_part(squares + c, count, (total[0] + total[1]) + (total[2] + total[3]));
+  });
+}
+
+template <bool Relu>
+void apply_pixels(const float* x, const BatchNormPixels& p, float* y) {
+  for (std::size_t r = 0; r < p.rows; ++r, x += p.channels, y += p.channels) {
+    sweep(p.channels, [&](std::size_t c, std::size_t count) {
+      F32 v = fma(load_part(x + c, count), load_part(p.scale + c, count),
+                  load_part(p.shift + c, count));
+      if constexpr (Relu) v = at_least(v, F32(0.0f));
+      store_part(y + c, count, v);
+    });
+  }
+}
+void pixel_apply(const float* x, const BatchNormPixels& p, float* y) {
+  p.relu ? apply_pixels<true>(x, p, y) : apply_pixels<false>(x, p, y);
+}
+
+// What of dy passes the relu behind x scale + shift.
+template <bool Relu>
+inline F32 passed(F32 dy, F32 x, F32 scale, F32 shift) {
+  if constexpr (!Relu) return dy;
+  return select(fma(x, scale, shift) > F32(0.0f), dy, F32(0.0f));
+}
+
+template <bool Relu>
+void sum_pixel_grads(const float* dy, const float* x, const BatchNormPixels& p, float* sum,
+                     float* product) {
+  sweep(p.channels, [&](std::size_t c, std::size_t count) {
+    const F32 scale = load_part(p.scale + c, count), shift = load_part(p.shift + c, count);
+    const F32 mean = load_part(p.mean + c, count), zero(0.0f);
+    F32 s[4] = {zero, zero, zero, zero}, q[4] = {zero, zero, zero, zero};
+    each_row(p.rows, [&](std::size_t r, std::size_t lane) {
+      const std::size_t at = r * p.channels + c;
+      const F32 v = load_part(x + at, count);
+      const F32 g = passed<Relu>(load_part(dy + at, count), v, scale, shift);
+      s[lane] = s[lane] + g;
+      q[lane] = fma(g, v - mean, q[lane]);
+    });
+    store_part(sum + c, count, (s[0] + s[1]) + (s[2] + s[3]));
+    store_part(product + c, count, (q[0] + q[1]) + (q[2] + q[3]));
+  });
+}
+void pixel_grad_sums(const float* dy, const float* x, const BatchNormPixels& p, float* sum,
+                     float* product) {
+  p.relu ? sum_pixel_grads<true>(dy, x, p, sum, product)
+         : sum_pixel_grads<false>(dy, x, p, sum, product);
+}
+
+template <bool Relu>
+void grad_pixels(const float* dy, const float* x, const BatchNormPixels& p, float* dx) {
+  for (std::size_t r = 0; r < p.rows; ++r) {
+    const std::size_t at = r * p.channels;
+    sweep(p.channels, [&](std::size_t c, std::size_t count) {
+      const F32 scale = load_part(p.scale + c, count), shift = load_part(p.shift + c, count);
+      const F32 v = load_part(x + at + c, count);
+      const F32 g = passed<Relu>(load_part(dy + at + c, count), v, scale, shift);
+      const F32 rest = fma(v - load_part(p.mean + c, count), load_part(p.slope + c, count),
+                           load_part(p.offset + c, count));
+      store_part(dx + at + c, count, fma(g, scale, rest));
+    });
+  }
+}
+void pixel_grad(const float* dy, const float* x, const BatchNormPixels& p, float* dx) {
+  p.relu ? grad_pixels<true>(dy, x, p, dx) : grad_pixels<false>(dy, x, p, dx);
+}
+
 }  // namespace
 
 void fill_batch_norm(BatchNormTable& table) {
@@ -68,6 +161,10 @@ void fill_batch_norm(BatchNormTable& table) {
   table.apply = &apply;
   table.grad_sums = &grad_sums;
   table.grad = &grad;
+  table.pixel_moments = &pixel_moments;
+  table.pixel_apply = &pixel_apply;
+  table.pixel_grad_sums = &pixel_grad_sums;
+  table.pixel_grad = &pixel_grad;
 }
 
 }  // namespace tt::kernels::TT_ISA

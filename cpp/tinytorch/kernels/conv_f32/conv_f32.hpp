@@ -41,7 +41,35 @@ struct WinogradOutput {
   bool relu = false, pool = false;
 };
 
-// The same for results that are there: in + residual, max(., 0).
+// Weights for it: out[p * step + i] = (G g G^T)[p] with g[u, v] = taps[(3 u + v) * tap_step + i],
+// for i < count, a multiple of kChannelBlock.
+struct WinogradWeights {
+  const float* taps = nullptr;
+  std::int64_t tap_step = 0, count = 0;
+  float* out = nullptr;
+  std::int64_t step = 0;
+};
+
+// Gradients go back through the transposed matrices. Of the results: out[p * step + c] =
+// (A y A^T)[p], where y is zero beyond rows and cols.
+struct WinogradOutputGrad {
+  const float* grad = nullptr;  // of the tile's first result
+  std::int64_t row = 0;         // floats between rows
+  std::int64_t channels = 0;
+  int rows = 4, cols = 4;
+  float* out = nullptr;
+  std::int64_t step = 0;
+};
+
+// Of the weights: taps[(3 u + v) * tap_step + i] = (G^T s G)[u, v] with s[p] = sums[p * step + i].
+struct WinogradWeightsGrad {
+  const float* sums = nullptr;
+  std::int64_t step = 0, count = 0;
+  float* taps = nullptr;
+  std::int64_t tap_step = 0;
+};
+
+// What is done to results that are there: in + residual, max(., 0).
 struct FinishRows {
   const float* in = nullptr;
   const float* residual = nullptr;  // null: none
@@ -84,6 +112,9 @@ struct DepthwiseRow {
 struct ConvF32Table {
   void (*winograd_input)(const WinogradInput& w);
   void (*winograd_output)(const WinogradOutput& w);
+  void (*winograd_weights)(const WinogradWeights& w);
+  void (*winograd_output_grad)(const WinogradOutputGrad& w);
+  void (*winograd_weights_grad)(const WinogradWeightsGrad& w);
   void (*finish)(const FinishRows& f);
   void (*finish_pooled)(const FinishPooled& f);
   void (*max_window)(const MaxWindow& m);

@@ -1,98 +1,11 @@
 // Compiled once per instruction set. See conv_f32.hpp for what the functions compute.
-#include "tinytorch/kernels/conv_f32/conv_f32.hpp"
-
-#include "tinytorch/kernels/simd.hpp"
+#include "tinytorch/kernels/conv_f32/winograd.simd.hpp"
 
 namespace tt::kernels::TT_ISA {
 namespace {
 
-constexpr std::int64_t kWidth = static_cast<std::int64_t>(W);
-
-// One line of B^T d: six values to six.
-inline void input_line(const F32 (&d)[6], F32 (&out)[6]) {
-  const F32 a = fma(d[2], F32(-4.0f), d[4]), b = fma(d[1], F32(-4.0f), d[3]);
-  const F32 c = d[4] - d[2], e = d[3] - d[1];
-  out[0] = fma(d[0], F32(4.0f), fma(d[2], F32(-5.0f), d[4]));
-  out[1] = a + b;
-  out[2] = a - b;
-  out[3] = fma(e, F32(2.0f), c);
-  out[4] = fma(e, F32(-2.0f), c);
-  out[5] = fma(d[1], F32(4.0f), fma(d[3], F32(-5.0f), d[5]));
-}
-
-// One line of A^T m: six values to four.
-inline void output_line(const F32 (&m)[6], F32 (&out)[4]) {
-  const F32 sum1 = m[1] + m[2], difference1 = m[1] - m[2];
-  const F32 sum2 = m[3] + m[4], difference2 = m[3] - m[4];
-  out[0] = (m[0] + sum1) + sum2;
-  out[1] = fma(difference2, F32(2.0f), difference1);
-  out[2] = fma(sum2, F32(4.0f), sum1);
-  out[3] = fma(difference2, F32(8.0f), difference1) + m[5];
-}
-
-// `at(i, j)` gives the patch. Lines down the columns first, kept in the first cache.
-template <class Patch>
-[[gnu::always_inline]] inline void transform_input(const Patch& at, float* out, std::int64_t step) {
-  alignas(64) float half[36 * W];
-  TT_UNROLL for (int j = 0; j < 6; ++j) {
-    F32 line[6], made[6];
-    TT_UNROLL for (int i = 0; i < 6; ++i) line[i] = at(i, j);
-    input_line(line, made);
-    TT_UNROLL for (int i = 0; i < 6; ++i) made[i].store_aligned(half + (i * 6 + j) * kWidth);
-  }
-  for (int i = 0; i < 6; ++i) {
-    F32 line[6], made[6];
-    TT_UNROLL for (int j = 0; j < 6; ++j) line[j] = F32::load_aligned(half + (i * 6 + j) * kWidth);
-    input_line(line, made);
-    TT_UNROLL for (int j = 0; j < 6; ++j) store(out + (i * 6 + j) * step, made[j]);
-  }
-}
-
-void winograd_input(const WinogradInput& w) {
-  const std::int64_t row = w.width * w.channels;
-  const float* corner = w.image + w.top * row + w.left * w.channels;
-  const bool inside = w.top >= 0 && w.left >= 0 && w.top + 6 <= w.height && w.left + 6 <= w.width;
-  const auto within = [](std::int64_t at, std::int64_t size) { return at >= 0 && at < size; };
-  for (std::int64_t c = 0; c < w.channels; c += kWidth) {
-    const auto pixel = [&](int i, int j) { return corner + i * row + j * w.channels + c; };
-    if (inside) {
-      transform_input([&](int i, int j) { return load(pixel(i, j)); }, w.out + c, w.step);
-    } else {
-      transform_input(
-          [&](int i, int j) {
-            const bool there = within(w.top + i, w.height) && within(w.left + j, w.width);
-            return there ? load(pixel(i, j)) : F32(0.0f);
-          },
-          w.out + c, w.step);
-    }
-  }
-}
-
 // The larger; NaN wins.
 inline F32 larger(F32 a, F32 b) { return select(is_nan(a), a, at_least(b, a)); }
-
-struct Tile {
-  F32 at[4][4];
-};
-
-// A^T m A of one vector of channels, + bias.
-inline Tile transform_output(const float* sums, std::int64_t step, F32 bias) {
-  alignas(64) float half[24 * W];
-  TT_UNROLL for (int j = 0; j < 6; ++j) {
-    F32 line[6], made[4];
-    TT_UNROLL for (int i = 0; i < 6; ++i) line[i] = load(sums + (i * 6 + j) * step);
-    output_line(line, made);
-    TT_UNROLL for (int i = 0; i < 4; ++i) made[i].store_aligned(half + (i * 6 + j) * kWidth);
-  }
-  Tile tile;
-  TT_UNROLL for (int i = 0; i < 4; ++i) {
-    F32 line[6];
-    TT_UNROLL for (int j = 0; j < 6; ++j) line[j] = F32::load_aligned(half + (i * 6 + j) * kWidth);
-    output_line(line, tile.at[i]);
-    TT_UNROLL for (int j = 0; j < 4; ++j) tile.at[i][j] = tile.at[i][j] + bias;
-  }
-  return tile;
-}
 
 [[gnu::always_inline]] inline void put_tile(const Tile& tile, const WinogradOutput& w,
                                             std::int64_t c, int rows, int cols) {
@@ -258,8 +171,16 @@ void depthwise_row(const DepthwiseRow& d) {
 }  // namespace
 
 void fill_conv_f32(ConvF32Table& table) {
-  table = ConvF32Table{winograd_input, winograd_output, finish,       finish_pooled,
-                       max_window,     average,         depthwise_row};
+  table.winograd_input = winograd_input;
+  table.winograd_output = winograd_output;
+  table.winograd_weights = winograd_weights;
+  table.winograd_weights_grad = winograd_weights_grad;
+  table.winograd_output_grad = winograd_output_grad;
+  table.finish = finish;
+  table.finish_pooled = finish_pooled;
+  table.max_window = max_window;
+  table.average = average;
+  table.depthwise_row = depthwise_row;
 }
 
 }  // namespace tt::kernels::TT_ISA

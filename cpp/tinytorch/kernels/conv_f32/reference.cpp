@@ -32,16 +32,52 @@ void both_sides(const double (&m)[Rows][Cols], const double (&d)[Cols][Cols],
   }
 }
 
+// out[Cols][Cols] = M^T d M
+template <int Rows, int Cols>
+void both_sides_back(const double (&m)[Rows][Cols], const double (&d)[Rows][Rows],
+                     double (&out)[Cols][Cols]) {
+  double turned[Cols][Rows];
+  for (int i = 0; i < Rows * Cols; ++i) turned[i % Cols][i / Cols] = m[i / Cols][i % Cols];
+  both_sides(turned, d, out);
+}
+
 float larger(float a, float b) { return std::isnan(a) || a > b ? a : b; }
 float finished(float v, bool relu) { return relu && v < 0.0f ? 0.0f : v; }
 
 }  // namespace
 
-void winograd_weights(const float* g, float* out) {
-  double taps[3][3], result[6][6];
-  for (int i = 0; i < 9; ++i) taps[i / 3][i % 3] = static_cast<double>(g[i]);
-  both_sides(kWeights, taps, result);
-  for (int p = 0; p < 36; ++p) out[p] = static_cast<float>(result[p / 6][p % 6]);
+void winograd_weights(const WinogradWeights& w) {
+  for (std::int64_t c = 0; c < w.count; ++c) {
+    double taps[3][3], result[6][6];
+    for (int i = 0; i < 9; ++i) {
+      taps[i / 3][i % 3] = static_cast<double>(w.taps[i * w.tap_step + c]);
+    }
+    both_sides(kWeights, taps, result);
+    for (int p = 0; p < 36; ++p) w.out[p * w.step + c] = static_cast<float>(result[p / 6][p % 6]);
+  }
+}
+
+void winograd_output_grad(const WinogradOutputGrad& w) {
+  for (std::int64_t c = 0; c < w.channels; ++c) {
+    double y[4][4], out[6][6];
+    for (int i = 0; i < 4; ++i) {
+      for (int j = 0; j < 4; ++j) {
+        const bool there = i < w.rows && j < w.cols;
+        y[i][j] = there ? static_cast<double>(w.grad[i * w.row + j * w.channels + c]) : 0.0;
+      }
+    }
+    both_sides_back(kOutput, y, out);
+    for (int p = 0; p < 36; ++p) w.out[p * w.step + c] = static_cast<float>(out[p / 6][p % 6]);
+  }
+}
+
+void winograd_weights_grad(const WinogradWeightsGrad& w) {
+  for (std::int64_t c = 0; c < w.count; ++c) {
+    double sums[6][6], out[3][3];
+    for (int p = 0; p < 36; ++p) sums[p / 6][p % 6] = static_cast<double>(w.sums[p * w.step + c]);
+    both_sides_back(kWeights, sums, out);
+    for (int t = 0; t < 9; ++t) w.taps[t * w.tap_step + c] = static_cast<float>(out[t / 3][t % 3]);
+  }
 }
 
 void winograd_input(const WinogradInput& w) {

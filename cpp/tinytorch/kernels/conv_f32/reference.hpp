@@ -6,8 +6,9 @@ namespace tt::kernels::reference {
 
 void winograd_input(const WinogradInput& w);
 void winograd_output(const WinogradOutput& w);
-// out[36] = G g G^T for one 3 x 3 window of weights.
-void winograd_weights(const float* g, float* out);
+void winograd_weights(const WinogradWeights& w);
+void winograd_output_grad(const WinogradOutputGrad& w);
+void winograd_weights_grad(const WinogradWeightsGrad& w);
 
 void finish(const FinishRows& f);
 void finish_pooled(const FinishPooled& f);

@@ -102,12 +102,6 @@ void average_backward(const T* dy, const Windows& windows, T* dx) {
   });
 }
 
-// Whether windows are those of halve.hpp.
-bool halves(const Window2d& w) {
-  return w.kernel_h == 2 && w.kernel_w == 2 && w.stride_h == 2 && w.stride_w == 2 && w.pad_h == 0 &&
-         w.pad_w == 0 && w.dilation_h == 1 && w.dilation_w == 1;
-}
-
 // fn(offset of the outputs, of the upper and of the lower row of inputs, outputs a row) for each
 // row of outputs.
 template <class Fn>
@@ -119,6 +113,11 @@ void each_pair_of_rows(const Window2d& w, Fn fn) {
 }
 
 }  // namespace
+
+bool halves(const Window2d& w) {
+  return w.kernel_h == 2 && w.kernel_w == 2 && w.stride_h == 2 && w.stride_w == 2 && w.pad_h == 0 &&
+         w.pad_w == 0 && w.dilation_h == 1 && w.dilation_w == 1;
+}
 
 template <class T>
 void max_pool(const T* x, const Window2d& w, T* y, std::int32_t* argmax) {

@@ -15,6 +15,9 @@
 
 namespace tt::kernels {
 
+// Whether windows are those of halve.hpp: 2 x 2, side by side.
+bool halves(const Window2d& w);
+
 template <class T>
 void max_pool(const T* x, const Window2d& w, T* y, std::int32_t* argmax);
 template <class T>

@@ -1,91 +1,25 @@
 // Convolution as a matrix product: the windows of a few rows of results are copied side by side
 // (they stay in the cache), then multiplied with packed weights.
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/conv/windows.hpp"
+#include "tinytorch/kernels/gemm_f32/panels.hpp"
 #include "tinytorch/runtime/cnn/conv_cut.hpp"
-#include "tinytorch/runtime/cnn/panels.hpp"
 #include "tinytorch/runtime/cnn/step.hpp"
 
 namespace tt::runtime {
 namespace {
 
+using kernels::Panels;
+using kernels::Rows;
 using kernels::Window2d;
+using kernels::WindowRows;
 
 constexpr index_t kWindowFloats = 160 * 1024;  // windows copied at once
 constexpr index_t kPixels = 64;                // results at once, where the windows are small
 constexpr index_t kFewPixels = 14;             // that still make good use of a panel
-
-// Copies windows of images with channels innermost: a row per result, (kernel_h, kernel_w, count).
-class WindowRows {
- public:
-  WindowRows(const Window2d& w, index_t stored, index_t first, index_t count)
-      : w_(w), stored_(stored), first_(first), count_(count) {}
-
-  void copy(const float* image, index_t y, float* out) const {
-    for (index_t x = 0; x < w_.out_width(); ++x) {
-      for (index_t u = 0; u < w_.kernel_h; ++u) {
-        const index_t row = y * w_.stride_h - w_.pad_h + u * w_.dilation_h;
-        const index_t left = x * w_.stride_w - w_.pad_w;
-        if (row < 0 || row >= w_.height) {
-          std::fill_n(out, w_.kernel_w * count_, 0.0f);
-        } else {
-          copy_line(image + row * w_.width * stored_ + first_, left, out);
-        }
-        out += w_.kernel_w * count_;
-      }
-    }
-  }
-
- private:
-  void copy_line(const float* line, index_t left, float* out) const {
-    const bool together = w_.dilation_w == 1 && count_ == stored_;
-    if (together && left >= 0 && left + w_.kernel_w <= w_.width) {
-      std::memcpy(out, line + left * stored_, sizeof(float) * w_.kernel_w * stored_);
-      return;
-    }
-    for (index_t v = 0; v < w_.kernel_w; ++v, out += count_) {
-      const index_t x = left + v * w_.dilation_w;
-      if (x >= 0 && x < w_.width) {
-        std::memcpy(out, line + x * stored_, sizeof(float) * count_);
-      } else {
-        std::fill_n(out, count_, 0.0f);
-      }
-    }
-  }
-
-  const Window2d& w_;
-  index_t stored_, first_, count_;
-};
-
-// Copies windows of planes (channels, height, width): a line of results per tap, (channels,
-// kernel_h, kernel_w) lines `step` apart.
-void copy_planes(const float* image, const Window2d& w, index_t channels, index_t y, float* out,
-                 index_t step) {
-  const index_t results = w.out_width();
-  for (index_t tap = 0; tap < channels * w.kernel_h * w.kernel_w; ++tap, out += step) {
-    const index_t c = tap / (w.kernel_h * w.kernel_w), u = tap / w.kernel_w % w.kernel_h;
-    const index_t row = y * w.stride_h - w.pad_h + u * w.dilation_h;
-    if (row < 0 || row >= w.height) {
-      std::fill_n(out, results, 0.0f);
-      continue;
-    }
-    const float* line = image + (c * w.height + row) * w.width;
-    index_t x = tap % w.kernel_w * w.dilation_w - w.pad_w, j = 0;
-    for (; j < results && x < 0; ++j, x += w.stride_w) out[j] = 0.0f;
-    if (w.stride_w == 1) {
-      const index_t count = std::clamp<index_t>(w.width - x, 0, results - j);
-      if (count > 0)
-        std::memcpy(out + j, line + x, sizeof(float) * static_cast<std::size_t>(count));
-      j += count;
-    } else {
-      for (; j < results && x < w.width; ++j, x += w.stride_w) out[j] = line[x];
-    }
-    std::fill_n(out + j, results - j, 0.0f);
-  }
-}
 
 class DirectConv final : public Step {
  public:
@@ -175,7 +109,7 @@ class DirectConv final : public Step {
       const index_t n = (first + i) * width_ / image_size, y = (first + i) % height_;
       if (planes_) {
         const float* image = d.in() + n * from_.channels * window_.height * window_.width;
-        copy_planes(image, window_, from_.channels, y, out + i * width_, step);
+        kernels::copy_planes(image, window_, from_.channels, y, out + i * width_, step);
       } else {
         rows.copy(d.in() + n * window_.height * window_.width * in_stored_, y,
                   out + i * width_ * depth_);

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <vector>
 
-#include "tinytorch/runtime/cnn/panels.hpp"
+#include "tinytorch/kernels/gemm_f32/panels.hpp"
 #include "tinytorch/runtime/cnn/share.hpp"
 #include "tinytorch/runtime/cnn/step.hpp"
 
@@ -104,12 +104,13 @@ class Linear final : public Step {
     bias_.resize(static_cast<std::size_t>(out_), 0.0f);
     const index_t stored = s.from.stored_channels(), area = s.from.height * s.from.width;
     const index_t channels = s.from.channels;
-    weight_ = Panels(s.kernels.gemm_f32, depth_, s.to.channels, out_, [&](index_t p, index_t j) {
-      const index_t c = p % stored, pixel = p / stored;
-      return c < channels
-                 ? s.layer.weight[static_cast<std::size_t>((j * channels + c) * area + pixel)]
-                 : 0.0f;
-    });
+    weight_ =
+        kernels::Panels(s.kernels.gemm_f32, depth_, s.to.channels, out_, [&](index_t p, index_t j) {
+          const index_t c = p % stored, pixel = p / stored;
+          return c < channels
+                     ? s.layer.weight[static_cast<std::size_t>((j * channels + c) * area + pixel)]
+                     : 0.0f;
+        });
   }
   std::string method() const override { return "matrix product"; }
 
@@ -126,7 +127,7 @@ class Linear final : public Step {
   index_t depth_, out_;
   bool relu_;
   std::vector<float> bias_;
-  Panels weight_;
+  kernels::Panels weight_;
 };
 
 class DepthwiseConv final : public Step {

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "tinytorch/base/thread_pool.hpp"
-#include "tinytorch/runtime/cnn/panels.hpp"
 #include "tinytorch/runtime/cnn/share.hpp"
 #include "tinytorch/runtime/cnn/step_s8.hpp"
 

@@ -1,0 +1,105 @@
+// Pooling with channels innermost against pooling of planes, on every instruction set.
+#include "kernels/kernel_support.hpp"
+#include "tinytorch/kernels/pool/pool.hpp"
+
+using namespace tt;
+using namespace tt::kernels;
+using namespace tt::kernels::test;
+
+namespace {
+
+constexpr std::int64_t kWidth = 11;  // odd: the last pixel of a row is in no window
+
+// Few distinct values, so that windows hold ties; some NaN.
+std::vector<float> two_rows(std::int64_t channels, std::uint64_t seed) {
+  std::vector<float> v(static_cast<std::size_t>(2 * kWidth * channels));
+  Generator g(seed);
+  for (float& x : v) x = g.below(20) == 0 ? kNan : static_cast<float>(g.below(5)) - 2;
+  return v;
+}
+
+struct Line {
+  std::vector<float> upper, lower;
+};
+Line channel(const std::vector<float>& x, std::int64_t channels, std::int64_t c) {
+  Line line;
+  for (std::int64_t i = 0; i < 2 * kWidth; ++i) {
+    (i < kWidth ? line.upper : line.lower).push_back(x[static_cast<std::size_t>(i * channels + c)]);
+  }
+  return line;
+}
+
+// Calls fn(kernels, channels, outputs).
+template <class Fn>
+void each_case(Fn fn) {
+  for (const Isa isa : isas(&Table::pool)) {
+    for (const std::int64_t channels : {1, 5, 16, 33}) {
+      for (const std::int64_t n : {0, 1, 5}) {
+        INFO(name_of(isa) << " channels = " << channels << " outputs = " << n);
+        fn(table(isa).pool, channels, n);
+      }
+    }
+  }
+}
+
+bool equal(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+}  // namespace
+
+TEST_CASE("max pooling of pixels is that of each channel's plane, and its gradient goes there") {
+  each_case([](const PoolTable& t, std::int64_t channels, std::int64_t n) {
+    const std::vector<float> x = two_rows(channels, 91);
+    const float* lower = x.data() + kWidth * channels;
+    const auto size = static_cast<std::size_t>(n * channels);
+    const PoolPixels p{n, channels, 40, static_cast<std::int32_t>(kWidth)};
+    Guarded<float> y(size, 1), dy(normal(size, 92), 2), dx(x, 1);
+    Guarded<std::int32_t> argmax(size, 3);
+    t.max_pixels(x.data(), lower, p, y.data(), argmax.data());
+    t.max_pixels_grad(dy.data(), argmax.data(), p, dx.data(), dx.data() + kWidth * channels);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const Line line = channel(x, channels, c), grad = channel(dx.values(), channels, c);
+      std::vector<float> want(static_cast<std::size_t>(n));
+      std::vector<std::int32_t> place(want.size());
+      t.max(line.upper.data(), line.lower.data(), 40, static_cast<std::int32_t>(kWidth),
+            want.data(), place.data(), want.size());
+      for (std::size_t j = 0; j < want.size(); ++j) {
+        const auto at = j * static_cast<std::size_t>(channels) + static_cast<std::size_t>(c);
+        REQUIRE(equal(y[at], want[j]));
+        REQUIRE(argmax[at] == place[j]);
+        for (std::size_t k = 0; k < 4; ++k) {
+          const std::size_t pixel = 2 * j + k % 2;
+          const auto here = static_cast<std::int32_t>(40 + pixel + k / 2 * kWidth);
+          const float got = k < 2 ? grad.upper[pixel] : grad.lower[pixel];
+          REQUIRE(got == (here == place[j] ? dy[at] : 0.0f));
+        }
+      }
+      REQUIRE(equal(grad.upper.back(), line.upper.back()));
+    }
+    REQUIRE((y.intact() && argmax.intact() && dx.intact()));
+  });
+}
+
+TEST_CASE("average pooling of pixels is that of each channel's plane") {
+  each_case([](const PoolTable& t, std::int64_t channels, std::int64_t n) {
+    const std::vector<float> x = two_rows(channels, 93);
+    const auto size = static_cast<std::size_t>(n * channels);
+    const PoolPixels p{n, channels, 0, static_cast<std::int32_t>(kWidth)};
+    Guarded<float> y(size, 1), dy(normal(size, 94), 2), dx(x, 1);
+    t.average_pixels(x.data(), x.data() + kWidth * channels, p, y.data());
+    t.average_pixels_grad(dy.data(), p, dx.data(), dx.data() + kWidth * channels);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const Line line = channel(x, channels, c), grad = channel(dx.values(), channels, c);
+      std::vector<float> want(static_cast<std::size_t>(n));
+      t.average(line.upper.data(), line.lower.data(), want.data(), want.size());
+      for (std::size_t j = 0; j < want.size(); ++j) {
+        const auto at = j * static_cast<std::size_t>(channels) + static_cast<std::size_t>(c);
+        REQUIRE(equal(y[at], want[j]));
+        for (const float got :
+             {grad.upper[2 * j], grad.upper[2 * j + 1], grad.lower[2 * j], grad.lower[2 * j + 1]}) {
+          REQUIRE(got == dy[at] * 0.25f);
+        }
+      }
+    }
+    REQUIRE((y.intact() && dx.intact()));
+  });
+}

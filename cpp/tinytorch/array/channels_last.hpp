@@ -1,0 +1,19 @@
+// Images (N, C, H, W) may lie in memory as (N, H, W, C): "channels last", as the convolution
+// kernels want them. Such an array is an ordinary view with unusual strides, so that operators that
+// know nothing of it are right, and those that do keep the layout.
+#pragma once
+#include "tinytorch/array/array.hpp"
+
+namespace tt {
+
+// 4-D and dense in that order, and not row-major at the same time.
+bool is_channels_last(const Array& x);
+
+// (N, C, H, W) seen as (N, H, W, C), and back: views.
+Array pixels_of(const Array& images);
+Array images_of(const Array& pixels);
+
+Array empty_channels_last(const Shape& shape, DType dtype = DType::f32);
+Array to_channels_last(const Array& x);  // x itself if its pixels are dense
+
+}  // namespace tt

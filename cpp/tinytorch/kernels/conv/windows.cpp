@@ -1,0 +1,81 @@
+#include "tinytorch/kernels/conv/windows.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tt::kernels {
+namespace {
+
+std::size_t bytes(std::int64_t floats) { return sizeof(float) * static_cast<std::size_t>(floats); }
+
+}  // namespace
+
+void WindowRows::copy(const float* image, std::int64_t y, float* out) const {
+  for (std::int64_t x = 0; x < w_.out_width(); ++x) {
+    for (std::int64_t u = 0; u < w_.kernel_h; ++u) {
+      const std::int64_t row = y * w_.stride_h - w_.pad_h + u * w_.dilation_h;
+      if (row < 0 || row >= w_.height) {
+        std::fill_n(out, w_.kernel_w * count_, 0.0f);
+      } else {
+        copy_line(image + row * w_.width * stored_ + first_, x * w_.stride_w - w_.pad_w, out);
+      }
+      out += w_.kernel_w * count_;
+    }
+  }
+}
+
+void WindowRows::copy_line(const float* line, std::int64_t left, float* out) const {
+  const bool together = w_.dilation_w == 1 && count_ == stored_;
+  if (together && left >= 0 && left + w_.kernel_w <= w_.width) {
+    std::memcpy(out, line + left * stored_, bytes(w_.kernel_w * stored_));
+    return;
+  }
+  for (std::int64_t v = 0; v < w_.kernel_w; ++v, out += count_) {
+    const std::int64_t x = left + v * w_.dilation_w;
+    if (x >= 0 && x < w_.width) {
+      std::memcpy(out, line + x * stored_, bytes(count_));
+    } else {
+      std::fill_n(out, count_, 0.0f);
+    }
+  }
+}
+
+void WindowRows::add(const float* rows, std::int64_t y, float* image) const {
+  for (std::int64_t x = 0; x < w_.out_width(); ++x) {
+    for (std::int64_t u = 0; u < w_.kernel_h; ++u) {
+      const std::int64_t row = y * w_.stride_h - w_.pad_h + u * w_.dilation_h;
+      for (std::int64_t v = 0; v < w_.kernel_w; ++v, rows += count_) {
+        const std::int64_t col = x * w_.stride_w - w_.pad_w + v * w_.dilation_w;
+        if (row < 0 || row >= w_.height || col < 0 || col >= w_.width) continue;
+        float* to = image + (row * w_.width + col) * stored_ + first_;
+        for (std::int64_t c = 0; c < count_; ++c) to[c] += rows[c];
+      }
+    }
+  }
+}
+
+void copy_planes(const float* image, const Window2d& w, std::int64_t channels, std::int64_t y,
+                 float* out, std::int64_t step) {
+  const std::int64_t results = w.out_width();
+  for (std::int64_t tap = 0; tap < channels * w.kernel_h * w.kernel_w; ++tap, out += step) {
+    const std::int64_t c = tap / (w.kernel_h * w.kernel_w), u = tap / w.kernel_w % w.kernel_h;
+    const std::int64_t row = y * w.stride_h - w.pad_h + u * w.dilation_h;
+    if (row < 0 || row >= w.height) {
+      std::fill_n(out, results, 0.0f);
+      continue;
+    }
+    const float* line = image + (c * w.height + row) * w.width;
+    std::int64_t x = tap % w.kernel_w * w.dilation_w - w.pad_w, j = 0;
+    for (; j < results && x < 0; ++j, x += w.stride_w) out[j] = 0.0f;
+    if (w.stride_w == 1) {
+      const std::int64_t count = std::clamp<std::int64_t>(w.width - x, 0, results - j);
+      if (count > 0) std::memcpy(out + j, line + x, bytes(count));
+      j += count;
+    } else {
+      for (; j < results && x < w.width; ++j, x += w.stride_w) out[j] = line[x];
+    }
+    std::fill_n(out + j, results - j, 0.0f);
+  }
+}
+
+}  // namespace tt::kernels

@@ -1,0 +1,84 @@
+#include "tinytorch/kernels/conv_f32/winograd.hpp"
+
+#include <algorithm>
+
+#include "tinytorch/kernels/conv_f32/winograd_tiles.hpp"
+#include "tinytorch/kernels/gemm_f32/panels.hpp"
+
+namespace tt::kernels {
+namespace {
+
+constexpr std::int64_t kTile = kWinogradTile, kCount = kWinogradCount;
+constexpr std::int64_t kBlockFloats = 160 * 1024;  // of transformed tiles
+constexpr std::int64_t kPad = kPositionPad;
+
+void put(const ConvF32Table& parts, const WinogradCall& c, const TilePlace& at, const float* sums,
+         std::int64_t step) {
+  const WinogradShape& s = c.shape;
+  const std::int64_t out_height = s.out_height(), out_width = s.out_width();
+  WinogradOutput w;
+  w.sums = sums, w.step = step, w.channels = s.out, w.bias = c.bias;
+  w.rows = static_cast<int>(std::min(kTile, out_height - at.y));
+  w.cols = static_cast<int>(std::min(kTile, out_width - at.x));
+  w.relu = c.relu, w.pool = c.pool;
+  if (c.residual != nullptr) {
+    w.residual_row = out_width * s.out;
+    w.residual = c.residual + ((at.image * out_height + at.y) * out_width + at.x) * s.out;
+  }
+  const std::int64_t shrink = c.pool ? 2 : 1, height = out_height / shrink,
+                     width = out_width / shrink;
+  w.out_row = width * s.out;
+  w.out = c.y + ((at.image * height + at.y / shrink) * width + at.x / shrink) * s.out;
+  parts.winograd_output(w);
+}
+
+}  // namespace
+
+std::int64_t winograd_packed_floats(const GemmTable& gemm, std::int64_t in, std::int64_t out) {
+  return kCount * panel_floats(gemm, in, out);
+}
+
+void winograd_pack(const WinogradKernels& k, const float* taps, std::int64_t in, std::int64_t out,
+                   float* packed) {
+  const std::int64_t nr = k.gemm.nr;
+  parallel_for(in, grain_for(1 << 14, kCount * out), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t c = begin; c < end; ++c) {
+      for (std::int64_t o = 0; o < out; o += nr) {
+        k.parts.winograd_weights({taps + c * out + o, in * out, std::min(nr, out - o),
+                                  packed + (o * in + c * nr), panel_floats(k.gemm, in, out)});
+      }
+    }
+  });
+}
+
+std::int64_t winograd_block(const GemmTable& gemm, const WinogradShape& s) {
+  const std::int64_t fit = kBlockFloats / (kCount * (s.in + s.out));
+  return std::clamp<std::int64_t>(fit, 28, 56) / gemm.mr * gemm.mr;
+}
+
+std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& s) {
+  return kCount * (tiles * (s.in + s.out) + 2 * kPad);
+}
+
+void winograd_tiles(const WinogradKernels& k, const WinogradCall& c, std::int64_t first,
+                    std::int64_t last, float* work) {
+  const WinogradShape& s = c.shape;
+  const std::int64_t count = last - first;
+  const std::int64_t in_step = count * s.in + kPad, out_step = count * s.out + kPad;
+  float* moved = work;
+  float* sums = moved + kCount * in_step;
+  for (std::int64_t t = 0; t < count; ++t) {
+    transform_patch(k.parts, s, c.x, first + t, moved + t * s.in, in_step);
+  }
+  const std::int64_t panels = panel_floats(k.gemm, s.in, s.out);
+  for (std::int64_t p = 0; p < kCount; ++p) {
+    const PanelView w{&k.gemm, c.weights + p * panels, s.in, s.out};
+    w.multiply({moved + p * in_step, s.in, 1, count}, sums + p * out_step, s.out, nullptr, 0,
+               w.count());
+  }
+  for (std::int64_t t = 0; t < count; ++t) {
+    put(k.parts, c, tile_place(s, first + t), sums + t * s.out, out_step);
+  }
+}
+
+}  // namespace tt::kernels

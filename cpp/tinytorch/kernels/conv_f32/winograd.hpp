@@ -1,0 +1,52 @@
+// Convolution with 3 x 3 windows at stride 1 by Winograd's method, over batches of images with
+// channels innermost: the parts of conv_f32.hpp around matrix products.
+#pragma once
+#include "tinytorch/kernels/conv_f32/conv_f32.hpp"
+#include "tinytorch/kernels/gemm_f32/gemm.hpp"
+
+namespace tt::kernels {
+
+struct WinogradShape {
+  std::int64_t images = 0, height = 0, width = 0, pad = 0;
+  std::int64_t in = 0, out = 0;  // channels stored: multiples of kChannelBlock
+
+  std::int64_t out_height() const { return height + 2 * pad - 2; }
+  std::int64_t out_width() const { return width + 2 * pad - 2; }
+  std::int64_t down() const { return (out_height() + kWinogradTile - 1) / kWinogradTile; }
+  std::int64_t across() const { return (out_width() + kWinogradTile - 1) / kWinogradTile; }
+  std::int64_t tiles() const { return images * down() * across(); }
+};
+
+struct WinogradKernels {
+  const ConvF32Table& parts;
+  const GemmTable& gemm;
+};
+
+// Weights as panels of every position, from taps[(3 u + v) * in * out + c * out + o].
+std::int64_t winograd_packed_floats(const GemmTable& gemm, std::int64_t in, std::int64_t out);
+void winograd_pack(const WinogradKernels& k, const float* taps, std::int64_t in, std::int64_t out,
+                   float* packed);
+
+struct WinogradCall {
+  WinogradShape shape;
+  const float* x = nullptr;
+  const float* weights = nullptr;   // packed
+  const float* bias = nullptr;      // of the channels stored
+  const float* residual = nullptr;  // null, or like the results before pooling
+  float* y = nullptr;
+  bool relu = false, pool = false;
+};
+
+// Tiles that are best computed together, and the floats of workspace that takes.
+std::int64_t winograd_block(const GemmTable& gemm, const WinogradShape& shape);
+std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& shape);
+// Tiles [first, last), counted over all images, on this thread.
+void winograd_tiles(const WinogradKernels& k, const WinogradCall& c, std::int64_t first,
+                    std::int64_t last, float* work);
+
+// taps (as winograd_pack takes them) = the gradient with respect to the weights, from x and the
+// gradient dy of the results. Parallel; sums are made in an order that depends on the shape alone.
+void winograd_weights_grad(const WinogradKernels& k, const WinogradShape& shape, const float* x,
+                           const float* dy, float* taps);
+
+}  // namespace tt::kernels

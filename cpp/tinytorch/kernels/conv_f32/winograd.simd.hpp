@@ -1,0 +1,175 @@
+// Winograd's transforms, vectors of channels. See conv_f32.hpp.
+#pragma once
+#include "tinytorch/kernels/conv_f32/conv_f32.hpp"
+#include "tinytorch/kernels/simd.hpp"
+
+namespace tt::kernels::TT_ISA {
+
+inline constexpr std::int64_t kWidth = static_cast<std::int64_t>(W);
+
+// One line of B^T d: six values to six.
+inline void input_line(const F32 (&d)[6], F32 (&out)[6]) {
+  const F32 a = fma(d[2], F32(-4.0f), d[4]), b = fma(d[1], F32(-4.0f), d[3]);
+  const F32 c = d[4] - d[2], e = d[3] - d[1];
+  out[0] = fma(d[0], F32(4.0f), fma(d[2], F32(-5.0f), d[4]));
+  out[1] = a + b;
+  out[2] = a - b;
+  out[3] = fma(e, F32(2.0f), c);
+  out[4] = fma(e, F32(-2.0f), c);
+  out[5] = fma(d[1], F32(4.0f), fma(d[3], F32(-5.0f), d[5]));
+}
+
+// One line of A^T m: six values to four.
+inline void output_line(const F32 (&m)[6], F32 (&out)[4]) {
+  const F32 sum1 = m[1] + m[2], difference1 = m[1] - m[2];
+  const F32 sum2 = m[3] + m[4], difference2 = m[3] - m[4];
+  out[0] = (m[0] + sum1) + sum2;
+  out[1] = fma(difference2, F32(2.0f), difference1);
+  out[2] = fma(sum2, F32(4.0f), sum1);
+  out[3] = fma(difference2, F32(8.0f), difference1) + m[5];
+}
+
+// `at(i, j)` gives the patch. Lines down the columns first, kept in the first cache.
+template <class Patch>
+[[gnu::always_inline]] inline void transform_input(const Patch& at, float* out, std::int64_t step) {
+  alignas(64) float half[36 * W];
+  TT_UNROLL for (int j = 0; j < 6; ++j) {
+    F32 line[6], made[6];
+    TT_UNROLL for (int i = 0; i < 6; ++i) line[i] = at(i, j);
+    input_line(line, made);
+    TT_UNROLL for (int i = 0; i < 6; ++i) made[i].store_aligned(half + (i * 6 + j) * kWidth);
+  }
+  for (int i = 0; i < 6; ++i) {
+    F32 line[6], made[6];
+    TT_UNROLL for (int j = 0; j < 6; ++j) line[j] = F32::load_aligned(half + (i * 6 + j) * kWidth);
+    input_line(line, made);
+    TT_UNROLL for (int j = 0; j < 6; ++j) store(out + (i * 6 + j) * step, made[j]);
+  }
+}
+
+inline void winograd_input(const WinogradInput& w) {
+  const std::int64_t row = w.width * w.channels;
+  const float* corner = w.image + w.top * row + w.left * w.channels;
+  const bool inside = w.top >= 0 && w.left >= 0 && w.top + 6 <= w.height && w.left + 6 <= w.width;
+  const auto within = [](std::int64_t at, std::int64_t size) { return at >= 0 && at < size; };
+  for (std::int64_t c = 0; c < w.channels; c += kWidth) {
+    const auto pixel = [&](int i, int j) { return corner + i * row + j * w.channels + c; };
+    if (inside) {
+      transform_input([&](int i, int j) { return load(pixel(i, j)); }, w.out + c, w.step);
+    } else {
+      transform_input(
+          [&](int i, int j) {
+            const bool there = within(w.top + i, w.height) && within(w.left + j, w.width);
+            return there ? load(pixel(i, j)) : F32(0.0f);
+          },
+          w.out + c, w.step);
+    }
+  }
+}
+
+struct Tile {
+  F32 at[4][4];
+};
+
+// A^T m A of one vector of channels, + bias.
+inline Tile transform_output(const float* sums, std::int64_t step, F32 bias) {
+  alignas(64) float half[24 * W];
+  TT_UNROLL for (int j = 0; j < 6; ++j) {
+    F32 line[6], made[4];
+    TT_UNROLL for (int i = 0; i < 6; ++i) line[i] = load(sums + (i * 6 + j) * step);
+    output_line(line, made);
+    TT_UNROLL for (int i = 0; i < 4; ++i) made[i].store_aligned(half + (i * 6 + j) * kWidth);
+  }
+  Tile tile;
+  TT_UNROLL for (int i = 0; i < 4; ++i) {
+    F32 line[6];
+    TT_UNROLL for (int j = 0; j < 6; ++j) line[j] = F32::load_aligned(half + (i * 6 + j) * kWidth);
+    output_line(line, tile.at[i]);
+    TT_UNROLL for (int j = 0; j < 4; ++j) tile.at[i][j] = tile.at[i][j] + bias;
+  }
+  return tile;
+}
+
+// One line of G g: three weights to six, and its transpose, six gradients to three.
+inline void weights_line(const F32 (&g)[3], F32 (&out)[6]) {
+  const F32 ends = g[0] + g[2], far = fma(g[2], F32(4.0f), g[0]), middle = g[1] + g[1];
+  out[0] = g[0] * F32(0.25f);
+  out[1] = (ends + g[1]) * F32(-1.0f / 6);
+  out[2] = (ends - g[1]) * F32(-1.0f / 6);
+  out[3] = (far + middle) * F32(1.0f / 24);
+  out[4] = (far - middle) * F32(1.0f / 24);
+  out[5] = g[2];
+}
+inline void weights_grad_line(const F32 (&u)[6], F32 (&out)[3]) {
+  const F32 near = (u[1] + u[2]) * F32(-1.0f / 6), far = (u[3] + u[4]) * F32(1.0f / 24);
+  const F32 odd = fma(u[3] - u[4], F32(1.0f / 12), (u[2] - u[1]) * F32(1.0f / 6));
+  out[0] = fma(u[0], F32(0.25f), near + far);
+  out[1] = odd;
+  out[2] = fma(far, F32(4.0f), near) + u[5];
+}
+// One line of A y: four gradients of results to six.
+inline void output_grad_line(const F32 (&y)[4], F32 (&out)[6]) {
+  const F32 even = y[0] + y[2], odd = y[1] + y[3];
+  const F32 far_even = fma(y[2], F32(4.0f), y[0]), far_odd = fma(y[3], F32(8.0f), y[1] + y[1]);
+  out[0] = y[0];
+  out[1] = even + odd;
+  out[2] = even - odd;
+  out[3] = far_even + far_odd;
+  out[4] = far_even - far_odd;
+  out[5] = y[3];
+}
+
+// out[p * step] = (M d M^T)[p] with M given by Line, From values to To: down the columns, then
+// along the rows.
+template <int From, int To, class At, class Line, class Put>
+[[gnu::always_inline]] inline void both_sides(const At& at, Line line, const Put& put) {
+  alignas(64) float half[To * From * W];
+  for (int j = 0; j < From; ++j) {
+    F32 in[From], made[To];
+    TT_UNROLL for (int i = 0; i < From; ++i) in[i] = at(i, j);
+    line(in, made);
+    TT_UNROLL for (int i = 0; i < To; ++i) made[i].store_aligned(half + (i * From + j) * kWidth);
+  }
+  for (int i = 0; i < To; ++i) {
+    F32 in[From], made[To];
+    TT_UNROLL for (int j = 0; j < From; ++j) {
+      in[j] = F32::load_aligned(half + (i * From + j) * kWidth);
+    }
+    line(in, made);
+    TT_UNROLL for (int j = 0; j < To; ++j) put(i, j, made[j]);
+  }
+}
+
+inline void winograd_weights(const WinogradWeights& w) {
+  for (std::int64_t c = 0; c < w.count; c += kWidth) {
+    both_sides<3, 6>([&](int i, int j) { return load(w.taps + (3 * i + j) * w.tap_step + c); },
+                     weights_line,
+                     [&](int i, int j, F32 v) { store(w.out + (6 * i + j) * w.step + c, v); });
+  }
+}
+
+inline void winograd_weights_grad(const WinogradWeightsGrad& w) {
+  for (std::int64_t c = 0; c < w.count; c += kWidth) {
+    both_sides<6, 3>([&](int i, int j) { return load(w.sums + (6 * i + j) * w.step + c); },
+                     weights_grad_line,
+                     [&](int i, int j, F32 v) { store(w.taps + (3 * i + j) * w.tap_step + c, v); });
+  }
+}
+
+inline void winograd_output_grad(const WinogradOutputGrad& w) {
+  const bool whole = w.rows == 4 && w.cols == 4;
+  for (std::int64_t c = 0; c < w.channels; c += kWidth) {
+    const auto value = [&](int i, int j) { return load(w.grad + i * w.row + j * w.channels + c); };
+    const auto put = [&](int i, int j, F32 v) { store(w.out + (6 * i + j) * w.step + c, v); };
+    if (whole) {
+      both_sides<4, 6>(value, output_grad_line, put);
+    } else {
+      const auto part = [&](int i, int j) {
+        return i < w.rows && j < w.cols ? value(i, j) : F32(0.0f);
+      };
+      both_sides<4, 6>(part, output_grad_line, put);
+    }
+  }
+}
+
+}  // namespace tt::kernels::TT_ISA

@@ -1,0 +1,41 @@
+// Winograd's tiles of a batch, one by one: for winograd.cpp and winograd_grad.cpp.
+#pragma once
+#include <algorithm>
+
+#include "tinytorch/kernels/conv_f32/winograd.hpp"
+
+namespace tt::kernels {
+
+// Floats between the positions of transformed tiles, so that they do not share cache sets.
+inline constexpr std::int64_t kPositionPad = 16;
+
+struct TilePlace {
+  std::int64_t image, y, x;  // of the tile's first result
+};
+inline TilePlace tile_place(const WinogradShape& s, std::int64_t tile) {
+  const std::int64_t across = s.across(), in_image = tile % (s.down() * across);
+  return {tile / (s.down() * across), in_image / across * kWinogradTile,
+          in_image % across * kWinogradTile};
+}
+
+inline void transform_patch(const ConvF32Table& parts, const WinogradShape& s, const float* x,
+                            std::int64_t tile, float* out, std::int64_t step) {
+  const TilePlace at = tile_place(s, tile);
+  parts.winograd_input({x + at.image * s.height * s.width * s.in, s.height, s.width, s.in,
+                        at.y - s.pad, at.x - s.pad, out, step});
+}
+
+inline void transform_grad(const ConvF32Table& parts, const WinogradShape& s, const float* dy,
+                           std::int64_t tile, float* out, std::int64_t step) {
+  const TilePlace at = tile_place(s, tile);
+  const std::int64_t height = s.out_height(), width = s.out_width();
+  WinogradOutputGrad w;
+  w.grad = dy + ((at.image * height + at.y) * width + at.x) * s.out;
+  w.row = width * s.out, w.channels = s.out;
+  w.rows = static_cast<int>(std::min<std::int64_t>(kWinogradTile, height - at.y));
+  w.cols = static_cast<int>(std::min<std::int64_t>(kWinogradTile, width - at.x));
+  w.out = out, w.step = step;
+  parts.winograd_output_grad(w);
+}
+
+}  // namespace tt::kernels

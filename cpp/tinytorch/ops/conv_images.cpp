@@ -1,0 +1,258 @@
+#include "tinytorch/ops/conv_images.hpp"
+
+#include <algorithm>
+
+#include "tinytorch/array/channels_last.hpp"
+#include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
+#include "tinytorch/kernels/conv/windows.hpp"
+#include "tinytorch/kernels/conv_f32/winograd.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/gemm_f32/panels.hpp"
+#include "tinytorch/kernels/scratch.hpp"
+#include "tinytorch/ops/reduce.hpp"
+
+namespace tt::ops {
+namespace {
+
+using kernels::Window2d;
+
+constexpr index_t kWindowFloats = 160 * 1024;  // windows copied at once
+constexpr index_t kPixels = 64;                // results at once, where the windows are small
+constexpr index_t kMostPlanes = 15;            // channels that come as planes
+thread_local kernels::ScratchBuffer t_work, t_panels;
+
+bool in_vectors(index_t channels) { return channels > 0 && channels % kernels::kChannelBlock == 0; }
+
+bool by_planes(const ConvShape& s) { return s.channels <= kMostPlanes; }
+
+kernels::WinogradKernels winograd_kernels() {
+  return {kernels::active().conv_f32, kernels::active().gemm_f32};
+}
+
+// Decided for one image, so that a batch gives the same bits as its images one by one. Tiles that
+// are mostly cut off do not save anything.
+bool uses_winograd(const ConvShape& s) {
+  const Window2d& w = s.window;
+  const bool possible = w.kernel_h == 3 && w.kernel_w == 3 && w.stride_h == 1 && w.stride_w == 1 &&
+                        w.dilation_h == 1 && w.dilation_w == 1 && w.pad_h == w.pad_w &&
+                        w.pad_h <= 2 && !by_planes(s);
+  const index_t results = w.out_height() * w.out_width();
+  const index_t tiles = ((w.out_height() + 3) / 4) * ((w.out_width() + 3) / 4);
+  return possible && 9 * results >= 3 * kernels::kWinogradCount * tiles / 2;
+}
+
+kernels::WinogradShape winograd_shape(const ConvShape& s) {
+  return {s.batch, s.window.height, s.window.width, s.window.pad_h, s.channels, s.out_channels};
+}
+
+// taps (kh kw, rows, cols) as winograd_pack takes them.
+Array winograd(const Array& x, const Array& taps, const Array& bias,
+               const kernels::WinogradShape& s) {
+  const auto k = winograd_kernels();
+  const Array zeros = bias.defined() ? bias : Array::zeros({s.out});
+  const Array y = empty_channels_last({s.images, s.out, s.out_height(), s.out_width()});
+  float* weights = t_panels.reserve<float>(kernels::winograd_packed_floats(k.gemm, s.in, s.out));
+  kernels::winograd_pack(k, taps.data<float>(), s.in, s.out, weights);
+  kernels::WinogradCall call;
+  call.shape = s, call.x = x.data<float>(), call.weights = weights;
+  call.bias = zeros.data<float>(), call.y = y.data<float>();
+  const index_t tiles = s.tiles(), most = kernels::winograd_block(k.gemm, s);
+  const index_t blocks = (tiles + most - 1) / most;
+  parallel_for(blocks, 1, [&](index_t begin, index_t end) {
+    float* work = t_work.reserve<float>(kernels::winograd_workspace(most, s));
+    for (index_t i = begin; i < end; ++i) {
+      kernels::winograd_tiles(k, call, tiles * i / blocks, tiles * (i + 1) / blocks, work);
+    }
+  });
+  return y;
+}
+
+// The windows of some rows of results, as rows of a product. A row of results counts over all
+// images.
+class Windows {
+ public:
+  Windows(const Array& x, const ConvShape& s)
+      : x_(x.data<float>()),
+        s_(s),
+        planes_(by_planes(s)),
+        depth_(s.channels * s.window.kernel_h * s.window.kernel_w),
+        rows_(s.window, s.channels, 0, s.channels) {
+    const Window2d& w = s.window;
+    own_ = !planes_ && w.kernel_h * w.kernel_w == 1 && w.stride_h == 1 && w.stride_w == 1 &&
+           w.pad_h == 0 && w.pad_w == 0;
+  }
+  index_t depth() const { return depth_; }
+  index_t floats(index_t results) const { return own_ ? 0 : (results + 16) * depth_; }
+
+  // Of rows [first, first + count), into `work` unless the image is its own windows.
+  kernels::Rows of(index_t first, index_t count, float* work) const {
+    const Window2d& w = s_.window;
+    const index_t width = w.out_width(), height = w.out_height(), results = count * width;
+    if (own_) return {x_ + first * width * s_.channels, s_.channels, 1, results};
+    const index_t image = s_.channels * w.height * w.width, step = results + 16;
+    for (index_t i = 0; i < count; ++i) {
+      const float* from = x_ + (first + i) / height * image;
+      const index_t y = (first + i) % height;
+      if (planes_) {
+        kernels::copy_planes(from, w, s_.channels, y, work + i * width, step);
+      } else {
+        rows_.copy(from, y, work + i * width * depth_);
+      }
+    }
+    if (planes_) return {work, 1, step, results};
+    return {work, depth_, 1, results};
+  }
+
+ private:
+  const float* x_;
+  const ConvShape& s_;
+  bool planes_, own_ = false;
+  index_t depth_;
+  kernels::WindowRows rows_;
+};
+
+// Rows of results that are computed together.
+index_t rows_at_once(const ConvShape& s, index_t depth, index_t floats, index_t most) {
+  const index_t results = std::clamp<index_t>(floats / depth, 16, most);
+  return std::max<index_t>(1, results / s.window.out_width());
+}
+
+// fn(first row, rows) over all rows of results, in parallel.
+template <class Fn>
+void each_rows(const ConvShape& s, index_t at_once, Fn fn) {
+  const index_t rows = s.batch * s.window.out_height(), chunks = (rows + at_once - 1) / at_once;
+  parallel_for(chunks, 1, [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) {
+      fn(i * at_once, std::min(at_once, rows - i * at_once));
+    }
+  });
+}
+
+// Images as the windows are copied from: planes, or pixels.
+Array as_stored(const Array& x, const ConvShape& s) {
+  return by_planes(s) ? x.contiguous() : to_channels_last(x);
+}
+// (O, C, kh, kw) as (O, depth) with the depth in the order of windows, and back.
+Array turned_weight(const Array& weight, const ConvShape& s) {
+  return by_planes(s) ? weight.contiguous() : pixels_of(weight).contiguous();
+}
+
+Array direct(const Array& x, const Array& weight, const Array& bias, const ConvShape& s) {
+  const Array in = as_stored(x, s), w = turned_weight(weight, s);
+  const Windows windows(in, s);
+  const auto& gemm = kernels::active().gemm_f32;
+  const index_t out = s.out_channels, width = s.window.out_width(), depth = windows.depth();
+  float* packed = t_panels.reserve<float>(kernels::panel_floats(gemm, depth, out));
+  kernels::pack_panels(gemm, w.data<float>(), 1, depth, depth, out, packed);
+  const kernels::PanelView panels{&gemm, packed, depth, out};
+  const Array y = empty_channels_last({s.batch, out, s.window.out_height(), width});
+  const index_t at_once = rows_at_once(s, depth, kWindowFloats, kPixels);
+  each_rows(s, at_once, [&](index_t first, index_t count) {
+    float* work = t_work.reserve<float>(windows.floats(at_once * width));
+    panels.multiply(windows.of(first, count, work), y.data<float>() + first * width * out, out,
+                    bias.defined() ? bias.data<float>() : nullptr, 0, panels.count());
+  });
+  return y;
+}
+
+// Images of dy, each spread over the windows it came from. Images are independent of each other.
+Array direct_grad_input(const Array& dy, const Array& weight, const ConvShape& s) {
+  const auto& gemm = kernels::active().gemm_f32;
+  const Array w = turned_weight(weight, s);
+  const index_t out = s.out_channels, width = s.window.out_width();
+  const index_t depth = w.size() / out, height = s.window.out_height();
+  float* packed = t_panels.reserve<float>(kernels::panel_floats(gemm, out, depth));
+  kernels::pack_panels(gemm, w.data<float>(), depth, 1, out, depth, packed);
+  const kernels::PanelView panels{&gemm, packed, out, depth};
+  const Array dx = empty_channels_last({s.batch, s.channels, s.window.height, s.window.width});
+  const index_t at_once = rows_at_once(s, depth, kWindowFloats, kPixels);
+  const index_t image = s.channels * s.window.height * s.window.width;
+  const kernels::WindowRows windows(s.window, s.channels, 0, s.channels);
+  parallel_for(s.batch, 1, [&](index_t begin, index_t end) {
+    float* work = t_work.reserve<float>(at_once * width * depth);
+    for (index_t n = begin; n < end; ++n) {
+      float* to = dx.data<float>() + n * image;
+      std::fill_n(to, image, 0.0f);
+      for (index_t y = 0; y < height; y += at_once) {
+        const index_t rows = std::min(at_once, height - y);
+        const float* from = dy.data<float>() + (n * height + y) * width * out;
+        panels.multiply({from, out, 1, rows * width}, work, depth, nullptr, 0, panels.count());
+        for (index_t i = 0; i < rows; ++i) windows.add(work + i * width * depth, y + i, to);
+      }
+    }
+  });
+  return dx;
+}
+
+// dW (depth x O) = windows^T dy, in a fixed number of parts that are then joined in order.
+Array direct_grad_weight(const Array& dy, const Array& x, const ConvShape& s) {
+  constexpr index_t kParts = 8, kPartFloats = index_t{1} << 22, kMostResults = 1024;
+  const Array in = as_stored(x, s);
+  const Windows windows(in, s);
+  const index_t out = s.out_channels, width = s.window.out_width(), depth = windows.depth();
+  const index_t rows = s.batch * s.window.out_height();
+  const index_t parts = std::clamp<index_t>(kPartFloats / (depth * out), 1, std::min(kParts, rows));
+  const index_t at_once = rows_at_once(s, depth, 2 * kWindowFloats, kMostResults);
+  const Array partial = Array::zeros({parts, depth, out});
+  parallel_for(parts, 1, [&](index_t begin, index_t end) {
+    float* work = t_work.reserve<float>(windows.floats(at_once * width));
+    for (index_t part = begin; part < end; ++part) {
+      const index_t last = rows * (part + 1) / parts;
+      for (index_t row = rows * part / parts; row < last; row += at_once) {
+        const auto a = windows.of(row, std::min(at_once, last - row), work);
+        kernels::Gemm g;
+        g.m = depth, g.n = out, g.k = a.count;
+        g.a = a.a, g.a_row = a.step, g.a_col = a.row;
+        g.b = dy.data<float>() + row * width * out, g.b_row = out;
+        g.c = partial.data<float>() + part * depth * out, g.c_row = out;
+        g.accumulate = true;
+        kernels::gemm(g);
+      }
+    }
+  });
+  return sum(partial, Dims{0});
+}
+
+}  // namespace
+
+bool convolves_images(const ConvShape& s) {
+  return s.groups == 1 && in_vectors(s.out_channels) && (in_vectors(s.channels) || by_planes(s));
+}
+bool grads_images(const ConvShape& s) { return convolves_images(s) && !by_planes(s); }
+
+Array conv2d_images(const Array& x, const Array& weight, const Array& bias, const ConvShape& s) {
+  kernels::count_call(kernels::Family::gemm);
+  if (!uses_winograd(s)) return direct(x, weight, bias, s);
+  const Array taps = weight.permute({2, 3, 1, 0}).contiguous();
+  return winograd(to_channels_last(x), taps, bias, winograd_shape(s));
+}
+
+Array conv2d_images_grad_input(const Array& grad, const Array& weight, const ConvShape& s) {
+  kernels::count_call(kernels::Family::gemm);
+  const Array dy = to_channels_last(grad);
+  if (!uses_winograd(s)) return direct_grad_input(dy, weight, s);
+  // A convolution of dy with the weights turned around, in and out exchanged.
+  const Array taps = weight.flip(2).flip(3).permute({2, 3, 0, 1}).contiguous();
+  const Window2d& w = s.window;
+  return winograd(
+      dy, taps, Array(),
+      {s.batch, w.out_height(), w.out_width(), 2 - w.pad_h, s.out_channels, s.channels});
+}
+
+Array conv2d_images_grad_weight(const Array& grad, const Array& x, const ConvShape& s) {
+  kernels::count_call(kernels::Family::gemm);
+  const Array dy = to_channels_last(grad);
+  const Window2d& w = s.window;
+  if (!uses_winograd(s)) {
+    const Array dw = direct_grad_weight(dy, x, s).transpose(0, 1);
+    if (by_planes(s)) return dw.reshape({s.out_channels, s.channels, w.kernel_h, w.kernel_w});
+    return images_of(dw.reshape({s.out_channels, w.kernel_h, w.kernel_w, s.channels})).contiguous();
+  }
+  const Array taps = Array::empty({3, 3, s.channels, s.out_channels}), in = to_channels_last(x);
+  kernels::winograd_weights_grad(winograd_kernels(), winograd_shape(s), in.data<float>(),
+                                 dy.data<float>(), taps.data<float>());
+  return taps.permute({3, 2, 0, 1}).contiguous();
+}
+
+}  // namespace tt::ops

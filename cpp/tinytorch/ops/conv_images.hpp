@@ -1,0 +1,21 @@
+// Convolution of float32 images whose channels are innermost (array/channels_last.hpp), in blocks
+// that stay in the caches: Winograd for 3 x 3 windows at stride 1, else windows copied side by side
+// and multiplied. Results keep the layout. ops/conv.cpp turns to it where it applies.
+#pragma once
+#include "tinytorch/ops/conv.hpp"
+
+namespace tt::ops {
+
+// One group, and channels in whole vectors; images of few channels may also come as planes.
+bool convolves_images(const ConvShape& s);
+
+// weight (O, C, kh, kw), bias (O,) or undefined, all float32.
+Array conv2d_images(const Array& x, const Array& weight, const Array& bias, const ConvShape& s);
+
+// Whether gradients with respect to the input are made here: not those of planes.
+bool grads_images(const ConvShape& s);
+Array conv2d_images_grad_input(const Array& dy, const Array& weight, const ConvShape& s);
+// Sums are made in an order that depends on the shape alone.
+Array conv2d_images_grad_weight(const Array& dy, const Array& x, const ConvShape& s);
+
+}  // namespace tt::ops

@@ -1,0 +1,86 @@
+"""Images whose channels are innermost: operators keep the layout and give what they always give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinytorch import Tensor, engine
+
+F = engine.ops
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def channels_last(values: np.ndarray) -> np.ndarray:
+    return np.array(values.transpose(0, 2, 3, 1), order="C").transpose(0, 3, 1, 2)
+
+
+def block(x: Any, w: Any, gamma: Any, beta: Any) -> Any:
+    y = F.batch_norm(F.conv2d(x, w, None, 1, 1), gamma, beta, None, None, True, relu=True)
+    return F.max_pool2d(F.add(F.tanh(y), y), 2)
+
+
+def test_a_network_keeps_the_layout_and_gives_the_gradients_of_numpys() -> None:
+    values = [normal(2, 16, 6, 6), normal(32, 16, 3, 3, seed=1), normal(32, seed=2), normal(32)]
+    found = []
+    for lay_out in (np.ascontiguousarray, channels_last):
+        leaves = [Tensor(lay_out(values[0]), requires_grad=True)]
+        leaves += [Tensor(v.copy(), requires_grad=True) for v in values[1:]]
+        y = block(*leaves)
+        F.sum(F.mul(F.mean(y, (2, 3)), F.mean(y, (2, 3)))).backward()
+        found.append([y.data, *(t.grad for t in leaves)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@settings(max_examples=20)
+@given(
+    channels=st.sampled_from([1, 5, 16, 40]),
+    side=st.sampled_from([1, 2, 7]),
+    training=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_norm_with_relu_is_norm_then_relu(
+    channels: int, side: int, training: bool, seed: int
+) -> None:
+    values = [normal(3, channels, side, side, seed=seed), normal(channels, seed=seed + 1)]
+    values += [normal(channels, seed=seed + 2)]
+    seed_gradient = normal(3, channels, side, side, seed=seed + 3)
+    for lay_out in (np.ascontiguousarray, channels_last):
+        found = []
+        for joined in (True, False):
+            x = Tensor(lay_out(values[0]), requires_grad=True)
+            gamma, beta = (Tensor(v.copy(), requires_grad=True) for v in values[1:])
+            mean, var = np.zeros(channels, np.float32), np.ones(channels, np.float32)
+            y = F.batch_norm(x, gamma, beta, mean, var, training, relu=joined)
+            y = y if joined else F.relu(y)
+            y.backward(seed_gradient)
+            found.append([y.data, x.grad, gamma.grad, beta.grad, mean, var])
+        for one, other in zip(*found, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_a_batch_gives_the_bits_of_its_images(kernel: int) -> None:
+    x, w = normal(9, 16, 12, 12), normal(48, 16, kernel, kernel, seed=1)
+    whole = F.conv2d(Tensor(x), Tensor(w), padding=1).data
+    for rows in ([0], [8], [2, 3]):
+        np.testing.assert_array_equal(
+            F.conv2d(Tensor(x[rows]), Tensor(w), padding=1).data, whole[rows]
+        )
+
+
+def test_what_is_made_of_images_is_in_numpys_order() -> None:
+    y = F.conv2d(Tensor(normal(2, 16, 5, 5)), Tensor(normal(16, 16, 3, 3)))
+    values = np.ascontiguousarray(y.data)
+    np.testing.assert_array_equal(y.reshape(2, -1).data, values.reshape(2, -1))
+    np.testing.assert_array_equal(F.sum(y, 1).data, F.sum(Tensor(values), 1).data)
+    np.testing.assert_array_equal(F.concat([y, y], 1).data, np.concatenate([values, values], 1))
+    np.testing.assert_array_equal(y[1:, ::2].data, values[1:, ::2])
