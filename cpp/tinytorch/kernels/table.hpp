@@ -3,6 +3,7 @@
 #pragma once
 #include "tinytorch/kernels/batch_norm/batch_norm.hpp"
 #include "tinytorch/kernels/binary/binary.hpp"
+#include "tinytorch/kernels/conv_bf16/conv_bf16.hpp"
 #include "tinytorch/kernels/conv_f32/conv_f32.hpp"
 #include "tinytorch/kernels/conv_s8/conv_s8.hpp"
 #include "tinytorch/kernels/gemm_bf16/gemm_bf16.hpp"
@@ -35,6 +36,7 @@ struct Table {
   PoolTable pool;
   GemmS4Table gemm_s4;
   GemmS8Table gemm_s8;
+  ConvBf16Table conv_bf16;
   ConvF32Table conv_f32;
   ConvS8Table conv_s8;
 };

@@ -4,10 +4,12 @@
 #include <mutex>
 #include <vector>
 
+#include "tinytorch/array/channels_last.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/conv/im2col.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/ops/conv_images.hpp"
+#include "tinytorch/ops/conv_tiles.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/matmul.hpp"
 #include "tinytorch/ops/reduce.hpp"
@@ -227,11 +229,10 @@ void check_window(const kernels::Window2d& w, const char* what) {
   }
 }
 
-// Float32, of some size, in shapes that conv_images.hpp takes.
+// Float32, of some size, in shapes that conv_images.hpp takes. Bfloat16 products only pay on tiles.
 bool as_images(const Array& x, const ConvShape& s) {
   const index_t results = s.batch * s.window.out_height() * s.window.out_width();
-  return x.dtype() == DType::f32 && s.products == Products::full && x.size() > 0 && results > 0 &&
-         convolves_images(s);
+  return x.dtype() == DType::f32 && x.size() > 0 && results > 0 && convolves_images(s);
 }
 
 Shape output_shape(const ConvShape& s) {
@@ -272,7 +273,11 @@ ConvShape conv_shape(const Array& x, const Array& weight, const Array& bias,
 Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvShape& shape) {
   const Array wide = to_compute(x), w = weight.astype(wide.dtype()).contiguous();
   const Array b = bias.defined() ? bias.astype(wide.dtype()).contiguous() : bias;
-  if (as_images(wide, shape)) return from_compute(conv2d_images(wide, w, b, shape), x.dtype());
+  if (as_images(wide, shape)) {
+    const Array y = convolves_tiles(shape) ? conv2d_tiles(to_channels_last(wide), w, b, shape)
+                                           : conv2d_images(wide, w, b, shape);
+    return from_compute(y, x.dtype());
+  }
   const Array in = wide.contiguous();
   const Array y = Array::empty(output_shape(shape), in.dtype());
   if (y.size() == 0) return from_compute(y, x.dtype());
@@ -285,7 +290,9 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
 
 Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& shape) {
   if (as_images(dy, shape) && grads_images(shape)) {
-    return conv2d_images_grad_input(dy, weight.astype(dy.dtype()), shape);
+    const Array w = weight.astype(dy.dtype());
+    if (convolves_tiles(shape)) return conv2d_tiles_grad_input(to_channels_last(dy), w, shape);
+    return conv2d_images_grad_input(dy, w, shape);
   }
   const Group group = group_of(shape);
   const Array g = dy.contiguous();
@@ -305,7 +312,9 @@ Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& s
 
 Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape) {
   if (as_images(dy, shape) && x.size() > 0) {
-    return conv2d_images_grad_weight(dy, x.astype(dy.dtype()), shape);
+    const Array in = x.astype(dy.dtype());
+    if (!convolves_tiles(shape)) return conv2d_images_grad_weight(dy, in, shape);
+    return conv2d_tiles_grad_weight(to_channels_last(dy), to_channels_last(in), shape);
   }
   const Array g = dy.contiguous(), in = x.astype(dy.dtype()).contiguous();
   const Group group = group_of(shape);

@@ -1,0 +1,142 @@
+// Compiled once per instruction set. See conv_bf16.hpp for what the functions compute.
+#include "tinytorch/kernels/conv_bf16/conv_bf16.hpp"
+
+#if defined(TT_ISA_amx)
+#include "tinytorch/kernels/tiles.simd.hpp"
+#else
+#include "tinytorch/kernels/conv_bf16/reference.hpp"
+#endif
+
+namespace tt::kernels::TT_ISA {
+
+#if defined(TT_ISA_amx)
+namespace {
+
+constexpr std::int64_t kPanelRow = ConvBf16::kPanel * 4;  // bytes of a pair of positions
+
+// Sixteen results that lie at equal distances in the grid.
+struct Run {
+  std::int64_t y, x;  // the first
+};
+
+// Runs of a whole image. At stride 1 they go through the grid without a stop: results beyond a
+// row's end are computed and dropped.
+class Runs {
+ public:
+  explicit Runs(const ConvBf16& c) : c_(c), through_(c.stride == 1) {
+    across_ = (c.out_width + kTileRows - 1) / kTileRows;
+    const std::int64_t positions = (c.out_height - 1) * c.width + c.out_width;
+    count_ = through_ ? (positions + kTileRows - 1) / kTileRows : c.out_height * across_;
+  }
+  std::int64_t count() const { return count_; }
+  Run at(std::int64_t i) const {
+    if (through_) return {0, i * kTileRows};
+    return {i / across_, i % across_ * kTileRows};
+  }
+  const std::uint16_t* start(const Run& run) const {
+    return c_.grid + (run.y * c_.width + run.x) * c_.stride * c_.channels;
+  }
+
+  // Sums of a run, 32 floats apart, go to columns [first, first + cols) of the results.
+  void put(Run run, const float* sums, std::int64_t first, std::int64_t cols) const {
+    if (through_) run = {run.x / c_.width, run.x % c_.width};
+    for (int r = 0; r < kTileRows; ++r, ++run.x, sums += ConvBf16::kPanel) {
+      if (run.x == c_.width && through_) run = {run.y + 1, 0};
+      if (run.y >= c_.out_height) return;
+      if (run.x >= c_.out_width) continue;
+      float* to = c_.y + (run.y * c_.out_width + run.x) * c_.outputs + first;
+      for (std::int64_t i = 0; i < cols; i += static_cast<std::int64_t>(W)) {
+        F32 v = F32::load_aligned(sums + i);
+        if (c_.bias != nullptr) v = v + load(c_.bias + first + i);
+        store(to + i, v);
+      }
+    }
+  }
+
+ private:
+  const ConvBf16& c_;
+  bool through_;
+  std::int64_t across_, count_;
+};
+
+// Two runs against a panel of weights: tiles of sums 0 .. 3, as in tiles.simd.hpp.
+inline void multiply_runs(const ConvBf16& c, const std::uint16_t* upper, const std::uint16_t* lower,
+                          const std::uint16_t* panel, float* sums) {
+  const std::int64_t step = c.stride * c.channels * 2;  // bytes between positions
+  const auto* b = reinterpret_cast<const std::byte*>(panel);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (std::int64_t u = 0; u < c.kernel_h; ++u) {
+    for (std::int64_t v = 0; v < c.kernel_w; ++v) {
+      const std::int64_t tap = (u * c.width + v) * c.channels;
+      for (std::int64_t k = tap; k < tap + c.channels; k += ConvBf16::kChannels) {
+        _tile_loadd(6, b, kPanelRow);
+        _tile_loadd(4, upper + k, step);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, b + kTileBytes, kPanelRow);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, lower + k, step);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+        b += kTileGroups * kPanelRow;
+      }
+    }
+  }
+  auto* to = reinterpret_cast<std::byte*>(sums);
+  _tile_stored(0, to, kPanelRow);
+  _tile_stored(1, to + kTileBytes, kPanelRow);
+  _tile_stored(2, to + kTileRows * kPanelRow, kPanelRow);
+  _tile_stored(3, to + kTileRows * kPanelRow + kTileBytes, kPanelRow);
+}
+
+void image(const ConvBf16& c) {
+  alignas(64) float sums[kTileBlock * ConvBf16::kPanel];
+  const Runs runs(c);
+  const std::int64_t depth = c.kernel_h * c.kernel_w * c.channels;
+  configure_tiles(kTileRows, kTileRows);
+  for (std::int64_t first = 0; first < c.outputs; first += ConvBf16::kPanel) {
+    const std::int64_t left = c.outputs - first, cols = left < 32 ? left : 32;
+    for (std::int64_t i = 0; i < runs.count(); i += 2) {
+      const bool two = i + 1 < runs.count();
+      const Run upper = runs.at(i), lower = two ? runs.at(i + 1) : upper;
+      multiply_runs(c, runs.start(upper), runs.start(lower), c.weights + first * depth, sums);
+      runs.put(upper, sums, first, cols);
+      if (two) runs.put(lower, sums + kTileRows * ConvBf16::kPanel, first, cols);
+    }
+  }
+  _tile_release();
+}
+
+void pair(const std::uint16_t* codes, std::int64_t groups, std::int64_t channels,
+          std::uint16_t* out, std::int64_t panel_step) {
+  alignas(64) static constexpr std::uint16_t kOrder[64] = {
+      0,  32, 1,  33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39, 8,  40, 9,  41, 10, 42,
+      11, 43, 12, 44, 13, 45, 14, 46, 15, 47, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53,
+      22, 54, 23, 55, 24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63};
+  const __m512i low = _mm512_load_si512(kOrder), high = _mm512_load_si512(kOrder + 32);
+  for (std::int64_t g = 0; g < groups; ++g, codes += 2 * channels) {
+    for (std::int64_t c = 0; c < channels; c += ConvBf16::kPanel) {
+      std::uint16_t* to = out + c / ConvBf16::kPanel * panel_step + g * 2 * ConvBf16::kPanel;
+      const __m512i even = _mm512_loadu_si512(codes + c);
+      const __m512i odd = _mm512_loadu_si512(codes + channels + c);
+      _mm512_storeu_si512(to, _mm512_permutex2var_epi16(even, low, odd));
+      _mm512_storeu_si512(to + 32, _mm512_permutex2var_epi16(even, high, odd));
+    }
+  }
+}
+
+}  // namespace
+
+void fill_conv_bf16(ConvBf16Table& table) { table = ConvBf16Table{true, image, pair}; }
+
+#else
+
+void fill_conv_bf16(ConvBf16Table& table) {
+  table = ConvBf16Table{false, reference::conv_bf16_image, reference::conv_bf16_pair};
+}
+
+#endif
+
+}  // namespace tt::kernels::TT_ISA

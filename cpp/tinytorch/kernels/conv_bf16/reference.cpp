@@ -1,0 +1,50 @@
+#include "tinytorch/kernels/conv_bf16/reference.hpp"
+
+#include <bit>
+
+namespace tt::kernels::reference {
+namespace {
+
+double value(std::uint16_t code) {
+  return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(code) << 16));
+}
+
+double sum_at(const ConvBf16& c, std::int64_t y, std::int64_t x, std::int64_t output) {
+  const std::int64_t depth = c.kernel_h * c.kernel_w * c.channels;
+  const std::uint16_t* weights = c.weights + output / c.kPanel * depth * c.kPanel;
+  double sum = 0.0;
+  for (std::int64_t k = 0; k < depth; ++k) {
+    const std::int64_t tap = k / c.channels;
+    const std::int64_t at =
+        (y * c.stride + tap / c.kernel_w) * c.width + x * c.stride + tap % c.kernel_w;
+    sum += value(c.grid[at * c.channels + k % c.channels]) *
+           value(weights[(k / 2 * c.kPanel + output % c.kPanel) * 2 + k % 2]);
+  }
+  return sum;
+}
+
+}  // namespace
+
+void conv_bf16_image(const ConvBf16& c) {
+  for (std::int64_t i = 0; i < c.out_height * c.out_width * c.outputs; ++i) {
+    const std::int64_t output = i % c.outputs, pixel = i / c.outputs;
+    const float sum =
+        static_cast<float>(sum_at(c, pixel / c.out_width, pixel % c.out_width, output));
+    c.y[i] = c.bias != nullptr ? sum + c.bias[output] : sum;
+  }
+}
+
+void conv_bf16_pair(const std::uint16_t* codes, std::int64_t groups, std::int64_t channels,
+                    std::uint16_t* out, std::int64_t panel_step) {
+  constexpr std::int64_t kPanel = ConvBf16::kPanel;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (std::int64_t s = 0; s < 2; ++s) {
+        out[c / kPanel * panel_step + (g * kPanel + c % kPanel) * 2 + s] =
+            codes[(2 * g + s) * channels + c];
+      }
+    }
+  }
+}
+
+}  // namespace tt::kernels::reference

@@ -1,0 +1,250 @@
+#include "tinytorch/ops/conv_tiles.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tinytorch/array/channels_last.hpp"
+#include "tinytorch/base/interrupt.hpp"
+#include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/packed_panels.hpp"
+#include "tinytorch/kernels/scratch.hpp"
+
+namespace tt::ops {
+namespace {
+
+using kernels::ConvBf16;
+using Code = std::uint16_t;
+
+thread_local kernels::ScratchBuffer t_grid, t_weights, t_pairs, t_turned;
+
+void clear(Code* codes, index_t count) {
+  std::memset(codes, 0, sizeof(Code) * static_cast<std::size_t>(count));
+}
+void encode(const float* x, Code* codes, index_t count) {
+  kernels::active().gemm_bf16.encode(x, codes, static_cast<std::size_t>(count));
+}
+
+// A grid of positions with `channels` codes each, and how an image lies in it: pixel (y, x) at
+// (y step + top, x step + left) / every, for the pixels that `every` divides there.
+struct Grid {
+  index_t rows, width, channels;
+  index_t top = 0, left = 0;
+  index_t step = 1, every = 1;
+
+  index_t positions() const { return rows * width; }
+  index_t codes() const { return positions() * channels; }
+
+  void fill(const float* image, index_t height, index_t image_width, Code* out) const {
+    clear(out, codes());
+    for (index_t y = 0; y < height; ++y) {
+      const index_t row = y * step + top;
+      if (row < 0 || row % every != 0 || row / every >= rows) continue;
+      const float* line = image + y * image_width * channels;
+      Code* to = out + row / every * width * channels;
+      step == 1 && every == 1 ? whole_line(line, image_width, to) : pixels(line, image_width, to);
+    }
+  }
+
+ private:
+  void whole_line(const float* line, index_t image_width, Code* to) const {
+    const index_t first = std::max<index_t>(0, -left);
+    const index_t last = std::min(image_width, width - left);
+    if (first >= last) return;
+    encode(line + first * channels, to + (first + left) * channels, (last - first) * channels);
+  }
+  void pixels(const float* line, index_t image_width, Code* to) const {
+    for (index_t x = 0; x < image_width; ++x) {
+      const index_t at = x * step + left;
+      if (at < 0 || at % every != 0 || at / every >= width) continue;
+      encode(line + x * channels, to + at / every * channels, channels);
+    }
+  }
+};
+
+// weight (outputs, kh, kw, channels), contiguous.
+const Code* packed_weights(const Array& weight) {
+  const auto& table = kernels::active().gemm_bf16;
+  const index_t outputs = weight.shape(0), depth = weight.size() / outputs;
+  const index_t panels = (outputs + ConvBf16::kPanel - 1) / ConvBf16::kPanel;
+  Code* codes = t_weights.reserve<Code>(panels * depth * ConvBf16::kPanel);
+  for (index_t i = 0; i < panels; ++i) {
+    const index_t first = i * ConvBf16::kPanel;
+    table.pack(weight.data<float>() + first * depth, 1, depth, depth,
+               std::min(ConvBf16::kPanel, outputs - first), codes + first * depth);
+  }
+  return codes;
+}
+
+// Images x (N, C, H, W) put into grids and convolved as `form` says, which names all but the data.
+Array convolve(const Array& x, const Grid& grid, ConvBf16 form) {
+  kernels::count_call(kernels::Family::gemm_bf16);
+  const Array y = empty_channels_last({x.shape(0), form.outputs, form.out_height, form.out_width});
+  const index_t image = x.size() / x.shape(0), results = y.size() / x.shape(0);
+  const auto kernel = kernels::active().conv_bf16.image;
+  form.width = grid.width, form.channels = grid.channels;
+  parallel_for(x.shape(0), 1, [&](index_t begin, index_t end) {
+    const index_t slack = ConvBf16::kSlack * grid.channels;
+    Code* codes = t_grid.reserve<Code>(grid.codes() + slack);
+    clear(codes + grid.codes(), slack);
+    ConvBf16 one = form;
+    one.grid = codes;
+    for (index_t n = begin; n < end; ++n) {
+      grid.fill(x.data<float>() + n * image, x.shape(2), x.shape(3), codes);
+      one.y = y.data<float>() + n * results;
+      kernel(one);
+    }
+  });
+  return y;
+}
+
+// The gradient with respect to the weights. With the images in grids of which every stride-th row
+// and column is one ("phases", stride^2 of them), each tap (u, v) of the window is one product
+//   dW[u, v] (O x C) = dy^T (O x positions) grid (positions x C), the grid read from an offset on.
+class WeightGrad {
+ public:
+  WeightGrad(const ConvShape& s) : s_(s), w_(s.window) {
+    rows_ = w_.out_height() + (w_.kernel_h - 1) / w_.stride_h;
+    // At least whole pairs of results: they are turned in pairs.
+    width_ = std::max(w_.out_width() + (w_.kernel_w - 1) / w_.stride_w,
+                      (w_.out_width() + 1) / 2 * 2);
+    const index_t per_image = rows_ * width_;
+    images_ = std::clamp<index_t>(kPositions / per_image, 1, s.batch);
+    depth_ = (images_ * per_image + kAlign - 1) / kAlign * kAlign;
+    const index_t reach = offset(w_.kernel_h - 1, w_.kernel_w - 1);
+    groups_ = (depth_ + reach) / 2 + 1;
+    grid_codes_ = (2 * groups_ + 1) * s.channels;
+    turned_row_ = depth_ * 2 % 1024 == 0 ? depth_ + 32 : depth_;
+  }
+
+  // (kh, kw, O, C)
+  Array run(const Array& dy, const Array& x) {
+    const Array dw = Array::empty({w_.kernel_h, w_.kernel_w, s_.out_channels, s_.channels});
+    grids_ = t_grid.reserve<Code>(phases() * grid_codes_);
+    pairs_ = t_pairs.reserve<Code>(2 * phases() * pair_codes());
+    turned_ = t_turned.reserve<Code>(s_.out_channels * turned_row_);
+    for (index_t first = 0; first < s_.batch; first += images_) {
+      throw_if_interrupted();
+      const index_t count = std::min(images_, s_.batch - first);
+      prepare(dy, x, first, count);
+      multiply(dw, first > 0);
+    }
+    return dw;
+  }
+
+ private:
+  static constexpr index_t kPositions = 2048, kAlign = 32;
+
+  index_t phases() const { return w_.stride_h * w_.stride_w; }
+  index_t offset(index_t u, index_t v) const { return u / w_.stride_h * width_ + v / w_.stride_w; }
+  index_t pair_codes() const { return groups_ * 2 * s_.channels; }
+
+  // Images [first, first + count) as grids, paired from even and from odd positions on; dy turned.
+  void prepare(const Array& dy, const Array& x, index_t first, index_t count) {
+    const index_t per_image = rows_ * width_, channels = s_.channels;
+    clear(turned_, s_.out_channels * turned_row_);
+    for (index_t p = 0; p < phases(); ++p) {
+      clear(grids_ + p * grid_codes_ + count * per_image * channels,
+            grid_codes_ - count * per_image * channels);
+    }
+    parallel_for(count, 1, [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) {
+        const float* image = x.data<float>() + (first + i) * channels * w_.height * w_.width;
+        for (index_t p = 0; p < phases(); ++p) {
+          const Grid grid{
+              rows_, width_,     channels, w_.pad_h - p / w_.stride_w, w_.pad_w - p % w_.stride_w,
+              1,     w_.stride_h};
+          grid.fill(image, w_.height, w_.width,
+                    grids_ + p * grid_codes_ + i * per_image * channels);
+        }
+        turn(dy, first + i, i * per_image);
+      }
+    });
+    const auto pair = kernels::active().conv_bf16.pair;
+    parallel_for(2 * phases(), 1, [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) {
+        pair(grids_ + i / 2 * grid_codes_ + i % 2 * channels, groups_, channels,
+             pairs_ + i * pair_codes(), groups_ * 2 * ConvBf16::kPanel);
+      }
+    });
+  }
+
+  // One image of dy, position by position along the rows of `turned`.
+  void turn(const Array& dy, index_t image, index_t position) {
+    const index_t height = w_.out_height(), width = w_.out_width(), out = s_.out_channels;
+    const auto encode_columns = kernels::active().gemm_bf16.encode_columns;
+    for (index_t y = 0; y < height; ++y) {
+      encode_columns(dy.data<float>() + (image * height + y) * width * out, out, out, width,
+                     turned_ + position + y * width_, 2 * turned_row_);
+    }
+  }
+
+  void multiply(const Array& dw, bool accumulate) const {
+    const index_t panels = s_.channels / ConvBf16::kPanel, taps = w_.kernel_h * w_.kernel_w;
+    parallel_for(taps * panels, 1, [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) {
+        const index_t tap = i / panels, panel = i % panels;
+        const index_t u = tap / w_.kernel_w, v = tap % w_.kernel_w;
+        const index_t phase = u % w_.stride_h * w_.stride_w + v % w_.stride_w, at = offset(u, v);
+        const Code* pairs = pairs_ + (2 * phase + at % 2) * pair_codes() +
+                            (panel * groups_ + at / 2) * 2 * ConvBf16::kPanel;
+        kernels::PanelProduct p;
+        p.rows = s_.out_channels, p.cols = ConvBf16::kPanel, p.groups = depth_ / 2;
+        p.a = reinterpret_cast<const std::byte*>(turned_), p.a_row = 2 * turned_row_;
+        p.b = reinterpret_cast<const std::byte*>(pairs);
+        float* y = dw.data<float>() + tap * s_.out_channels * s_.channels + panel * 32;
+        kernels::active().gemm_bf16.multiply(p, {y, s_.channels, accumulate, nullptr});
+      }
+    });
+  }
+
+  const ConvShape& s_;
+  const kernels::Window2d& w_;
+  index_t rows_, width_, images_, depth_, groups_, grid_codes_, turned_row_;
+  Code *grids_ = nullptr, *pairs_ = nullptr, *turned_ = nullptr;
+};
+
+}  // namespace
+
+bool convolves_tiles(const ConvShape& s) {
+  const kernels::Window2d& w = s.window;
+  return s.products == Products::bf16 && kernels::active().conv_bf16.tiles && s.groups == 1 &&
+         s.channels % ConvBf16::kChannels == 0 && s.out_channels % ConvBf16::kChannels == 0 &&
+         w.stride_h == w.stride_w && w.stride_h <= 2 && w.dilation_h == 1 && w.dilation_w == 1;
+}
+
+Array conv2d_tiles(const Array& x, const Array& weight, const Array& bias, const ConvShape& s) {
+  const kernels::Window2d& w = s.window;
+  ConvBf16 form;
+  form.kernel_h = w.kernel_h, form.kernel_w = w.kernel_w, form.stride = w.stride_h;
+  form.weights = packed_weights(pixels_of(weight).contiguous());
+  form.bias = bias.defined() ? bias.data<float>() : nullptr;
+  form.outputs = s.out_channels;
+  form.out_height = w.out_height(), form.out_width = w.out_width();
+  const Grid grid{(form.out_height - 1) * w.stride_h + w.kernel_h,
+                  (form.out_width - 1) * w.stride_w + w.kernel_w, s.channels, w.pad_h, w.pad_w};
+  return convolve(x, grid, form);
+}
+
+// A convolution of dy, its pixels `stride` apart, with the weights turned around, in and out
+// exchanged.
+Array conv2d_tiles_grad_input(const Array& dy, const Array& weight, const ConvShape& s) {
+  const kernels::Window2d& w = s.window;
+  const Array turned = weight.flip(2).flip(3).permute({1, 2, 3, 0}).contiguous();
+  ConvBf16 form;
+  form.kernel_h = w.kernel_h, form.kernel_w = w.kernel_w;
+  form.weights = packed_weights(turned);
+  form.outputs = s.channels;
+  form.out_height = w.height, form.out_width = w.width;
+  const Grid grid{w.height + w.kernel_h - 1, w.width + w.kernel_w - 1, s.out_channels,
+                  w.kernel_h - 1 - w.pad_h,  w.kernel_w - 1 - w.pad_w, w.stride_h};
+  return convolve(dy, grid, form);
+}
+
+Array conv2d_tiles_grad_weight(const Array& dy, const Array& x, const ConvShape& s) {
+  kernels::count_call(kernels::Family::gemm_bf16);
+  return WeightGrad(s).run(dy, x).permute({2, 3, 0, 1}).contiguous();
+}
+
+}  // namespace tt::ops

@@ -1,0 +1,17 @@
+// Convolution in bfloat16 of images whose channels are innermost, on instruction sets with tiles
+// (kernels/conv_bf16). Values are rounded to bfloat16, sums are float32.
+#pragma once
+#include "tinytorch/ops/conv.hpp"
+
+namespace tt::ops {
+
+// Asked for bfloat16 products, on a machine with tiles, in shapes that fill them. Elsewhere the
+// float32 kernels are faster, and take over.
+bool convolves_tiles(const ConvShape& s);
+
+// All arrays are float32; x and dy channels last.
+Array conv2d_tiles(const Array& x, const Array& weight, const Array& bias, const ConvShape& s);
+Array conv2d_tiles_grad_input(const Array& dy, const Array& weight, const ConvShape& s);
+Array conv2d_tiles_grad_weight(const Array& dy, const Array& x, const ConvShape& s);
+
+}  // namespace tt::ops
