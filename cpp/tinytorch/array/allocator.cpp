@@ -74,8 +74,9 @@ void* fresh(std::size_t rounded) {
 
 // Freed blocks, by size class. Fresh memory costs a page fault for each of its pages, which for
 // large arrays is more than the work done on them: a program that repeats itself, as training does,
-// shall find its blocks again. So the cache may hold what arrays held at one time but do not now;
-// the process does not grow by it.
+// shall find its blocks again. So the cache may hold what arrays held at one time but do not now,
+// and half of that more: blocks of one size do not serve for another, and different sizes are in
+// use at different times.
 class Cache {
  public:
   void* take(std::size_t rounded) {
@@ -120,7 +121,8 @@ class Cache {
   };
 
   std::size_t room(std::size_t live) const {
-    return std::max(kAlwaysCached, high_ > live ? high_ - live : 0);
+    const std::size_t most = high_ + high_ / 2;
+    return std::max(kAlwaysCached, most > live ? most - live : 0);
   }
   void free_one() {
     std::size_t oldest = lists_.size();

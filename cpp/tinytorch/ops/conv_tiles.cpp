@@ -27,23 +27,25 @@ void encode(const float* x, Code* codes, index_t count) {
 }
 
 // A grid of positions with `channels` codes each, and how an image lies in it: pixel (y, x) at
-// (y step + top, x step + left) / every, for the pixels that `every` divides there.
+// (y step + top, x step + left) / every, for the pixels that `every` divides there. `together`
+// grids lie side by side at every position.
 struct Grid {
   index_t rows, width, channels;
   index_t top = 0, left = 0;
   index_t step = 1, every = 1;
+  index_t together = 1;
 
-  index_t positions() const { return rows * width; }
-  index_t codes() const { return positions() * channels; }
+  index_t codes() const { return rows * width * together * channels; }  // of all
 
+  // Into a grid of zeros, which may be the second, third... of those together.
   void fill(const float* image, index_t height, index_t image_width, Code* out) const {
-    clear(out, codes());
     for (index_t y = 0; y < height; ++y) {
       const index_t row = y * step + top;
       if (row < 0 || row % every != 0 || row / every >= rows) continue;
       const float* line = image + y * image_width * channels;
-      Code* to = out + row / every * width * channels;
-      step == 1 && every == 1 ? whole_line(line, image_width, to) : pixels(line, image_width, to);
+      Code* to = out + row / every * width * together * channels;
+      step == 1 && every == 1 && together == 1 ? whole_line(line, image_width, to)
+                                               : pixels(line, image_width, to);
     }
   }
 
@@ -58,7 +60,7 @@ struct Grid {
     for (index_t x = 0; x < image_width; ++x) {
       const index_t at = x * step + left;
       if (at < 0 || at % every != 0 || at / every >= width) continue;
-      encode(line + x * channels, to + at / every * channels, channels);
+      encode(line + x * channels, to + at / every * together * channels, channels);
     }
   }
 };
@@ -78,22 +80,30 @@ const Code* packed_weights(const Array& weight) {
 }
 
 // Images x (N, C, H, W) put into grids and convolved as `form` says, which names all but the data.
-Array convolve(const Array& x, const Grid& grid, ConvBf16 form) {
+Array convolve(const Array& x, Grid grid, ConvBf16 form) {
   kernels::count_call(kernels::Family::gemm_bf16);
-  const Array y = empty_channels_last({x.shape(0), form.outputs, form.out_height, form.out_width});
-  const index_t image = x.size() / x.shape(0), results = y.size() / x.shape(0);
-  const auto kernel = kernels::active().conv_bf16.image;
+  const index_t batch = x.shape(0), results = form.outputs * form.out_height * form.out_width;
+  const Array y = empty_channels_last({batch, form.outputs, form.out_height, form.out_width});
+  const index_t image = x.size() / batch;
+  if (form.out_width < ConvBf16::kTogether && batch > 1) grid.together = ConvBf16::kTogether;
   form.width = grid.width, form.channels = grid.channels;
-  parallel_for(x.shape(0), 1, [&](index_t begin, index_t end) {
-    const index_t slack = ConvBf16::kSlack * grid.channels;
-    Code* codes = t_grid.reserve<Code>(grid.codes() + slack);
-    clear(codes + grid.codes(), slack);
-    ConvBf16 one = form;
-    one.grid = codes;
-    for (index_t n = begin; n < end; ++n) {
-      grid.fill(x.data<float>() + n * image, x.shape(2), x.shape(3), codes);
-      one.y = y.data<float>() + n * results;
-      kernel(one);
+  const index_t groups = (batch + grid.together - 1) / grid.together;
+  parallel_for(groups, 1, [&](index_t begin, index_t end) {
+    const index_t codes = grid.codes() + ConvBf16::kSlack * grid.channels;
+    ConvBf16 part = form;
+    Code* to = t_grid.reserve<Code>(codes);
+    for (index_t g = begin; g < end; ++g) {
+      const index_t first = g * grid.together;
+      Grid places = grid;
+      part.grid = to, part.images = std::min(grid.together, batch - first);
+      if (part.images == 1) places.together = 1;
+      clear(to, codes);
+      for (index_t n = 0; n < part.images; ++n) {
+        const float* from = x.data<float>() + (first + n) * image;
+        places.fill(from, x.shape(2), x.shape(3), to + n * grid.channels);
+      }
+      part.y = y.data<float>() + first * results;
+      kernels::active().conv_bf16.images(part);
     }
   });
   return y;
@@ -107,8 +117,8 @@ class WeightGrad {
   WeightGrad(const ConvShape& s) : s_(s), w_(s.window) {
     rows_ = w_.out_height() + (w_.kernel_h - 1) / w_.stride_h;
     // At least whole pairs of results: they are turned in pairs.
-    width_ = std::max(w_.out_width() + (w_.kernel_w - 1) / w_.stride_w,
-                      (w_.out_width() + 1) / 2 * 2);
+    width_ =
+        std::max(w_.out_width() + (w_.kernel_w - 1) / w_.stride_w, (w_.out_width() + 1) / 2 * 2);
     const index_t per_image = rows_ * width_;
     images_ = std::clamp<index_t>(kPositions / per_image, 1, s.batch);
     depth_ = (images_ * per_image + kAlign - 1) / kAlign * kAlign;
@@ -144,10 +154,7 @@ class WeightGrad {
   void prepare(const Array& dy, const Array& x, index_t first, index_t count) {
     const index_t per_image = rows_ * width_, channels = s_.channels;
     clear(turned_, s_.out_channels * turned_row_);
-    for (index_t p = 0; p < phases(); ++p) {
-      clear(grids_ + p * grid_codes_ + count * per_image * channels,
-            grid_codes_ - count * per_image * channels);
-    }
+    clear(grids_, phases() * grid_codes_);
     parallel_for(count, 1, [&](index_t begin, index_t end) {
       for (index_t i = begin; i < end; ++i) {
         const float* image = x.data<float>() + (first + i) * channels * w_.height * w_.width;

@@ -14,55 +14,91 @@ namespace {
 
 constexpr std::int64_t kPanelRow = ConvBf16::kPanel * 4;  // bytes of a pair of positions
 
-// Sixteen results that lie at equal distances in the grid.
+// Sixteen results, rows of a tile: of neighbours in a row, or of one place in several images.
 struct Run {
   std::int64_t y, x;  // the first
 };
 
-// Runs of a whole image. At stride 1 they go through the grid without a stop: results beyond a
-// row's end are computed and dropped.
+// The runs of all results.
 class Runs {
  public:
-  explicit Runs(const ConvBf16& c) : c_(c), through_(c.stride == 1) {
-    across_ = (c.out_width + kTileRows - 1) / kTileRows;
+  explicit Runs(const ConvBf16& c) : c_(c), kind_(kind_of(c)) {
+    across_ = kind_ == Kind::images ? c.out_width : (c.out_width + kTileRows - 1) / kTileRows;
     const std::int64_t positions = (c.out_height - 1) * c.width + c.out_width;
-    count_ = through_ ? (positions + kTileRows - 1) / kTileRows : c.out_height * across_;
+    count_ =
+        kind_ == Kind::through ? (positions + kTileRows - 1) / kTileRows : c.out_height * across_;
   }
   std::int64_t count() const { return count_; }
   Run at(std::int64_t i) const {
-    if (through_) return {0, i * kTileRows};
-    return {i / across_, i % across_ * kTileRows};
+    if (kind_ == Kind::through) return {0, i * kTileRows};
+    return {i / across_, i % across_ * (kind_ == Kind::images ? 1 : kTileRows)};
+  }
+  std::int64_t position_codes() const {  // of the grid
+    return kind_ == Kind::images ? ConvBf16::kTogether * c_.channels : c_.channels;
+  }
+  std::int64_t row_codes() const {  // between the rows of a tile
+    return kind_ == Kind::images ? c_.channels : c_.stride * c_.channels;
   }
   const std::uint16_t* start(const Run& run) const {
-    return c_.grid + (run.y * c_.width + run.x) * c_.stride * c_.channels;
+    return c_.grid + (run.y * c_.width + run.x) * c_.stride * position_codes();
+  }
+
+  // Where a run's results go, row_floats() apart, if that is where its sums belong as they are.
+  float* target(const Run& run, std::int64_t first, std::int64_t cols) const {
+    const bool whole = kind_ == Kind::images
+                           ? c_.images == kTileRows
+                           : kind_ == Kind::rows && run.x + kTileRows <= c_.out_width;
+    if (!whole || c_.bias != nullptr || cols < ConvBf16::kPanel) return nullptr;
+    return place(run) + first;
+  }
+  std::int64_t row_floats() const {
+    return kind_ == Kind::images ? c_.out_height * c_.out_width * c_.outputs : c_.outputs;
   }
 
   // Sums of a run, 32 floats apart, go to columns [first, first + cols) of the results.
   void put(Run run, const float* sums, std::int64_t first, std::int64_t cols) const {
-    if (through_) run = {run.x / c_.width, run.x % c_.width};
-    for (int r = 0; r < kTileRows; ++r, ++run.x, sums += ConvBf16::kPanel) {
-      if (run.x == c_.width && through_) run = {run.y + 1, 0};
-      if (run.y >= c_.out_height) return;
-      if (run.x >= c_.out_width) continue;
-      float* to = c_.y + (run.y * c_.out_width + run.x) * c_.outputs + first;
-      for (std::int64_t i = 0; i < cols; i += static_cast<std::int64_t>(W)) {
-        F32 v = F32::load_aligned(sums + i);
-        if (c_.bias != nullptr) v = v + load(c_.bias + first + i);
-        store(to + i, v);
+    if (kind_ == Kind::images) {
+      float* to = place(run) + first;
+      for (std::int64_t n = 0; n < c_.images; ++n, to += row_floats(), sums += ConvBf16::kPanel) {
+        put_row(sums, first, cols, to);
       }
+      return;
+    }
+    const bool through = kind_ == Kind::through;
+    if (through) run = {run.x / c_.width, run.x % c_.width};
+    for (int r = 0; r < kTileRows; ++r, ++run.x, sums += ConvBf16::kPanel) {
+      if (run.x == c_.width && through) run = {run.y + 1, 0};
+      if (run.y >= c_.out_height) return;
+      if (run.x < c_.out_width) put_row(sums, first, cols, place(run) + first);
     }
   }
 
  private:
+  // Where rows of results do not fill runs, at stride 1, runs go through the grid without a stop:
+  // what lies beyond a row's end is computed and dropped.
+  enum class Kind { rows, through, images };
+  static Kind kind_of(const ConvBf16& c) {
+    if (c.images > 1) return Kind::images;
+    return c.stride == 1 && c.out_width % kTileRows != 0 ? Kind::through : Kind::rows;
+  }
+  float* place(const Run& run) const { return c_.y + (run.y * c_.out_width + run.x) * c_.outputs; }
+  void put_row(const float* sums, std::int64_t first, std::int64_t cols, float* to) const {
+    for (std::int64_t i = 0; i < cols; i += static_cast<std::int64_t>(W)) {
+      F32 v = F32::load_aligned(sums + i);
+      if (c_.bias != nullptr) v = v + load(c_.bias + first + i);
+      store(to + i, v);
+    }
+  }
+
   const ConvBf16& c_;
-  bool through_;
+  Kind kind_;
   std::int64_t across_, count_;
 };
 
 // Two runs against a panel of weights: tiles of sums 0 .. 3, as in tiles.simd.hpp.
-inline void multiply_runs(const ConvBf16& c, const std::uint16_t* upper, const std::uint16_t* lower,
-                          const std::uint16_t* panel, float* sums) {
-  const std::int64_t step = c.stride * c.channels * 2;  // bytes between positions
+inline void multiply_runs(const ConvBf16& c, const Runs& runs, const std::uint16_t* upper,
+                          const std::uint16_t* lower, const std::uint16_t* panel) {
+  const std::int64_t step = 2 * runs.row_codes(), position = runs.position_codes();
   const auto* b = reinterpret_cast<const std::byte*>(panel);
   _tile_zero(0);
   _tile_zero(1);
@@ -70,7 +106,7 @@ inline void multiply_runs(const ConvBf16& c, const std::uint16_t* upper, const s
   _tile_zero(3);
   for (std::int64_t u = 0; u < c.kernel_h; ++u) {
     for (std::int64_t v = 0; v < c.kernel_w; ++v) {
-      const std::int64_t tap = (u * c.width + v) * c.channels;
+      const std::int64_t tap = (u * c.width + v) * position;
       for (std::int64_t k = tap; k < tap + c.channels; k += ConvBf16::kChannels) {
         _tile_loadd(6, b, kPanelRow);
         _tile_loadd(4, upper + k, step);
@@ -84,15 +120,33 @@ inline void multiply_runs(const ConvBf16& c, const std::uint16_t* upper, const s
       }
     }
   }
-  auto* to = reinterpret_cast<std::byte*>(sums);
-  _tile_stored(0, to, kPanelRow);
-  _tile_stored(1, to + kTileBytes, kPanelRow);
-  _tile_stored(2, to + kTileRows * kPanelRow, kPanelRow);
-  _tile_stored(3, to + kTileRows * kPanelRow + kTileBytes, kPanelRow);
 }
 
-void image(const ConvBf16& c) {
-  alignas(64) float sums[kTileBlock * ConvBf16::kPanel];
+// Sums straight to their place where they may, else by way of `sums`.
+inline void store_runs(const Runs& runs, const Run& upper, const Run* lower, std::int64_t first,
+                       std::int64_t cols, float* sums) {
+  const std::int64_t row = runs.row_floats() * 4;
+  if (float* to = runs.target(upper, first, cols); to != nullptr) {
+    _tile_stored(0, to, row);
+    _tile_stored(1, to + 16, row);
+  } else {
+    _tile_stored(0, sums, kPanelRow);
+    _tile_stored(1, sums + 16, kPanelRow);
+    runs.put(upper, sums, first, cols);
+  }
+  if (lower == nullptr) return;
+  if (float* to = runs.target(*lower, first, cols); to != nullptr) {
+    _tile_stored(2, to, row);
+    _tile_stored(3, to + 16, row);
+  } else {
+    _tile_stored(2, sums, kPanelRow);
+    _tile_stored(3, sums + 16, kPanelRow);
+    runs.put(*lower, sums, first, cols);
+  }
+}
+
+void images(const ConvBf16& c) {
+  alignas(64) float sums[kTileRows * ConvBf16::kPanel];
   const Runs runs(c);
   const std::int64_t depth = c.kernel_h * c.kernel_w * c.channels;
   configure_tiles(kTileRows, kTileRows);
@@ -101,9 +155,8 @@ void image(const ConvBf16& c) {
     for (std::int64_t i = 0; i < runs.count(); i += 2) {
       const bool two = i + 1 < runs.count();
       const Run upper = runs.at(i), lower = two ? runs.at(i + 1) : upper;
-      multiply_runs(c, runs.start(upper), runs.start(lower), c.weights + first * depth, sums);
-      runs.put(upper, sums, first, cols);
-      if (two) runs.put(lower, sums + kTileRows * ConvBf16::kPanel, first, cols);
+      multiply_runs(c, runs, runs.start(upper), runs.start(lower), c.weights + first * depth);
+      store_runs(runs, upper, two ? &lower : nullptr, first, cols, sums);
     }
   }
   _tile_release();
@@ -129,12 +182,12 @@ void pair(const std::uint16_t* codes, std::int64_t groups, std::int64_t channels
 
 }  // namespace
 
-void fill_conv_bf16(ConvBf16Table& table) { table = ConvBf16Table{true, image, pair}; }
+void fill_conv_bf16(ConvBf16Table& table) { table = ConvBf16Table{true, images, pair}; }
 
 #else
 
 void fill_conv_bf16(ConvBf16Table& table) {
-  table = ConvBf16Table{false, reference::conv_bf16_image, reference::conv_bf16_pair};
+  table = ConvBf16Table{false, reference::conv_bf16_images, reference::conv_bf16_pair};
 }
 
 #endif

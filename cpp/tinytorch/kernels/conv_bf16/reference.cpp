@@ -9,7 +9,9 @@ double value(std::uint16_t code) {
   return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(code) << 16));
 }
 
-double sum_at(const ConvBf16& c, std::int64_t y, std::int64_t x, std::int64_t output) {
+double sum_at(const ConvBf16& c, std::int64_t image, std::int64_t y, std::int64_t x,
+              std::int64_t output) {
+  const std::int64_t together = c.images > 1 ? c.kTogether : 1;
   const std::int64_t depth = c.kernel_h * c.kernel_w * c.channels;
   const std::uint16_t* weights = c.weights + output / c.kPanel * depth * c.kPanel;
   double sum = 0.0;
@@ -17,7 +19,7 @@ double sum_at(const ConvBf16& c, std::int64_t y, std::int64_t x, std::int64_t ou
     const std::int64_t tap = k / c.channels;
     const std::int64_t at =
         (y * c.stride + tap / c.kernel_w) * c.width + x * c.stride + tap % c.kernel_w;
-    sum += value(c.grid[at * c.channels + k % c.channels]) *
+    sum += value(c.grid[(at * together + image) * c.channels + k % c.channels]) *
            value(weights[(k / 2 * c.kPanel + output % c.kPanel) * 2 + k % 2]);
   }
   return sum;
@@ -25,11 +27,12 @@ double sum_at(const ConvBf16& c, std::int64_t y, std::int64_t x, std::int64_t ou
 
 }  // namespace
 
-void conv_bf16_image(const ConvBf16& c) {
-  for (std::int64_t i = 0; i < c.out_height * c.out_width * c.outputs; ++i) {
+void conv_bf16_images(const ConvBf16& c) {
+  const std::int64_t area = c.out_height * c.out_width;
+  for (std::int64_t i = 0; i < c.images * area * c.outputs; ++i) {
     const std::int64_t output = i % c.outputs, pixel = i / c.outputs;
-    const float sum =
-        static_cast<float>(sum_at(c, pixel / c.out_width, pixel % c.out_width, output));
+    const std::int64_t y = pixel % area / c.out_width, x = pixel % c.out_width;
+    const float sum = static_cast<float>(sum_at(c, pixel / area, y, x, output));
     c.y[i] = c.bias != nullptr ? sum + c.bias[output] : sum;
   }
 }
