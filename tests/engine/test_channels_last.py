@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinytorch import Tensor, engine
+from tinytorch import Tensor, autocast, engine
 
 F = engine.ops
 
@@ -75,6 +75,46 @@ def test_a_batch_gives_the_bits_of_its_images(kernel: int) -> None:
         np.testing.assert_array_equal(
             F.conv2d(Tensor(x[rows]), Tensor(w), padding=1).data, whole[rows]
         )
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """To bfloat16, nearest even."""
+    bits = values.view(np.uint32)
+    bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+    return bits.view(np.float32)
+
+
+@settings(max_examples=30)
+@given(
+    batch=st.sampled_from([1, 2, 17]),
+    channels=st.sampled_from([32, 64]),
+    outputs=st.sampled_from([32, 96]),
+    sides=st.tuples(*[st.sampled_from([5, 8, 16, 19])] * 2),
+    kernel=st.sampled_from([1, 2, 3]),
+    stride=st.sampled_from([1, 2]),
+    padding=st.sampled_from([0, 1, 3]),
+)
+def test_convolution_in_bfloat16_is_that_of_rounded_values(
+    batch: int,
+    channels: int,
+    outputs: int,
+    sides: tuple[int, int],
+    kernel: int,
+    stride: int,
+    padding: int,
+) -> None:
+    """Where the machine has tiles; elsewhere nothing is rounded, and float32 is near enough."""
+    x = rounded(normal(batch, channels, *sides))
+    w = rounded(normal(outputs, channels, kernel, kernel, seed=1) * np.float32(0.1))
+    bias, found = normal(outputs, seed=2), []
+    for enabled in (True, False):
+        leaves = [Tensor(v.copy(), requires_grad=True) for v in (x, w, bias)]
+        with autocast(enabled=enabled):
+            y = F.conv2d(*leaves, stride, padding)
+        y.backward(rounded(normal(*y.shape, seed=3)))
+        found.append([y.data, *(t.grad for t in leaves)])
+    for near, exact in zip(*found, strict=True):
+        np.testing.assert_allclose(near, exact, rtol=0, atol=2e-5 * np.abs(exact).max())
 
 
 def test_what_is_made_of_images_is_in_numpys_order() -> None:

@@ -21,6 +21,7 @@ F = engine.ops
 SCRIPT = """
 import hashlib, json
 import numpy as np
+import tinytorch
 from tinytorch import Tensor, engine
 from tinytorch.core.autograd import no_grad
 F = engine.ops
@@ -50,12 +51,14 @@ x, w, bias = leaf(9, 6, 31, 29), leaf(8, 3, 3, 3), leaf(8)
 y = F.conv2d(x, w, bias, stride=2, padding=1, groups=2)
 y.backward(np.cos(np.arange(y.size)).reshape(y.shape))
 note("conv", y, x.grad, w.grad, bias.grad)
-for kernel, stride in ((3, 1), (3, 2), (1, 1)):
-    images, w, gamma = leaf(9, 16, 31, 29), leaf(48, 16, kernel, kernel), leaf(48)
-    y = F.conv2d(images, w, None, stride=stride, padding=1)
+for kernel, stride, rounded in ((3, 1, False), (3, 2, False), (1, 1, False), (3, 1, True)):
+    images, w, gamma = leaf(9, 32, 31, 29), leaf(64, 32, kernel, kernel), leaf(64)
+    with tinytorch.autocast(enabled=rounded):
+        y = F.conv2d(images, w, None, stride=stride, padding=1)
     z = F.max_pool2d(F.batch_norm(y, gamma, gamma, None, None, True, relu=True), 2)
     z.backward(np.cos(np.arange(z.size)).reshape(z.shape))
-    note(f"conv of many channels {kernel} {stride}", y, z, images.grad, w.grad, gamma.grad)
+    results = (y, z, images.grad, w.grad, gamma.grad)
+    note(f"conv of many channels {kernel} {stride} {rounded}", *results)
 
 big = leaf(7, 1013, 57)
 for axis in (None, 0, 1, 2, (0, 2)):

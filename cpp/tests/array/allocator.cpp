@@ -62,7 +62,8 @@ TEST_CASE("freed blocks are used again, for any size of their class") {
   CHECK(memory_stats().cached_bytes == 0);
 }
 
-TEST_CASE("the cache holds half more than arrays held at one time, and makes room for other sizes") {
+TEST_CASE(
+    "the cache holds half more than arrays held at one time, and makes room for other sizes") {
   empty_memory_cache();
   const std::int64_t live = memory_stats().live_bytes;
   constexpr std::size_t size = std::size_t{80} << 20, other = std::size_t{160} << 20;

@@ -144,7 +144,7 @@ class WeightGrad {
   }
 
  private:
-  static constexpr index_t kPositions = 2048, kAlign = 32;
+  static constexpr index_t kPositions = 2048, kAlign = 32, kRows = 128;
 
   index_t phases() const { return w_.stride_h * w_.stride_w; }
   index_t offset(index_t u, index_t v) const { return u / w_.stride_h * width_ + v / w_.stride_w; }
@@ -187,20 +187,26 @@ class WeightGrad {
     }
   }
 
+  // Some rows of dy^T, which stay in the second-level cache, against all taps and panels.
   void multiply(const Array& dw, bool accumulate) const {
     const index_t panels = s_.channels / ConvBf16::kPanel, taps = w_.kernel_h * w_.kernel_w;
-    parallel_for(taps * panels, 1, [&](index_t begin, index_t end) {
+    const index_t blocks = (s_.out_channels + kRows - 1) / kRows;
+    parallel_for(blocks * taps * panels, 1, [&](index_t begin, index_t end) {
       for (index_t i = begin; i < end; ++i) {
-        const index_t tap = i / panels, panel = i % panels;
+        const index_t row = i / (taps * panels) * kRows, tap = i / panels % taps;
+        const index_t panel = i % panels;
         const index_t u = tap / w_.kernel_w, v = tap % w_.kernel_w;
         const index_t phase = u % w_.stride_h * w_.stride_w + v % w_.stride_w, at = offset(u, v);
         const Code* pairs = pairs_ + (2 * phase + at % 2) * pair_codes() +
                             (panel * groups_ + at / 2) * 2 * ConvBf16::kPanel;
         kernels::PanelProduct p;
-        p.rows = s_.out_channels, p.cols = ConvBf16::kPanel, p.groups = depth_ / 2;
-        p.a = reinterpret_cast<const std::byte*>(turned_), p.a_row = 2 * turned_row_;
+        p.rows = std::min(kRows, s_.out_channels - row);
+        p.cols = ConvBf16::kPanel, p.groups = depth_ / 2;
+        p.a = reinterpret_cast<const std::byte*>(turned_ + row * turned_row_);
+        p.a_row = 2 * turned_row_;
         p.b = reinterpret_cast<const std::byte*>(pairs);
-        float* y = dw.data<float>() + tap * s_.out_channels * s_.channels + panel * 32;
+        float* y = dw.data<float>() + (tap * s_.out_channels + row) * s_.channels +
+                   panel * ConvBf16::kPanel;
         kernels::active().gemm_bf16.multiply(p, {y, s_.channels, accumulate, nullptr});
       }
     });
