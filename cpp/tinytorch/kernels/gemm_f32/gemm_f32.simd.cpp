@@ -17,6 +17,7 @@ constexpr int kRows = 4, kVectors = 2;  // 8 + 2 + 1, and room for products, of 
 #endif
 constexpr int kWidth = static_cast<int>(W);
 constexpr int kCols = kVectors * kWidth;
+constexpr int kLineVectors = 16 / kWidth;                     // vectors of a cache line
 constexpr std::int64_t kAhead = 16;                           // steps of k
 constexpr std::int64_t kShort = 64;                           // too few to fetch C meanwhile
 constexpr int kRowVectors = kRows * kVectors >= 16 ? 16 : 8;  // columns of one row's sums
@@ -106,7 +107,7 @@ void multiply(const GemmTile& t, int last) {
   // C travels while the sums are made; B, on its way from the second cache, a few steps ahead.
   if (t.k > kShort) {
     TT_UNROLL for (int i = 0; i < R; ++i) {
-      TT_UNROLL for (int v = 0; v < V; ++v) {
+      TT_UNROLL for (int v = 0; v < V; v += kLineVectors) {
         __builtin_prefetch(t.c + i * t.c_row + v * kWidth, 1, 3);
       }
     }
@@ -115,7 +116,9 @@ void multiply(const GemmTile& t, int last) {
   const float* b = t.b;
   const std::int64_t b_step = t.b_step;
   for (std::int64_t p = t.k; p > 0; --p, b += b_step) {
-    TT_UNROLL for (int v = 0; v < V; ++v) __builtin_prefetch(b + kAhead * b_step + v * kWidth);
+    TT_UNROLL for (int v = 0; v < V; v += kLineVectors) {
+      __builtin_prefetch(b + kAhead * b_step + v * kWidth);
+    }
     F32 row[V];
     TT_UNROLL for (int v = 0; v < V; ++v) {
       row[v] = kPartial && v == V - 1 ? load_n(b + v * kWidth, static_cast<std::size_t>(last))
