@@ -64,6 +64,10 @@ THREADS ?= 1,2
 bench-peers: extension  ## ours beside other engines: benchmarks/results/peers.json, docs/performance.md (PEERS= WORKLOADS= THREADS=)
 	@$(BIN)/python benchmarks/peers.py --peers $(PEERS) --workloads $(WORKLOADS) --threads $(THREADS) $(ARGS)
 
+.PHONY: bench-memory
+bench-memory: extension  ## peak memory of training steps beside PyTorch's: benchmarks/results/training_memory.json
+	@$(BIN)/python benchmarks/training_memory.py --json benchmarks/results/training_memory.json
+
 .PHONY: bench-check
 bench-check:  ## names the hot kernels that take more instructions than committed (ARGS=--update: writes them)
 	@tools/setup.sh demo
