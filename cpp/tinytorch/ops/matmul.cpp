@@ -95,6 +95,17 @@ DType float_type(const Array& a, const Array& b) {
 
 Array swap_last(const Array& x) { return x.transpose(x.ndim() - 2, x.ndim() - 1); }
 
+// A transposed view of rows that are contiguous, as a weight shared with an embedding is.
+bool lies_transposed(const Array& b) {
+  return b.ndim() == 2 && b.strides()[0] == 1 && b.strides()[1] >= b.shape(0) && b.shape(0) > 1;
+}
+
+// a^T dy in the order of memory that b has: whoever undoes the transposition finds rows again.
+Array weight_gradient(const Array& a, const Array& dy, const Array& b, Products products) {
+  return lies_transposed(b) ? swap_last(matmul(swap_last(dy), a, products))
+                            : matmul(swap_last(a), dy, products);
+}
+
 }  // namespace
 
 void multiply(const kernels::GemmOf<float>& g, Products products) {
@@ -200,9 +211,10 @@ Array matmul_grad_b(const Array& dy, const Array& a, const Array& b, Products pr
   if (b.ndim() == 2 && am.ndim() > 2) {
     const index_t k = am.shape().back(), n = gm.shape().back();
     const index_t rows = k > 0 ? am.size() / k : 0;
-    return matmul(am.reshape({rows, k}).transpose(0, 1), gm.reshape({rows, n}), products);
+    return weight_gradient(am.reshape({rows, k}), gm.reshape({rows, n}), b, products);
   }
-  const Array db = matmul(swap_last(am), gm, products);
+  const Array db = am.ndim() == 2 && gm.ndim() == 2 ? weight_gradient(am, gm, b, products)
+                                                    : matmul(swap_last(am), gm, products);
   return b.ndim() == 1 ? reduce_to_shape(db, {b.shape(0), 1}).reshape(b.shape()) : db;
 }
 
