@@ -103,6 +103,12 @@ bool tracked(const Tensors&... inputs) {
   return grad_enabled() && ((inputs.defined() && inputs.requires_grad()) || ...);
 }
 
+// Of products recorded for a backward pass, and of that pass. Training multiplies large matrices,
+// for which splitting both operands pays.
+inline ops::Products training_products() {
+  return autocast_enabled() ? ops::Products::bf16 : ops::Products::pieces;
+}
+
 struct Attach {
   static void link(Node& node, Tensor& out, const Tensor* const* inputs, std::size_t count);
 };

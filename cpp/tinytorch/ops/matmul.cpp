@@ -6,6 +6,7 @@
 #include "tinytorch/kernels/gemm_bf16/plain.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_f32/reference.hpp"
+#include "tinytorch/kernels/gemm_tiles/plain.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/reduce.hpp"
 
@@ -109,7 +110,14 @@ Array weight_gradient(const Array& a, const Array& dy, const Array& b, Products 
 }  // namespace
 
 void multiply(const kernels::GemmOf<float>& g, Products products) {
-  products == Products::bf16 ? kernels::gemm_bf16(g) : kernels::gemm(g);
+  if (products == Products::full) return kernels::gemm(g);
+  const bool rounded = products == Products::bf16;
+  const bool enough = rounded || g.m >= kernels::kTilesBlock;  // rows to split all columns for
+  if (enough && kernels::gemm_tiles_fits(g)) {
+    kernels::gemm_tiles(g, rounded ? kernels::TilePieces::one : kernels::TilePieces::three);
+  } else {
+    rounded ? kernels::gemm_bf16(g) : kernels::gemm(g);
+  }
 }
 void multiply(const kernels::GemmOf<double>& g, Products) { gemm_float64(g); }
 
