@@ -122,7 +122,7 @@ class Gpt:
             x = ops.add(x, self._attend(i, self._norm(f"h{i}.ln1", x)))
             h = ops.gelu_tanh(self._linear(f"h{i}.fc", self._norm(f"h{i}.ln2", x)))
             x = ops.add(x, self._linear(f"h{i}.out", h))
-        return ops.matmul(self._norm("lnf", x), ops.transpose(self.p["wte"], 0, 1))
+        return ops.einsum("btd,vd->btv", self._norm("lnf", x), self.p["wte"])
 
 
 def gpt_session(name: str, precision: str) -> GptSession:

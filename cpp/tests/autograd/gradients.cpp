@@ -87,6 +87,17 @@ TEST_CASE("derivatives of products") {
   check_gradients([](const auto& x) { return linear(x[0], x[1], x[2]); }, {{2, 2, 3}, {3, 4}, {4}});
   check_gradients([](const auto& x) { return einsum("bij,kj->ikb", x[0], x[1]); },
                   {{2, 3, 2}, {4, 2}});
+  // Weights that lie transposed, and one that is a product's weight and a table, in either order.
+  check_gradients([](const auto& x) { return matmul(x[0], transpose(x[1], 0, 1)); },
+                  {{2, 2, 3}, {4, 3}});
+  const Tensor at(Array::from<std::int64_t>({2, 0, 2}, {3}));
+  check_gradients([&](const auto& x) { return einsum("td,vd->tv", embedding(x[0], at), x[0]); },
+                  {{3, 2}});
+  check_gradients(
+      [&](const auto& x) {
+        return add(embedding(transpose(matmul(x[0], x[0]), 0, 1), at), embedding(x[0], at));
+      },
+      {{3, 3}});
 }
 
 TEST_CASE("derivatives of operators that move values") {

@@ -75,7 +75,7 @@ void* fresh(std::size_t rounded) {
 // Freed blocks, by size class. Fresh memory costs a page fault for each of its pages, which for
 // large arrays is more than the work done on them: a program that repeats itself, as training does,
 // shall find its blocks again. So the cache may hold what arrays held at one time but do not now,
-// and half of that more: blocks of one size do not serve for another, and different sizes are in
+// and a quarter of that more: blocks of one size do not serve for another, and different sizes are in
 // use at different times.
 class Cache {
  public:
@@ -89,28 +89,28 @@ class Cache {
     cached_ -= rounded;
     return block;
   }
-  bool give(void* block, std::size_t rounded, std::size_t live) {
+  bool give(void* block, std::size_t rounded, std::size_t held) {
     std::lock_guard lock(mutex_);
-    if (cached_ + rounded > room(live)) return false;
+    if (cached_ + rounded > room(held)) return false;
     lists_[size_class(rounded)].blocks.push_back(block);
     cached_ += rounded;
     return true;
   }
-  // Before fresh memory is taken: frees what is too much beside `live` bytes, of the sizes that
+  // Before fresh memory is taken: frees what is too much beside `held` bytes, of the sizes that
   // were not asked for the longest time first.
-  void shrink(std::size_t live) {
+  void shrink(std::size_t held) {
     std::lock_guard lock(mutex_);
-    high_ = std::max(high_, live);
-    while (cached_ > room(live)) free_one();
+    high_ = std::max(high_, held);
+    while (cached_ > room(held)) free_one();
   }
   std::size_t cached() {
     std::lock_guard lock(mutex_);
     return cached_;
   }
-  void clear(std::size_t live) {
+  void clear(std::size_t held) {
     std::lock_guard lock(mutex_);
     while (cached_ > 0) free_one();
-    high_ = live;
+    high_ = held;
   }
   std::mutex& mutex() { return mutex_; }
 
@@ -120,9 +120,9 @@ class Cache {
     std::uint64_t last_use = 0;
   };
 
-  std::size_t room(std::size_t live) const {
-    const std::size_t most = high_ + high_ / 2;
-    return std::max(kAlwaysCached, most > live ? most - live : 0);
+  std::size_t room(std::size_t held) const {
+    const std::size_t most = high_ + high_ / 4;
+    return std::max(kAlwaysCached, most > held ? most - held : 0);
   }
   void free_one() {
     std::size_t oldest = lists_.size();
@@ -137,7 +137,7 @@ class Cache {
 
   std::mutex mutex_;
   std::array<List, 260> lists_;
-  std::size_t cached_ = 0, high_ = 0;  // high_: the most bytes that were live when blocks were made
+  std::size_t cached_ = 0, high_ = 0;  // high_: the most bytes that were held when blocks were made
   std::uint64_t clock_ = 0;
 };
 
@@ -153,6 +153,7 @@ Cache& cache() {
 }
 
 std::atomic<std::int64_t> g_live{0}, g_peak{0}, g_count{0};
+std::atomic<std::size_t> g_held{0};  // by live blocks, their rounding included
 
 }  // namespace
 
@@ -163,15 +164,16 @@ void* allocate(std::size_t bytes) {
   const std::size_t rounded = round_up(bytes);
   void* block = kCache ? cache().take(rounded) : nullptr;
   if (block == nullptr) {
-    cache().shrink(before + rounded);
+    cache().shrink(g_held.load(std::memory_order_relaxed) + rounded);
     block = fresh(rounded);
   }
   if (block == nullptr) {  // blocks of other sizes may be what is missing
-    cache().clear(before);
+    cache().clear(g_held.load(std::memory_order_relaxed));
     block = fresh(rounded);
   }
   if (block == nullptr) refuse(bytes, before);
   g_count.fetch_add(1, std::memory_order_relaxed);
+  g_held.fetch_add(rounded, std::memory_order_relaxed);
   const auto size = static_cast<std::int64_t>(bytes);
   const std::int64_t live = g_live.fetch_add(size, std::memory_order_relaxed) + size;
   std::int64_t peak = g_peak.load(std::memory_order_relaxed);
@@ -181,9 +183,10 @@ void* allocate(std::size_t bytes) {
 }
 
 void deallocate(void* block, std::size_t bytes) {
-  const auto size = static_cast<std::int64_t>(bytes);
-  const std::int64_t live = g_live.fetch_sub(size, std::memory_order_relaxed) - size;
-  if (!kCache || !cache().give(block, round_up(bytes), static_cast<std::size_t>(live))) {
+  const std::size_t rounded = round_up(bytes);
+  g_live.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+  const std::size_t held = g_held.fetch_sub(rounded, std::memory_order_relaxed) - rounded;
+  if (!kCache || !cache().give(block, rounded, held)) {
     std::free(block);
   }
 }
@@ -195,6 +198,6 @@ MemoryStats memory_stats() {
 
 void reset_peak_memory() { g_peak.store(g_live.load()); }
 
-void empty_memory_cache() { cache().clear(static_cast<std::size_t>(g_live.load())); }
+void empty_memory_cache() { cache().clear(g_held.load()); }
 
 }  // namespace tt

@@ -53,7 +53,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   }
   const double s = scale ? *scale : 1.0 / std::sqrt(static_cast<double>(q.shape().back()));
   if (!mask.defined() && ops::attention_fits(q.array(), k.array(), v.array(), causal)) {
-    return unmasked_attention(q, k, v, {causal, s, autocast_products()});
+    const bool learns = tracked(q, k, v);
+    return unmasked_attention(q, k, v,
+                              {causal, s, learns ? training_products() : autocast_products()});
   }
   const Tensor scaled = mul(q, Tensor(Array::scalar(s, ops::to_compute(q.array()).dtype())));
   Tensor scores = matmul(scaled, transpose(k, -2, -1));
@@ -127,7 +129,7 @@ Tensor packed_attention(const Tensor& qkv, index_t heads, bool causal,
   const Heads h = heads_of(in, heads);
   const double width = static_cast<double>(h.q.shape(3));
   const ops::AttentionOptions options{causal, scale ? *scale : 1.0 / std::sqrt(width),
-                                      autocast_products()};
+                                      tracked(qkv) ? training_products() : autocast_products()};
   Shape shape = qkv.shape();
   shape[shape.size() - 1] /= 3;
   const Tensor out(ops::attention(h.q, h.k, h.v, options).transpose(1, 2).reshape(shape));

@@ -75,6 +75,11 @@ Tensor order_as(const Tensor& x, const std::string& labels, const std::string& w
   return permute(x, axes);
 }
 
+// Products take transposed views as they are; reshape would copy them.
+Tensor shaped(const Tensor& x, const Shape& shape) {
+  return x.shape() == shape ? x : reshape(x, shape);
+}
+
 index_t label_size(char c, const Equation& e, const Tensor& a, const Tensor& b) {
   if (has(e.a, c)) return a.shape()[static_cast<int>(e.a.find(c))];
   return b.shape()[static_cast<int>(e.b.find(c))];
@@ -117,8 +122,11 @@ Tensor einsum(const std::string& equation, const Tensor& first, const Tensor& se
   };
   const index_t nb = numel(sizes(batch)), nk = numel(sizes(contracted));
   const index_t m = numel(sizes(only_a)), n = numel(sizes(only_b));
-  const Tensor x = reshape(order_as(a, e.a, batch + only_a + contracted), {nb, m, nk});
-  const Tensor y = reshape(order_as(b, e.b, batch + contracted + only_b), {nb, nk, n});
+  const bool one = batch.empty();  // product of matrices
+  const Tensor x =
+      shaped(order_as(a, e.a, batch + only_a + contracted), one ? Shape{m, nk} : Shape{nb, m, nk});
+  const Tensor y =
+      shaped(order_as(b, e.b, batch + contracted + only_b), one ? Shape{nk, n} : Shape{nb, nk, n});
   const std::string labels = batch + only_a + only_b;
   return order_as(reshape(matmul(x, y), sizes(labels)), labels, e.out);
 }

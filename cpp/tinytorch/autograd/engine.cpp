@@ -122,13 +122,17 @@ Array as_made(const Array& dy, const Shape& made) {
 
 void propagate(const Graph& graph, std::vector<Array>& pending, Node& node, const Array& dy) {
   const Edges& edges = node.edges();
-  Grads grads(edges);
+  std::vector<Array*> sums;
+  for (const MetaPtr& edge : edges) {
+    const auto at = graph.position.find(edge.get());
+    // Nowhere: needs none, or began to require one during this pass.
+    sums.push_back(at == graph.position.end() ? nullptr : &pending[at->second]);
+  }
+  Grads grads(edges, sums);
   node.backward(node.fixed_shape() ? as_made(dy, node.output_shape()) : dy, grads);
   for (std::size_t i = 0; i < edges.size(); ++i) {
-    if (!grads.want(i) || !grads[i].defined()) continue;
-    const auto at = graph.position.find(edges[i].get());
-    if (at == graph.position.end()) continue;  // began to require grad during this pass
-    add_to(pending[at->second], fit(std::move(grads[i]), *edges[i]));
+    if (!grads.want(i) || !grads[i].defined() || sums[i] == nullptr) continue;
+    add_to(*sums[i], fit(std::move(grads[i]), *edges[i]));
   }
 }
 

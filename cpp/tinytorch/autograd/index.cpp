@@ -40,7 +40,12 @@ Tensor embedding(const Tensor& weight, const Tensor& indices) {
   if (!tracked(weight)) return out;
   return attach(out, "EmbeddingBackward", {&weight},
                 [shape = weight.shape(), i = Saved(indices.array())](const Array& dy, Grads& g) {
-                  g.set(0, ops::take_rows_grad(dy, i.get(), shape));
+                  // A table that is also a product's weight has a gradient already.
+                  if (const Array* sum = g.sum(0); sum != nullptr && sum->dtype() == dy.dtype()) {
+                    ops::add_rows_in_place(*sum, dy, i.get());
+                  } else {
+                    g.set(0, ops::take_rows_grad(dy, i.get(), shape));
+                  }
                 });
 }
 

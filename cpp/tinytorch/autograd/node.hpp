@@ -18,14 +18,23 @@ using Edges = std::vector<std::shared_ptr<GradMeta>>;  // null: that input needs
 // Where a rule puts its results. Broadcasting need not be undone: the engine does.
 class Grads {
  public:
-  explicit Grads(const Edges& edges) : edges_(edges), values_(edges.size()) {}
+  // sums[i]: where the gradients of input i are added up, null if nowhere.
+  explicit Grads(const Edges& edges, std::vector<Array*> sums = {})
+      : edges_(edges), sums_(std::move(sums)), values_(edges.size()) {}
   bool want(std::size_t i) const { return edges_[i] != nullptr && edges_[i]->requires_grad; }
   void set(std::size_t i, Array g) { values_[i] = std::move(g); }
   Array& operator[](std::size_t i) { return values_[i]; }
   std::size_t size() const { return values_.size(); }
+  // What other nodes gave for input i, where a rule may add to it in place instead of setting a
+  // value of its own; else null.
+  Array* sum(std::size_t i) {
+    Array* s = i < sums_.size() ? sums_[i] : nullptr;
+    return s != nullptr && s->defined() && s->unique() && s->is_contiguous() ? s : nullptr;
+  }
 
  private:
   const Edges& edges_;
+  std::vector<Array*> sums_;
   std::vector<Array> values_;
 };
 
@@ -92,6 +101,12 @@ inline ops::Products autocast_products() {
 template <class... Tensors>
 bool tracked(const Tensors&... inputs) {
   return grad_enabled() && ((inputs.defined() && inputs.requires_grad()) || ...);
+}
+
+// Of products recorded for a backward pass, and of that pass. Training multiplies large matrices,
+// for which splitting both operands pays.
+inline ops::Products training_products() {
+  return autocast_enabled() ? ops::Products::bf16 : ops::Products::pieces;
 }
 
 struct Attach {

@@ -10,6 +10,7 @@
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_s4/gemm_s4.hpp"
 #include "tinytorch/kernels/gemm_s8/gemm_s8.hpp"
+#include "tinytorch/kernels/gemm_tiles/gemm_tiles.hpp"
 #include "tinytorch/kernels/half/half.hpp"
 #include "tinytorch/kernels/norm/norm.hpp"
 #include "tinytorch/kernels/optim/optim.hpp"
@@ -29,6 +30,7 @@ struct Table {
   NormTable norm;
   BatchNormTable batch_norm;
   GemmTable gemm_f32;
+  GemmTilesTable gemm_tiles;
   GemmBf16Table gemm_bf16;
   HalfTable half;
   OptimTable optim;

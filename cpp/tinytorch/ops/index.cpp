@@ -464,15 +464,20 @@ Array take_rows(const Array& table, const Array& indices) {
 }
 
 Array take_rows_grad(const Array& dy, const Array& indices, const Shape& table_shape) {
-  kernels::count_call(kernels::Family::rows);
   const Array out = Array::zeros(table_shape, dy.dtype());
+  add_rows_in_place(out, dy, indices);
+  return out;
+}
+
+void add_rows_in_place(const Array& table, const Array& dy, const Array& indices) {
+  kernels::count_call(kernels::Family::rows);
   const Array g = dy.contiguous(), at = indices.astype(DType::i64).contiguous();
-  const index_t width = table_shape[1];
+  const index_t width = table.shape(1);
   constexpr index_t kColumns = 256;
   const index_t* v = at.data<index_t>();
   visit_float(dy.dtype(), "embedding", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    T* po = out.data<T>();
+    T* po = table.data<T>();
     const T* pg = g.data<T>();
     // Each piece of columns goes through all rows in order, whoever takes it.
     parallel_for(width, kColumns, [=, count = at.size()](index_t begin, index_t end) {
@@ -484,7 +489,6 @@ Array take_rows_grad(const Array& dy, const Array& indices, const Shape& table_s
       }
     });
   });
-  return out;
 }
 
 }  // namespace tt::ops

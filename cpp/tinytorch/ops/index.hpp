@@ -40,5 +40,7 @@ Array scatter_add(const Array& x, index_t axis, const Array& index, const Array&
 Array take_rows(const Array& table, const Array& indices);
 // dtable[(vocabulary, width)] with each row of dy added at its index.
 Array take_rows_grad(const Array& dy, const Array& indices, const Shape& table_shape);
+// The same added to a contiguous table of dy's type; rows of equal index are added in order.
+void add_rows_in_place(const Array& table, const Array& dy, const Array& indices);
 
 }  // namespace tt::ops

@@ -6,6 +6,7 @@
 #include "tinytorch/kernels/gemm_bf16/plain.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_f32/reference.hpp"
+#include "tinytorch/kernels/gemm_tiles/plain.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/reduce.hpp"
 
@@ -95,10 +96,28 @@ DType float_type(const Array& a, const Array& b) {
 
 Array swap_last(const Array& x) { return x.transpose(x.ndim() - 2, x.ndim() - 1); }
 
+// A transposed view of rows that are contiguous, as a weight shared with an embedding is.
+bool lies_transposed(const Array& b) {
+  return b.ndim() == 2 && b.strides()[0] == 1 && b.strides()[1] >= b.shape(0) && b.shape(0) > 1;
+}
+
+// a^T dy in the order of memory that b has: whoever undoes the transposition finds rows again.
+Array weight_gradient(const Array& a, const Array& dy, const Array& b, Products products) {
+  return lies_transposed(b) ? swap_last(matmul(swap_last(dy), a, products))
+                            : matmul(swap_last(a), dy, products);
+}
+
 }  // namespace
 
 void multiply(const kernels::GemmOf<float>& g, Products products) {
-  products == Products::bf16 ? kernels::gemm_bf16(g) : kernels::gemm(g);
+  if (products == Products::full) return kernels::gemm(g);
+  const bool rounded = products == Products::bf16;
+  const bool enough = rounded || g.m >= kernels::kTilesBlock;  // rows to split all columns for
+  if (enough && kernels::gemm_tiles_fits(g)) {
+    kernels::gemm_tiles(g, rounded ? kernels::TilePieces::one : kernels::TilePieces::three);
+  } else {
+    rounded ? kernels::gemm_bf16(g) : kernels::gemm(g);
+  }
 }
 void multiply(const kernels::GemmOf<double>& g, Products) { gemm_float64(g); }
 
@@ -200,9 +219,10 @@ Array matmul_grad_b(const Array& dy, const Array& a, const Array& b, Products pr
   if (b.ndim() == 2 && am.ndim() > 2) {
     const index_t k = am.shape().back(), n = gm.shape().back();
     const index_t rows = k > 0 ? am.size() / k : 0;
-    return matmul(am.reshape({rows, k}).transpose(0, 1), gm.reshape({rows, n}), products);
+    return weight_gradient(am.reshape({rows, k}), gm.reshape({rows, n}), b, products);
   }
-  const Array db = matmul(swap_last(am), gm, products);
+  const Array db = am.ndim() == 2 && gm.ndim() == 2 ? weight_gradient(am, gm, b, products)
+                                                    : matmul(swap_last(am), gm, products);
   return b.ndim() == 1 ? reduce_to_shape(db, {b.shape(0), 1}).reshape(b.shape()) : db;
 }
 

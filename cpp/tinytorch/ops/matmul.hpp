@@ -5,9 +5,10 @@
 
 namespace tt::ops {
 
-// How float32 (and half) operands are multiplied: as they are, or rounded to bfloat16 with sums in
-// float32. Sums of float64 are always float64.
-enum class Products { full, bf16 };
+// How float32 (and half) operands are multiplied: as they are; as bfloat16 pieces of full precision
+// where that is faster (kernels/gemm_tiles); or rounded to bfloat16 with sums in float32. Sums of
+// float64 are always float64.
+enum class Products { full, pieces, bf16 };
 void multiply(const kernels::GemmOf<float>& g, Products products);
 void multiply(const kernels::GemmOf<double>& g, Products products);
 
