@@ -75,8 +75,8 @@ void* fresh(std::size_t rounded) {
 // Freed blocks, by size class. Fresh memory costs a page fault for each of its pages, which for
 // large arrays is more than the work done on them: a program that repeats itself, as training does,
 // shall find its blocks again. So the cache may hold what arrays held at one time but do not now,
-// and a quarter of that more: blocks of one size do not serve for another, and different sizes are in
-// use at different times.
+// and a quarter of that more: blocks of one size do not serve for another, and different sizes are
+// in use at different times.
 class Cache {
  public:
   void* take(std::size_t rounded) {
