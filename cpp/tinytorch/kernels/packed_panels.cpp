@@ -67,8 +67,8 @@ std::int64_t PackedPanels::row_bytes() const {
 }
 
 void PackedPanels::clear_padding(std::byte* row) const {
-  const std::int64_t used = k * shape.code_bytes;
-  std::memset(row + used, 0, static_cast<std::size_t>(row_bytes() - used));
+  const std::int64_t used = k * shape.code_bytes, padding = row_bytes() - used;
+  if (padding > 0) std::memset(row + used, 0, static_cast<std::size_t>(padding));
 }
 
 PanelProduct PackedPanels::product(std::int64_t first, std::int64_t cols) const {

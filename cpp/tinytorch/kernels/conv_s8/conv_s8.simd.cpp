@@ -312,7 +312,7 @@ struct StoreCodes {
   };
 
   void one(std::int64_t row, std::int64_t c, std::int32_t sum) const {
-    float v = static_cast<float>(sum - Dot::kZero * column_sums[c]) * to.scale[c];
+    float v = static_cast<float>(from_zero(sum, column_sums[c])) * to.scale[c];
     v = v + to.offset[c];
     const std::int64_t at = row * to.out_row + c;
     if (to.residual != nullptr) {

@@ -164,4 +164,12 @@ struct Dot : ExactDot {
 #endif
 
 #undef TT_DPBUSD
+// A sum of codes from kZero on, as it would be of codes from 0 on. On the way it may wrap around,
+// as the vectors' sums do; the result does not.
+inline std::int32_t from_zero(std::int32_t sum, std::int32_t column_sum) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) -
+                                   static_cast<std::uint32_t>(Dot::kZero) *
+                                       static_cast<std::uint32_t>(column_sum));
+}
+
 }  // namespace tt::kernels::TT_ISA

@@ -39,7 +39,7 @@ struct StoreSums {
     std::int64_t acc_row;
   };
   void one(std::int64_t row, std::int64_t col, std::int32_t sum) const {
-    acc[row * acc_row + col] = sum - Dot::kZero * column_sums[col];
+    acc[row * acc_row + col] = from_zero(sum, column_sums[col]);
   }
 };
 
@@ -77,7 +77,7 @@ struct StoreScaled {
     F32 scale[Vectors], bias[Vectors];
   };
   void one(std::int64_t row, std::int64_t col, std::int32_t sum) const {
-    const std::int32_t exact = sum - Dot::kZero * column_sums[col];
+    const std::int32_t exact = from_zero(sum, column_sums[col]);
     float value = static_cast<float>(exact) * s.row_scale[row] * s.col_scale[col];
     if (s.bias) value = value + s.bias[col];
     float& y = s.y[row * s.y_row + col];
