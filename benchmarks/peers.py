@@ -26,10 +26,10 @@ PAGE = ROOT / "docs" / "performance.md"
 ADAPTERS = ["Tinytorch", "TinytorchBf16", "TinytorchInt8", "TinytorchInt4"]
 
 
-def run_peers(options: argparse.Namespace, rest: list[str]) -> None:
+def run_peers(workload: str, options: argparse.Namespace, rest: list[str]) -> None:
     adapters = [a for name in ADAPTERS for a in ("--adapter", f"peers_adapter:{name}")]
     command = [
-        sys.executable, "-m", "peers", "--peers", options.peers, "--workloads", options.workloads,
+        sys.executable, "-m", "peers", "--peers", options.peers, "--workloads", workload,
         "--threads", options.threads, *adapters, "--append", "--json", str(RESULTS), *rest,
     ]  # fmt: skip
     here = str(Path(__file__).resolve().parent)
@@ -54,12 +54,13 @@ def main() -> None:
             "the peer benchmarks are missing: ../shared/peers must lie beside the checkout"
         )
     RESULTS.parent.mkdir(exist_ok=True)
-    run_peers(options, rest)
-    data = json.loads(RESULTS.read_text())
-    data["commit"] = revision()
-    data["command"] = "make bench-peers"
-    RESULTS.write_text(json.dumps(data, indent=1))
-    PAGE.write_text(performance_page.page(data))
+    for workload in options.workloads.split(","):  # an interrupted run keeps what it has measured
+        run_peers(workload, options, rest)
+        data = json.loads(RESULTS.read_text())
+        data["commit"] = revision()
+        data["command"] = "make bench-peers"
+        RESULTS.write_text(json.dumps(data, indent=1))
+        PAGE.write_text(performance_page.page(data))
     print(performance_page.summary(data["results"]))
 
 

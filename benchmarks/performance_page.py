@@ -39,7 +39,8 @@ Pinned workloads, the same weights and inputs for every engine, all engines in t
 each in a process of its own. A ratio is the fastest peer's time divided by ours, by medians and, in
 brackets, by the best samples; above 1, ours is faster. Spread is how far the 90th percentile lies
 above the median, ours and the peer's. Rows are compared within one number format; rows that we lose
-are in bold.
+are in bold. Where the machine has AMX, our float32 training multiplies floats as three bfloat16
+pieces each, to float32 rounding ([ADR 15](adr/0015-float-products-on-bfloat16-units.md)).
 """
 
 
