@@ -257,12 +257,15 @@ bool makes_images(const Array& a, const Array& b) {
 }
 
 Array binary(Binary f, const Array& a, const Array& b) {
+  if (Array out = small_binary(f, a, b); out.defined()) {
+    kernels::count_call(kernels::Family::binary);
+    return out;
+  }
   if (makes_images(a, b) || makes_images(b, a)) {
     const Shape& shape = is_channels_last(a) ? a.shape() : b.shape();
     return images_of(binary(f, pixels_of(a.expand(shape)), pixels_of(b.expand(shape))));
   }
   kernels::count_call(kernels::Family::binary);
-  if (Array out = small_binary(f, a, b); out.defined()) return out;
   const DType result = promote(a.dtype(), b.dtype());
   if (!is_float(result) && f != Binary::div) return integer_binary(f, a, b, result);
   const DType type = compute_type(a, b);
