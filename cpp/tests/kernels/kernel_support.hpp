@@ -19,6 +19,15 @@ inline constexpr float kInf = std::numeric_limits<float>::infinity();
 inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 inline constexpr double kEpsilon = 1.1920928955078125e-07;  // 2^-23
 
+inline std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+// The next n of a generator that several arrays are drawn from.
+inline std::vector<float> random_f32(std::int64_t n, Generator& g) {
+  std::vector<float> v(count(n));
+  g.normal(v.data(), n);
+  return v;
+}
+
 // The machine's instruction sets whose kernels of one family differ, e.g. isas(&Table::unary).
 template <class Family>
 std::vector<Isa> isas(Family Table::*family) {

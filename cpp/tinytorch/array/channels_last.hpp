@@ -9,6 +9,9 @@ namespace tt {
 // 4-D and dense in that order, and not row-major at the same time.
 bool is_channels_last(const Array& x);
 
+// The same of float32 values, which kernels for pixels take. Never empty: that is row-major.
+inline bool has_pixels(const Array& x) { return x.dtype() == DType::f32 && is_channels_last(x); }
+
 // (N, C, H, W) seen as (N, H, W, C), and back: views.
 Array pixels_of(const Array& images);
 Array images_of(const Array& pixels);

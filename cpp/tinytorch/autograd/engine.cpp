@@ -122,17 +122,18 @@ Array as_made(const Array& dy, const Shape& made) {
 
 void propagate(const Graph& graph, std::vector<Array>& pending, Node& node, const Array& dy) {
   const Edges& edges = node.edges();
-  std::vector<Array*> sums;
-  for (const MetaPtr& edge : edges) {
-    const auto at = graph.position.find(edge.get());
-    // Nowhere: needs none, or began to require one during this pass.
-    sums.push_back(at == graph.position.end() ? nullptr : &pending[at->second]);
+  Grads grads(edges);
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    if (!grads.want(i)) continue;
+    const auto at = graph.position.find(edges[i].get());
+    if (at == graph.position.end()) continue;  // began to require grad during this pass
+    grads.add_up_in(i, &pending[at->second]);
   }
-  Grads grads(edges, sums);
   node.backward(node.fixed_shape() ? as_made(dy, node.output_shape()) : dy, grads);
   for (std::size_t i = 0; i < edges.size(); ++i) {
-    if (!grads.want(i) || !grads[i].defined() || sums[i] == nullptr) continue;
-    add_to(*sums[i], fit(std::move(grads[i]), *edges[i]));
+    Array* sum = grads.added_up_in(i);
+    if (sum == nullptr || !grads.want(i) || !grads[i].defined()) continue;
+    add_to(*sum, fit(std::move(grads[i]), *edges[i]));
   }
 }
 

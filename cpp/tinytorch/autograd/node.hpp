@@ -18,24 +18,28 @@ using Edges = std::vector<std::shared_ptr<GradMeta>>;  // null: that input needs
 // Where a rule puts its results. Broadcasting need not be undone: the engine does.
 class Grads {
  public:
-  // sums[i]: where the gradients of input i are added up, null if nowhere.
-  explicit Grads(const Edges& edges, std::vector<Array*> sums = {})
-      : edges_(edges), sums_(std::move(sums)), values_(edges.size()) {}
+  explicit Grads(const Edges& edges) : edges_(edges), slots_(edges.size()) {}
   bool want(std::size_t i) const { return edges_[i] != nullptr && edges_[i]->requires_grad; }
-  void set(std::size_t i, Array g) { values_[i] = std::move(g); }
-  Array& operator[](std::size_t i) { return values_[i]; }
-  std::size_t size() const { return values_.size(); }
+  void set(std::size_t i, Array g) { slots_[i].value = std::move(g); }
+  Array& operator[](std::size_t i) { return slots_[i].value; }
+  std::size_t size() const { return slots_.size(); }
+  // Where the gradients of input i are added up; null, as it is at first: nowhere.
+  void add_up_in(std::size_t i, Array* sum) { slots_[i].sum = sum; }
+  Array* added_up_in(std::size_t i) const { return slots_[i].sum; }
   // What other nodes gave for input i, where a rule may add to it in place instead of setting a
   // value of its own; else null.
   Array* sum(std::size_t i) {
-    Array* s = i < sums_.size() ? sums_[i] : nullptr;
+    Array* s = slots_[i].sum;
     return s != nullptr && s->defined() && s->unique() && s->is_contiguous() ? s : nullptr;
   }
 
  private:
+  struct Slot {
+    Array value;
+    Array* sum = nullptr;
+  };
   const Edges& edges_;
-  std::vector<Array*> sums_;
-  std::vector<Array> values_;
+  std::vector<Slot> slots_;
 };
 
 class Node {

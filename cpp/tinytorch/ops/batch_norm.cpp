@@ -124,10 +124,6 @@ NormGrads plane_grads(const Array& dy, const Array& x, const Array& mean, const 
   return out;
 }
 
-bool has_pixels(const Array& x) {
-  return x.dtype() == DType::f32 && is_channels_last(x) && x.size() > 0;
-}
-
 // The pixels of images, cut into chunks of rows that stay in the first cache. Each chunk gives two
 // values per channel, which are joined in order: equal for any number of threads.
 class Pixels {

@@ -8,7 +8,7 @@
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
-#include "tinytorch/kernels/packed_panels.hpp"
+#include "tinytorch/kernels/gemm_bf16/pieces.hpp"
 #include "tinytorch/kernels/scratch.hpp"
 
 namespace tt::ops {
@@ -69,14 +69,10 @@ struct Grid {
 const Code* packed_weights(const Array& weight) {
   const auto& table = kernels::active().gemm_bf16;
   const index_t outputs = weight.shape(0), depth = weight.size() / outputs;
-  const index_t panels = (outputs + ConvBf16::kPanel - 1) / ConvBf16::kPanel;
-  Code* codes = t_weights.reserve<Code>(panels * depth * ConvBf16::kPanel);
-  for (index_t i = 0; i < panels; ++i) {
-    const index_t first = i * ConvBf16::kPanel;
-    table.pack(weight.data<float>() + first * depth, 1, depth, depth,
-               std::min(ConvBf16::kPanel, outputs - first), codes + first * depth);
-  }
-  return codes;
+  const auto layout = kernels::PackedPanels::layout(table.shape, outputs, depth);
+  std::byte* codes = t_weights.reserve<std::byte>(layout.bytes());
+  kernels::pack_panels_bf16({weight.data<float>(), 1, depth}, table, layout, codes);
+  return reinterpret_cast<const Code*>(codes);
 }
 
 // Images x (N, C, H, W) put into grids and convolved as `form` says, which names all but the data.

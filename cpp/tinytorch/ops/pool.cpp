@@ -79,10 +79,6 @@ void check_adaptive(const Array& x, index_t h, index_t w) {
   }
 }
 
-bool has_pixels(const Array& x) {
-  return x.dtype() == DType::f32 && is_channels_last(x) && x.size() > 0;
-}
-
 // Images of `x`'s shape halved: fn(parameters, offset of a row of results, offsets of its two rows
 // of inputs) for each row of results.
 template <class Fn>

@@ -65,8 +65,7 @@ Array sum_middle(const Array& x) {
 // Sums over the planes of channels-last images, (N, C) or (C,); the rest is undefined.
 Array sum_planes(const Array& x, std::uint32_t mask) {
   constexpr std::uint32_t kPlane = 0b1100, kPlanes = 0b1101;
-  if (x.dtype() != DType::f32 || (mask != kPlane && mask != kPlanes)) return {};
-  if (!is_channels_last(x) || x.size() == 0) return {};
+  if ((mask != kPlane && mask != kPlanes) || !has_pixels(x)) return {};
   const Array sums = sum_middle(pixels_of(x));
   return mask == kPlane ? sums : sum_leading(sums, 1);
 }

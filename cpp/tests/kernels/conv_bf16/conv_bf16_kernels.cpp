@@ -10,8 +10,6 @@ using namespace tt::kernels::test;
 
 namespace {
 
-std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
-
 std::vector<std::uint16_t> codes(std::int64_t n, std::uint64_t seed) {
   std::vector<std::uint16_t> out;
   for (const float v : normal(count(n), seed)) {

@@ -11,8 +11,6 @@ using namespace tt::kernels::test;
 
 namespace {
 
-std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
-
 // Calls fn(the instruction set's kernels) for each that differs.
 template <class Fn>
 void each_isa(Fn fn) {

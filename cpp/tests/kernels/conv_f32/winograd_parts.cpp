@@ -8,8 +8,6 @@ using namespace tt::kernels::test;
 
 namespace {
 
-std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
-
 // Calls fn(kernels, channels, floats between positions) for each set of kernels and some channels.
 template <class Fn>
 void each_case(Fn fn) {

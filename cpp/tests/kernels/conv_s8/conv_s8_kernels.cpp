@@ -14,8 +14,6 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
-
 // Codes as an instruction set stores them.
 Bytes stored(const Bytes& u, const GemmS8Table& t) {
   Bytes out;

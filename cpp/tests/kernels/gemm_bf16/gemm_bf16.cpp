@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/kernel_support.hpp"
 #include "support/catch.hpp"
 #include "tinytorch/base/half.hpp"
 #include "tinytorch/base/rng.hpp"
@@ -15,16 +16,9 @@
 
 using namespace tt;
 using namespace tt::kernels;
+using namespace tt::kernels::test;
 
 namespace {
-
-std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-std::vector<float> random_f32(std::int64_t n, Generator& g) {
-  std::vector<float> v(count(n));
-  g.normal(v.data(), n);
-  return v;
-}
 
 struct Problem {
   Problem(std::int64_t rows, std::int64_t cols, std::int64_t depth) : m(rows), n(cols), k(depth) {

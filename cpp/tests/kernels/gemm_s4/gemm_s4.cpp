@@ -14,8 +14,6 @@ using namespace tt::kernels::test;
 
 namespace {
 
-std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
-
 struct Problem {
   Problem(std::int64_t rows, std::int64_t cols, std::int64_t depth)
       : m(rows),

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/kernel_support.hpp"
 #include "support/catch.hpp"
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/base/rng.hpp"
@@ -15,10 +16,9 @@
 
 using namespace tt;
 using namespace tt::kernels;
+using namespace tt::kernels::test;
 
 namespace {
-
-std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 std::vector<std::int8_t> random_s8(std::int64_t n, Generator& g) {
   std::vector<std::int8_t> v(count(n));

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/kernel_support.hpp"
 #include "support/catch.hpp"
 #include "tinytorch/base/half.hpp"
 #include "tinytorch/base/rng.hpp"
@@ -15,21 +16,11 @@
 
 using namespace tt;
 using namespace tt::kernels;
+using namespace tt::kernels::test;
 
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
 bool has_unit() { return active().gemm_tiles.one.multiply != nullptr; }
-
-std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-std::vector<float> random_f32(std::int64_t n, Generator& g) {
-  std::vector<float> v(count(n));
-  g.normal(v.data(), n);
-  return v;
-}
 
 // A and B as they are or transposed in memory; rows of C are longer than n.
 struct Problem {
