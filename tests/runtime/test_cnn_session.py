@@ -106,6 +106,17 @@ def test_agrees_with_pytorch(batch, size):
     assert np.abs(got - want).max() < 1e-5 * np.abs(want).max()
 
 
+@pytest.mark.parametrize(("channels", "made", "groups"), [(3, 12, 3), (4, 16, 2), (4, 24, 4)])
+def test_the_first_layer_may_be_grouped(channels, made, groups):
+    nodes = [("conv", "stem", channels, made, 3, 1, 1, groups), ("gap",)]
+    nodes.append(("linear", "fc", made, 10))
+    weights = weights_of(nodes)
+    x = np.random.default_rng(2).standard_normal((5, channels, 12, 12), dtype=np.float32)
+    want = reference(nodes, weights, x)
+    got = CnnSession(nodes, weights, input_shape=(channels, 12, 12), batch=8)(x)
+    assert np.abs(got - want).max() < 1e-5 * np.abs(want).max()
+
+
 def test_takes_what_numpy_takes_and_gives_tensors_for_tensors():
     s, x = session(), images(4)
     want = s(x)

@@ -30,6 +30,36 @@ inline void configure_tiles(int first_rows, int second_rows) {
   _tile_loadconfig(&c);
 }
 
+// A block of sums, `row` bytes between rows: both tiles of the upper rows, and of the lower with
+// kTwo.
+template <bool kTwo = true>
+[[gnu::always_inline]] inline void zero_sums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  if constexpr (kTwo) {
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+}
+template <bool kTwo = true>
+[[gnu::always_inline]] inline void load_sums(const void* from, std::int64_t row) {
+  const auto* at = static_cast<const std::byte*>(from);
+  _tile_loadd(0, at, row);
+  _tile_loadd(1, at + kTileBytes, row);
+  if constexpr (kTwo) {
+    _tile_loadd(2, at + kTileRows * row, row);
+    _tile_loadd(3, at + kTileRows * row + kTileBytes, row);
+  }
+}
+[[gnu::always_inline]] inline void store_upper_sums(void* to, std::int64_t row) {
+  _tile_stored(0, to, row);
+  _tile_stored(1, static_cast<std::byte*>(to) + kTileBytes, row);
+}
+[[gnu::always_inline]] inline void store_lower_sums(void* to, std::int64_t row) {
+  _tile_stored(2, to, row);
+  _tile_stored(3, static_cast<std::byte*>(to) + kTileBytes, row);
+}
+
 struct TileProduct {
   const std::byte* a;
   std::int64_t a_row;      // bytes between rows
@@ -44,23 +74,8 @@ struct TileProduct {
 // added to p.sums. kLines of B are fetched ahead per step.
 template <class Op, bool kTwo, int kLines>
 inline void multiply_tiles(const TileProduct& p, bool more) {
-  constexpr std::int64_t kPanelRow = kTileCols * 4, kBelow = kTileRows * kPanelRow;
-  auto* sums = static_cast<std::byte*>(p.sums);
-  if (more) {
-    _tile_loadd(0, sums, kPanelRow);
-    _tile_loadd(1, sums + kTileBytes, kPanelRow);
-    if constexpr (kTwo) {
-      _tile_loadd(2, sums + kBelow, kPanelRow);
-      _tile_loadd(3, sums + kBelow + kTileBytes, kPanelRow);
-    }
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    if constexpr (kTwo) {
-      _tile_zero(2);
-      _tile_zero(3);
-    }
-  }
+  constexpr std::int64_t kPanelRow = kTileCols * 4;
+  more ? load_sums<kTwo>(p.sums, kPanelRow) : zero_sums<kTwo>();
   const std::byte *a = p.a, *b = p.b, *below = p.a + kTileRows * p.a_row, *ahead = p.ahead;
   for (std::int64_t g = 0; g < p.groups; g += kTileGroups) {
     _tile_loadd(6, b, kPanelRow);
@@ -81,12 +96,9 @@ inline void multiply_tiles(const TileProduct& p, bool more) {
     a += kTileBytes;
     b += kTileGroups * kPanelRow;
   }
-  _tile_stored(0, sums, kPanelRow);
-  _tile_stored(1, sums + kTileBytes, kPanelRow);
-  if constexpr (kTwo) {
-    _tile_stored(2, sums + kBelow, kPanelRow);
-    _tile_stored(3, sums + kBelow + kTileBytes, kPanelRow);
-  }
+  store_upper_sums(p.sums, kPanelRow);
+  if constexpr (kTwo)
+    store_lower_sums(static_cast<std::byte*>(p.sums) + kTileRows * kPanelRow, kPanelRow);
 }
 
 // Deep products go in passes over k, so that a pass of a panel stays in the first cache while

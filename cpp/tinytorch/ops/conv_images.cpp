@@ -34,12 +34,10 @@ kernels::WinogradKernels winograd_kernels() {
 // are mostly cut off do not save anything.
 bool uses_winograd(const ConvShape& s) {
   const Window2d& w = s.window;
-  const bool possible = w.kernel_h == 3 && w.kernel_w == 3 && w.stride_h == 1 && w.stride_w == 1 &&
-                        w.dilation_h == 1 && w.dilation_w == 1 && w.pad_h == w.pad_w &&
-                        w.pad_h <= 2 && !by_planes(s);
+  if (!kernels::winograd_fits(w) || w.pad_h > 2 || by_planes(s)) return false;
   const index_t results = w.out_height() * w.out_width();
   const index_t tiles = ((w.out_height() + 3) / 4) * ((w.out_width() + 3) / 4);
-  return possible && 9 * results >= 3 * kernels::kWinogradCount * tiles / 2;
+  return 9 * results >= 3 * kernels::kWinogradCount * tiles / 2;
 }
 
 kernels::WinogradShape winograd_shape(const ConvShape& s) {
@@ -68,49 +66,9 @@ Array winograd(const Array& x, const Array& taps, const Array& bias,
   return y;
 }
 
-// The windows of some rows of results, as rows of a product. A row of results counts over all
-// images.
-class Windows {
- public:
-  Windows(const Array& x, const ConvShape& s)
-      : x_(x.data<float>()),
-        s_(s),
-        planes_(by_planes(s)),
-        depth_(s.channels * s.window.kernel_h * s.window.kernel_w),
-        rows_(s.window, s.channels, 0, s.channels) {
-    const Window2d& w = s.window;
-    own_ = !planes_ && w.kernel_h * w.kernel_w == 1 && w.stride_h == 1 && w.stride_w == 1 &&
-           w.pad_h == 0 && w.pad_w == 0;
-  }
-  index_t depth() const { return depth_; }
-  index_t floats(index_t results) const { return own_ ? 0 : (results + 16) * depth_; }
-
-  // Of rows [first, first + count), into `work` unless the image is its own windows.
-  kernels::Rows of(index_t first, index_t count, float* work) const {
-    const Window2d& w = s_.window;
-    const index_t width = w.out_width(), height = w.out_height(), results = count * width;
-    if (own_) return {x_ + first * width * s_.channels, s_.channels, 1, results};
-    const index_t image = s_.channels * w.height * w.width, step = results + 16;
-    for (index_t i = 0; i < count; ++i) {
-      const float* from = x_ + (first + i) / height * image;
-      const index_t y = (first + i) % height;
-      if (planes_) {
-        kernels::copy_planes(from, w, s_.channels, y, work + i * width, step);
-      } else {
-        rows_.copy(from, y, work + i * width * depth_);
-      }
-    }
-    if (planes_) return {work, 1, step, results};
-    return {work, depth_, 1, results};
-  }
-
- private:
-  const float* x_;
-  const ConvShape& s_;
-  bool planes_, own_ = false;
-  index_t depth_;
-  kernels::WindowRows rows_;
-};
+kernels::WindowSource windows_of(const ConvShape& s) {
+  return {s.window, s.channels, 0, s.channels, by_planes(s)};
+}
 
 // Rows of results that are computed together.
 index_t rows_at_once(const ConvShape& s, index_t depth, index_t floats, index_t most) {
@@ -140,7 +98,7 @@ Array turned_weight(const Array& weight, const ConvShape& s) {
 
 Array direct(const Array& x, const Array& weight, const Array& bias, const ConvShape& s) {
   const Array in = as_stored(x, s), w = turned_weight(weight, s);
-  const Windows windows(in, s);
+  const kernels::WindowSource windows = windows_of(s);
   const auto& gemm = kernels::active().gemm_f32;
   const index_t out = s.out_channels, width = s.window.out_width(), depth = windows.depth();
   float* packed = t_panels.reserve<float>(kernels::panel_floats(gemm, depth, out));
@@ -150,7 +108,8 @@ Array direct(const Array& x, const Array& weight, const Array& bias, const ConvS
   const index_t at_once = rows_at_once(s, depth, kWindowFloats, kPixels);
   each_rows(s, at_once, [&](index_t first, index_t count) {
     float* work = t_work.reserve<float>(windows.floats(at_once * width));
-    panels.multiply(windows.of(first, count, work), y.data<float>() + first * width * out, out,
+    panels.multiply(windows.rows(in.data<float>(), first, count, work),
+                    y.data<float>() + first * width * out, out,
                     bias.defined() ? bias.data<float>() : nullptr, 0, panels.count());
   });
   return y;
@@ -189,7 +148,7 @@ Array direct_grad_input(const Array& dy, const Array& weight, const ConvShape& s
 Array direct_grad_weight(const Array& dy, const Array& x, const ConvShape& s) {
   constexpr index_t kParts = 8, kPartFloats = index_t{1} << 22, kMostResults = 1024;
   const Array in = as_stored(x, s);
-  const Windows windows(in, s);
+  const kernels::WindowSource windows = windows_of(s);
   const index_t out = s.out_channels, width = s.window.out_width(), depth = windows.depth();
   const index_t rows = s.batch * s.window.out_height();
   const index_t parts = std::clamp<index_t>(kPartFloats / (depth * out), 1, std::min(kParts, rows));
@@ -200,7 +159,7 @@ Array direct_grad_weight(const Array& dy, const Array& x, const ConvShape& s) {
     for (index_t part = begin; part < end; ++part) {
       const index_t last = rows * (part + 1) / parts;
       for (index_t row = rows * part / parts; row < last; row += at_once) {
-        const auto a = windows.of(row, std::min(at_once, last - row), work);
+        const auto a = windows.rows(in.data<float>(), row, std::min(at_once, last - row), work);
         kernels::Gemm g;
         g.m = depth, g.n = out, g.k = a.count;
         g.a = a.a, g.a_row = a.step, g.a_col = a.row;

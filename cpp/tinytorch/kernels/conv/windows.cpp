@@ -78,4 +78,35 @@ void copy_planes(const float* image, const Window2d& w, std::int64_t channels, s
   }
 }
 
+WindowSource::WindowSource(const Window2d& w, std::int64_t stored, std::int64_t first,
+                           std::int64_t count, bool planes)
+    : w_(w),
+      stored_(stored),
+      first_(first),
+      count_(count),
+      depth_(w.kernel_h * w.kernel_w * count),
+      planes_(planes),
+      copied_(w, stored, first, count) {
+  own_ = !planes && w.kernel_h * w.kernel_w == 1 && w.stride_h == 1 && w.stride_w == 1 &&
+         w.pad_h == 0 && w.pad_w == 0;
+}
+
+Rows WindowSource::rows(const float* images, std::int64_t first, std::int64_t count,
+                        float* work) const {
+  const std::int64_t width = w_.out_width(), height = w_.out_height(), results = count * width;
+  if (own_) return {images + first * width * stored_ + first_, stored_, 1, results};
+  const std::int64_t image = stored_ * w_.height * w_.width, step = results + kGap;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* from = images + (first + i) / height * image;
+    const std::int64_t y = (first + i) % height;
+    if (planes_) {
+      copy_planes(from + first_ * w_.height * w_.width, w_, count_, y, work + i * width, step);
+    } else {
+      copied_.copy(from, y, work + i * width * depth_);
+    }
+  }
+  if (planes_) return {work, 1, step, results};
+  return {work, depth_, 1, results};
+}
+
 }  // namespace tt::kernels

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "tinytorch/kernels/conv/window.hpp"
+#include "tinytorch/kernels/gemm_f32/panels.hpp"
 
 namespace tt::kernels {
 
@@ -21,7 +22,7 @@ class WindowRows {
  private:
   void copy_line(const float* line, std::int64_t left, float* out) const;
 
-  const Window2d& w_;
+  Window2d w_;
   std::int64_t stored_, first_, count_;
 };
 
@@ -29,5 +30,29 @@ class WindowRows {
 // kernel_w) lines `step` apart.
 void copy_planes(const float* image, const Window2d& w, std::int64_t channels, std::int64_t y,
                  float* out, std::int64_t step);
+
+// The windows of some rows of results, as rows of a product: of channels [first, first + count) of
+// the `stored` ones, which are innermost or come as planes. Rows count over all images.
+class WindowSource {
+ public:
+  WindowSource(const Window2d& w, std::int64_t stored, std::int64_t first, std::int64_t count,
+               bool planes);
+  std::int64_t depth() const { return depth_; }
+  // 1 x 1 at stride 1: the image is its own windows, and none are copied.
+  bool own() const { return own_; }
+  // The workspace that this many results take.
+  std::int64_t floats(std::int64_t results) const { return own_ ? 0 : (results + kGap) * depth_; }
+  // Of rows [first, first + count), in `work` unless the image is its own windows.
+  Rows rows(const float* images, std::int64_t first, std::int64_t count, float* work) const;
+
+ private:
+  // Lines of planes begin apart, so that they do not meet in the same sets of a cache.
+  static constexpr std::int64_t kGap = 16;
+
+  Window2d w_;
+  std::int64_t stored_, first_, count_, depth_;
+  bool planes_, own_;
+  WindowRows copied_;
+};
 
 }  // namespace tt::kernels

@@ -100,10 +100,7 @@ inline void multiply_runs(const ConvBf16& c, const Runs& runs, const std::uint16
                           const std::uint16_t* lower, const std::uint16_t* panel) {
   const std::int64_t step = 2 * runs.row_codes(), position = runs.position_codes();
   const auto* b = reinterpret_cast<const std::byte*>(panel);
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  zero_sums();
   for (std::int64_t u = 0; u < c.kernel_h; ++u) {
     for (std::int64_t v = 0; v < c.kernel_w; ++v) {
       const std::int64_t tap = (u * c.width + v) * position;
@@ -127,20 +124,16 @@ inline void store_runs(const Runs& runs, const Run& upper, const Run* lower, std
                        std::int64_t cols, float* sums) {
   const std::int64_t row = runs.row_floats() * 4;
   if (float* to = runs.target(upper, first, cols); to != nullptr) {
-    _tile_stored(0, to, row);
-    _tile_stored(1, to + 16, row);
+    store_upper_sums(to, row);
   } else {
-    _tile_stored(0, sums, kPanelRow);
-    _tile_stored(1, sums + 16, kPanelRow);
+    store_upper_sums(sums, kPanelRow);
     runs.put(upper, sums, first, cols);
   }
   if (lower == nullptr) return;
   if (float* to = runs.target(*lower, first, cols); to != nullptr) {
-    _tile_stored(2, to, row);
-    _tile_stored(3, to + 16, row);
+    store_lower_sums(to, row);
   } else {
-    _tile_stored(2, sums, kPanelRow);
-    _tile_stored(3, sums + 16, kPanelRow);
+    store_lower_sums(sums, kPanelRow);
     runs.put(*lower, sums, first, cols);
   }
 }

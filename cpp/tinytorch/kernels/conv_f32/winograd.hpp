@@ -1,6 +1,7 @@
 // Convolution with 3 x 3 windows at stride 1 by Winograd's method, over batches of images with
 // channels innermost: the parts of conv_f32.hpp around matrix products.
 #pragma once
+#include "tinytorch/kernels/conv/window.hpp"
 #include "tinytorch/kernels/conv_f32/conv_f32.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 
@@ -16,6 +17,12 @@ struct WinogradShape {
   std::int64_t across() const { return (out_width() + kWinogradTile - 1) / kWinogradTile; }
   std::int64_t tiles() const { return images * down() * across(); }
 };
+
+// Whether the method can do these windows at all.
+inline bool winograd_fits(const Window2d& w) {
+  return w.kernel_h == 3 && w.kernel_w == 3 && w.stride_h == 1 && w.stride_w == 1 &&
+         w.dilation_h == 1 && w.dilation_w == 1 && w.pad_h == w.pad_w;
+}
 
 struct WinogradKernels {
   const ConvF32Table& parts;

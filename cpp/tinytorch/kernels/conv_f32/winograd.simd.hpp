@@ -29,21 +29,24 @@ inline void output_line(const F32 (&m)[6], F32 (&out)[4]) {
   out[3] = fma(difference2, F32(8.0f), difference1) + m[5];
 }
 
-// `at(i, j)` gives the patch. Lines down the columns first, kept in the first cache.
-template <class Patch>
-[[gnu::always_inline]] inline void transform_input(const Patch& at, float* out, std::int64_t step) {
-  alignas(64) float half[36 * W];
-  TT_UNROLL for (int j = 0; j < 6; ++j) {
-    F32 line[6], made[6];
-    TT_UNROLL for (int i = 0; i < 6; ++i) line[i] = at(i, j);
-    input_line(line, made);
-    TT_UNROLL for (int i = 0; i < 6; ++i) made[i].store_aligned(half + (i * 6 + j) * kWidth);
+// put(i, j, (M d M^T)[i, j]) with d[i, j] = at(i, j) and M given by Line, From values to To: down
+// the columns first, kept in the first cache, then along the rows.
+template <int From, int To, class At, class Line, class Put>
+[[gnu::always_inline]] inline void both_sides(const At& at, Line line, const Put& put) {
+  alignas(64) float half[To * From * W];
+  TT_UNROLL for (int j = 0; j < From; ++j) {
+    F32 in[From], made[To];
+    TT_UNROLL for (int i = 0; i < From; ++i) in[i] = at(i, j);
+    line(in, made);
+    TT_UNROLL for (int i = 0; i < To; ++i) made[i].store_aligned(half + (i * From + j) * kWidth);
   }
-  for (int i = 0; i < 6; ++i) {
-    F32 line[6], made[6];
-    TT_UNROLL for (int j = 0; j < 6; ++j) line[j] = F32::load_aligned(half + (i * 6 + j) * kWidth);
-    input_line(line, made);
-    TT_UNROLL for (int j = 0; j < 6; ++j) store(out + (i * 6 + j) * step, made[j]);
+  TT_UNROLL for (int i = 0; i < To; ++i) {
+    F32 in[From], made[To];
+    TT_UNROLL for (int j = 0; j < From; ++j) {
+      in[j] = F32::load_aligned(half + (i * From + j) * kWidth);
+    }
+    line(in, made);
+    TT_UNROLL for (int j = 0; j < To; ++j) put(i, j, made[j]);
   }
 }
 
@@ -53,16 +56,16 @@ inline void winograd_input(const WinogradInput& w) {
   const bool inside = w.top >= 0 && w.left >= 0 && w.top + 6 <= w.height && w.left + 6 <= w.width;
   const auto within = [](std::int64_t at, std::int64_t size) { return at >= 0 && at < size; };
   for (std::int64_t c = 0; c < w.channels; c += kWidth) {
-    const auto pixel = [&](int i, int j) { return corner + i * row + j * w.channels + c; };
+    const auto pixel = [&](int i, int j) { return load(corner + i * row + j * w.channels + c); };
+    const auto put = [&](int i, int j, F32 v) { store(w.out + (6 * i + j) * w.step + c, v); };
     if (inside) {
-      transform_input([&](int i, int j) { return load(pixel(i, j)); }, w.out + c, w.step);
+      both_sides<6, 6>(pixel, input_line, put);
     } else {
-      transform_input(
-          [&](int i, int j) {
-            const bool there = within(w.top + i, w.height) && within(w.left + j, w.width);
-            return there ? load(pixel(i, j)) : F32(0.0f);
-          },
-          w.out + c, w.step);
+      const auto part = [&](int i, int j) {
+        const bool there = within(w.top + i, w.height) && within(w.left + j, w.width);
+        return there ? pixel(i, j) : F32(0.0f);
+      };
+      both_sides<6, 6>(part, input_line, put);
     }
   }
 }
@@ -73,20 +76,9 @@ struct Tile {
 
 // A^T m A of one vector of channels, + bias.
 inline Tile transform_output(const float* sums, std::int64_t step, F32 bias) {
-  alignas(64) float half[24 * W];
-  TT_UNROLL for (int j = 0; j < 6; ++j) {
-    F32 line[6], made[4];
-    TT_UNROLL for (int i = 0; i < 6; ++i) line[i] = load(sums + (i * 6 + j) * step);
-    output_line(line, made);
-    TT_UNROLL for (int i = 0; i < 4; ++i) made[i].store_aligned(half + (i * 6 + j) * kWidth);
-  }
   Tile tile;
-  TT_UNROLL for (int i = 0; i < 4; ++i) {
-    F32 line[6];
-    TT_UNROLL for (int j = 0; j < 6; ++j) line[j] = F32::load_aligned(half + (i * 6 + j) * kWidth);
-    output_line(line, tile.at[i]);
-    TT_UNROLL for (int j = 0; j < 4; ++j) tile.at[i][j] = tile.at[i][j] + bias;
-  }
+  both_sides<6, 4>([&](int i, int j) { return load(sums + (i * 6 + j) * step); }, output_line,
+                   [&](int i, int j, F32 v) { tile.at[i][j] = v + bias; });
   return tile;
 }
 
@@ -117,27 +109,6 @@ inline void output_grad_line(const F32 (&y)[4], F32 (&out)[6]) {
   out[3] = far_even + far_odd;
   out[4] = far_even - far_odd;
   out[5] = y[3];
-}
-
-// out[p * step] = (M d M^T)[p] with M given by Line, From values to To: down the columns, then
-// along the rows.
-template <int From, int To, class At, class Line, class Put>
-[[gnu::always_inline]] inline void both_sides(const At& at, Line line, const Put& put) {
-  alignas(64) float half[To * From * W];
-  for (int j = 0; j < From; ++j) {
-    F32 in[From], made[To];
-    TT_UNROLL for (int i = 0; i < From; ++i) in[i] = at(i, j);
-    line(in, made);
-    TT_UNROLL for (int i = 0; i < To; ++i) made[i].store_aligned(half + (i * From + j) * kWidth);
-  }
-  for (int i = 0; i < To; ++i) {
-    F32 in[From], made[To];
-    TT_UNROLL for (int j = 0; j < From; ++j) {
-      in[j] = F32::load_aligned(half + (i * From + j) * kWidth);
-    }
-    line(in, made);
-    TT_UNROLL for (int j = 0; j < To; ++j) put(i, j, made[j]);
-  }
 }
 
 inline void winograd_weights(const WinogradWeights& w) {

@@ -53,42 +53,21 @@ struct Sums {
   std::int64_t from_row, to_row;  // in bytes
 };
 
-[[gnu::always_inline]] inline void load_sums(const Sums& s) {
-  if (s.from == nullptr) {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    return;
-  }
-  const auto* at = reinterpret_cast<const std::byte*>(s.from);
-  _tile_loadd(0, at, s.from_row);
-  _tile_loadd(1, at + kTileBytes, s.from_row);
-  _tile_loadd(2, at + kTileRows * s.from_row, s.from_row);
-  _tile_loadd(3, at + kTileRows * s.from_row + kTileBytes, s.from_row);
-}
-[[gnu::always_inline]] inline void store_sums(const Sums& s) {
-  auto* at = reinterpret_cast<std::byte*>(s.to);
-  _tile_stored(0, at, s.to_row);
-  _tile_stored(1, at + kTileBytes, s.to_row);
-  _tile_stored(2, at + kTileRows * s.to_row, s.to_row);
-  _tile_stored(3, at + kTileRows * s.to_row + kTileBytes, s.to_row);
-}
-
 // A block of A times a block of B. Some lines from `ahead` on are fetched meanwhile.
 template <class Form>
 inline void multiply_block(const std::byte* a, const std::byte* b, const std::byte* ahead,
                            std::int64_t steps, const Sums& sums) {
   constexpr std::int64_t kStepBytes = 4 * kStepFloats<Form>;
   constexpr int kLines = kStepBytes / kTileBytes / kTilesGroup;
-  load_sums(sums);
+  sums.from == nullptr ? zero_sums() : load_sums(sums.from, sums.from_row);
   for (std::int64_t s = 0; s < steps; ++s, a += kStepBytes, b += kStepBytes) {
     TT_UNROLL for (int line = 0; line < kLines; ++line, ahead += kTileBytes) {
       _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
     }
     add_step(Form{}, a, b);
   }
-  store_sums(sums);
+  store_upper_sums(sums.to, sums.to_row);
+  store_lower_sums(reinterpret_cast<std::byte*>(sums.to) + kTileRows * sums.to_row, sums.to_row);
 }
 
 // Calls fn(C, lanes, columns from col, sums) for each vector of a block that is partly beyond C.

@@ -80,9 +80,7 @@ class WinogradConv final : public Step {
 // call, reading those takes longer than what it saves.
 bool prefers_winograd(const StepSource& s) {
   const kernels::Window2d& w = s.layer.window;
-  const bool possible = w.kernel_h == 3 && w.kernel_w == 3 && w.stride_h == 1 && w.stride_w == 1 &&
-                        w.dilation_h == 1 && w.dilation_w == 1 && s.layer.groups == 1 && !s.planes;
-  if (!possible) return false;
+  if (!kernels::winograd_fits(w) || s.layer.groups > 1 || s.planes) return false;
   const index_t tiles = s.batch * ((w.out_height() + 3) / 4) * ((w.out_width() + 3) / 4);
   return tiles >= 12;
 }
