@@ -152,6 +152,14 @@ inline F32 at_least(F32 x, F32 low) {
   return F32(_mm_max_ps(low, x));
 #endif
 }
+// The same, but NaN becomes `low`.
+inline F32 number_at_least(F32 x, F32 low) {
+#if defined(__aarch64__)
+  return F32(vmaxnmq_f32(x, low));
+#else
+  return at_least(low, x);
+#endif
+}
 inline F32 at_most(F32 x, F32 high) {
 #if defined(__AVX512F__)
   return F32(_mm512_min_ps(high, x));

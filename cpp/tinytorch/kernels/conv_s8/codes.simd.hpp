@@ -60,8 +60,7 @@ inline I32 get_codes(const Code* p) {
 // round(clamp(v, low, 255)) as integers; adding 1.5 * 2^23 rounds and leaves them in the low bits.
 inline I32 rounded(F32 v, F32 low) {
   constexpr float kMagic = 12582912.0f;
-  // In this order NaN becomes `low`.
-  const F32 clamped = at_most(at_least(low, v), F32(255.0f));
+  const F32 clamped = at_most(number_at_least(v, low), F32(255.0f));
   return as_int(clamped + F32(kMagic)) - as_int(F32(kMagic));
 }
 
@@ -70,7 +69,7 @@ inline void put_rounded(Code* p, F32 v, F32 low) {
 #if defined(__AVX512F__)
   if constexpr (Dot::kZero == 128) {
     // Beyond 255 saturates, and beyond integers is a large unsigned one.
-    const __m512i u = _mm512_cvtps_epi32(at_least(low, v));
+    const __m512i u = _mm512_cvtps_epi32(number_at_least(v, low));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(u));
     return;
   }
