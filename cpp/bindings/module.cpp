@@ -14,6 +14,7 @@ void bind_autograd(pybind11::module_& m);
 void bind_dlpack(pybind11::module_& m);
 void bind_ops(pybind11::module_& m);
 void bind_io(pybind11::module_& m);
+void bind_data(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_quant(pybind11::module_& m);
 void bind_sparse(pybind11::module_& m);
@@ -45,6 +46,7 @@ PYBIND11_MODULE(_core, m) {
   bind_dlpack(m);
   bind_ops(m);
   bind_io(m);
+  bind_data(m);
   bind_optim(m);
   bind_quant(m);
   bind_sparse(m);

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from tinytorch.core.tensor import Tensor
 
-from . import capstone, io, models, ops, optim, quant, roofline, runtime, sparse
+from . import capstone, data, io, models, ops, optim, quant, roofline, runtime, sparse
 
 __all__: list[str] = [
     "Generator",
@@ -21,6 +21,7 @@ __all__: list[str] = [
     "copy_",
     "cpu_features",
     "cpu_name",
+    "data",
     "default_generator",
     "empty_memory_cache",
     "fill_",
