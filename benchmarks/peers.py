@@ -54,10 +54,11 @@ def main() -> None:
             "the peer benchmarks are missing: ../shared/peers must lie beside the checkout"
         )
     RESULTS.parent.mkdir(exist_ok=True)
+    measured = revision()  # before the results make the checkout differ
     for workload in options.workloads.split(","):  # an interrupted run keeps what it has measured
         run_peers(workload, options, rest)
         data = json.loads(RESULTS.read_text())
-        data["commit"] = revision()
+        data["commit"] = measured
         data["command"] = "make bench-peers"
         RESULTS.write_text(json.dumps(data, indent=1))
         PAGE.write_text(performance_page.page(data))
