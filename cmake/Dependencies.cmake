@@ -3,7 +3,7 @@
 # foreign CMake project is added, so none of their targets, install rules or warnings come along.
 include(FetchContent)
 
-set(TT_DEPENDENCY_PACKAGES libxtensor-dev libxsimd-dev nlohmann-json3-dev catch2)  # Debian, Ubuntu
+set(TT_DEPENDENCY_PACKAGES libxtensor-dev libxsimd-dev nlohmann-json3-dev libstb-dev catch2)  # Debian, Ubuntu
 set(TT_MISSING "")
 
 # tt_header_library(NAME TARGET tt_x PACKAGE_TARGET t MIN a BELOW b FOLDER f INCLUDE dir URL u SHA256 h)
@@ -83,6 +83,23 @@ tt_header_library(nlohmann_json TARGET tt_json PACKAGE_TARGET nlohmann_json::nlo
   MIN 3.9 BELOW 4 FOLDER nlohmann INCLUDE single_include
   URL https://github.com/nlohmann/json/archive/refs/tags/v3.11.2.tar.gz
   SHA256 d69f9deb6a75e2580465c6c4c5111b89c4dc2fa94e3a85fcd2ffcd9a143d9273)
+# stb has neither versions nor a CMake package: its folder is looked for by a header.
+add_library(tt_stb INTERFACE)
+if(NOT CMAKE_DISABLE_FIND_PACKAGE_stb)
+  find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb)
+endif()
+if(STB_INCLUDE_DIR)
+  message(STATUS "stb: ${STB_INCLUDE_DIR}")
+else()
+  set(stb_url "https://deb.debian.org/debian/pool/main/libs/libstb/libstb_0.0~git20220908.8b5f1f3+ds.orig.tar.xz")
+  tt_fetch(stb "${stb_url}" 6949c8ff9f86d982cff1b384f1301a731cbaf3b3fa4d1728c7b48a02386d31d8 STB_INCLUDE_DIR)
+  if(STB_INCLUDE_DIR)
+    message(STATUS "stb: ${stb_url}")
+  else()
+    list(APPEND TT_MISSING stb)
+  endif()
+endif()
+target_include_directories(tt_stb SYSTEM INTERFACE "${STB_INCLUDE_DIR}")
 if(TINYTORCH_BUILD_TESTS)
   set(newest_catch 4)
   if(CMAKE_CROSSCOMPILING)

@@ -108,6 +108,7 @@ install_system_packages() {
   has_header xtensor/xarray.hpp || headers+=(libxtensor-dev)
   has_header xsimd/xsimd.hpp || headers+=(libxsimd-dev)
   has_header nlohmann/json.hpp || headers+=(nlohmann-json3-dev)
+  has_header stb/stb_image.h || headers+=(libstb-dev)
   has_header catch2/catch.hpp || has_header catch2/catch_all.hpp || headers+=(catch2)
 
   if ! may_install; then

@@ -143,21 +143,30 @@ runtime::Value shape_from(py::handle shape) {
   return {d[0], d[1], d[2]};
 }
 
+std::unique_ptr<runtime::CnnSession> make_session(
+    py::handle nodes, const py::dict& weights, py::handle input_shape, index_t batch,
+    const std::string& precision, py::handle calibration, const std::string& method,
+    double percentile, const std::vector<std::pair<float, float>>& ranges) {
+  runtime::CnnOptions options;
+  options.batch = batch;
+  options.precision = runtime::cnn_precision_from_name(precision);
+  options.calibration = array_of(calibration);
+  options.calibrated = {quant::calibration_from_name(method), percentile};
+  for (const auto& [low, high] : ranges) options.ranges.push_back({low, high});
+  return std::make_unique<runtime::CnnSession>(NodeReader::read_all(nodes, weights),
+                                               shape_from(input_shape), options);
+}
+
 }  // namespace
 
 void bind_runtime(py::module_& parent) {
   using runtime::CnnSession;
   py::module_ m = parent.def_submodule("runtime", "Inference sessions with a plan made once.");
   py::class_<CnnSession>(m, "CnnSession", "Inference with a convolutional network.")
-      .def(py::init([](py::handle nodes, const py::dict& weights, py::handle input_shape,
-                       index_t batch, const std::string& precision, py::handle calibration) {
-             const runtime::CnnOptions options{batch, runtime::cnn_precision_from_name(precision),
-                                               array_of(calibration)};
-             return std::make_unique<CnnSession>(NodeReader::read_all(nodes, weights),
-                                                 shape_from(input_shape), options);
-           }),
-           py::arg("nodes"), py::arg("weights"), py::arg("input_shape"), py::arg("batch") = 1,
-           py::arg("precision") = "f32", py::arg("calibration") = py::none())
+      .def(py::init(&make_session), py::arg("nodes"), py::arg("weights"), py::arg("input_shape"),
+           py::arg("batch") = 1, py::arg("precision") = "f32", py::arg("calibration") = py::none(),
+           py::arg("method") = "minmax", py::arg("percentile") = 99.99,
+           py::arg("ranges") = std::vector<std::pair<float, float>>())
       .def(
           "run",
           [](CnnSession& self, py::handle images) {
@@ -175,7 +184,15 @@ void bind_runtime(py::module_& parent) {
           "Logits (n, outputs) of images (n, channels, height, width): a Tensor for a Tensor, else "
           "an ndarray.")
       .def("describe", &CnnSession::describe, "The steps, a line each, and the memory.")
-      .def_property_readonly("outputs", &CnnSession::outputs);
+      .def_property_readonly("outputs", &CnnSession::outputs)
+      .def_property_readonly(
+          "ranges",
+          [](const CnnSession& self) {
+            std::vector<std::pair<float, float>> pairs;
+            for (const auto& r : self.ranges()) pairs.emplace_back(r.low, r.high);
+            return pairs;
+          },
+          "int8: the smallest and largest number that the codes of each value stand for.");
 }
 
 }  // namespace tt::bindings

@@ -57,10 +57,16 @@ class Bar(Silent):
             transient=True,
         )
         self._task: Any = None
+        self._all: Any = None
         self._epochs = 0
 
     def begin_epoch(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         self._epochs = epochs
+        if self._all is None and batches is not None and epochs > 1:
+            before = (epoch - 1) * batches + done
+            self._all = self._bar.add_task(
+                "all", total=epochs * batches, completed=before, figures=""
+            )
         self._task = self._bar.add_task(
             f"epoch {epoch}/{epochs}", total=batches, completed=done, figures=""
         )
@@ -68,6 +74,8 @@ class Bar(Silent):
 
     def batch(self, loss: float, accuracy: float | None) -> None:
         self._bar.update(self._task, advance=1, figures=_figures("", loss, accuracy))
+        if self._all is not None:
+            self._bar.update(self._all, advance=1)
 
     def end_epoch(self, row: Mapping[str, Any]) -> None:
         self._bar.remove_task(self._task)

@@ -17,6 +17,7 @@ import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from types import FrameType
@@ -26,13 +27,15 @@ import numpy as np
 
 from . import _train_state as parts
 from ._progress import Silent, progress
+from ._train_average import WeightAverage
 from ._train_metrics import Evaluation, Totals, array_of
 from .checkpoint import load_latest, save_checkpoint
+from .core._autocast import autocast
 from .core._clip import clip_grad_norm, clip_grad_value
 from .core._module import set_training
 from .core.autograd import no_grad
 
-__all__ = ["EarlyStop", "Evaluation", "Trainer"]
+__all__ = ["EarlyStop", "Evaluation", "Trainer", "WeightAverage"]
 
 
 @dataclass
@@ -76,6 +79,9 @@ class Trainer:
         clip_norm, clip_value: bounds of the global gradient norm and of each gradient element.
         accumulate: batches whose mean gradient makes one update.
         early_stop: an `EarlyStop`.
+        precision: "f32", or "bf16" for forward passes within `autocast`; weights stay float32.
+        average: a `WeightAverage`, whose values are what is evaluated and, when all epochs are
+            done, what the model ends with.
         folder: where checkpoints go. `save_every` is "epoch" or a number of updates (after every
             epoch too); `keep` of them stay.
         progress: True (a bar in a terminal, else a line per epoch), "bar", "plain" or False.
@@ -85,6 +91,7 @@ class Trainer:
         history: a dict per epoch: epoch (from 1), train_loss, train_accuracy, val_loss,
             val_accuracy (with validation data), lr.
         epoch, step: finished epochs and updates.
+        seconds: time spent in the epochs, without evaluation; epoch_seconds: at the end of each.
         stopped: None, "early" or "interrupted".
     """
 
@@ -100,6 +107,8 @@ class Trainer:
         clip_value: float | None = None,
         accumulate: int = 1,
         early_stop: EarlyStop | None = None,
+        precision: str = "f32",
+        average: WeightAverage | None = None,
         folder: str | os.PathLike[str] | None = None,
         save_every: str | int = "epoch",
         keep: int = 2,
@@ -110,6 +119,8 @@ class Trainer:
             raise ValueError(f'schedule_by must be "epoch" or "step", got {schedule_by!r}')
         if accumulate < 1:
             raise ValueError(f"accumulate must be at least 1, got {accumulate}")
+        if precision not in ("f32", "bf16"):
+            raise ValueError(f'precision must be "f32" or "bf16", got {precision!r}')
         if save_every != "epoch" and (not isinstance(save_every, int) or save_every < 1):
             raise ValueError(f'save_every must be "epoch" or at least 1, got {save_every!r}')
         self.model = model
@@ -121,6 +132,8 @@ class Trainer:
         self.clip_value = clip_value
         self.accumulate = accumulate
         self.early_stop = early_stop
+        self.precision = precision
+        self.average = average
         self.folder = folder
         self.save_every = save_every
         self.keep = keep
@@ -128,8 +141,11 @@ class Trainer:
         self.on_epoch = on_epoch
         self.epoch = 0
         self.step = 0
+        self.seconds = 0.0
+        self.epoch_seconds: list[float] = []
         self.history: list[dict[str, Any]] = []
         self.stopped: str | None = None
+        self._since = 0.0  # the clock when `seconds` was right
         self._totals: Totals | None = None  # of an epoch that is under way
         self._best: dict[str, Any] = {"value": None, "epoch": 0, "waited": 0}
         self._best_model: dict[str, np.ndarray] = {}
@@ -164,6 +180,8 @@ class Trainer:
                 if interrupt.is_set() and self.stopped is None:
                     self.stopped = "interrupted"
                     shown.note(self._interrupted_note())
+        if self.average is not None and self.stopped is None:
+            self.average.copy_to(self.model)
         return self.history
 
     def evaluate(self, loader: Iterable[Any]) -> Evaluation:
@@ -192,6 +210,7 @@ class Trainer:
         """The rest of the epoch; False if Ctrl-C ended it."""
         totals = self._totals
         assert totals is not None
+        self._since = time.perf_counter()
         for inputs, targets in self._batches(train, totals.batches):
             self._forward_backward(inputs, targets, totals)
             shown.batch(*totals.means())
@@ -212,9 +231,11 @@ class Trainer:
         loss, accuracy = self._totals.means()
         self._totals = None
         self.epoch += 1
+        self.epoch_seconds.append(self.seconds)
         row = {"epoch": self.epoch, "train_loss": loss, "train_accuracy": accuracy}
         if validation is not None:
-            row["val_loss"], row["val_accuracy"] = self.evaluate(validation)
+            with self._averaged():
+                row["val_loss"], row["val_accuracy"] = self.evaluate(validation)
         row["lr"] = float(self.optimizer.lr)
         self.history.append(row)
         shown.end_epoch(row)
@@ -224,6 +245,10 @@ class Trainer:
         if self.on_epoch is not None:
             self.on_epoch(row)
 
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        average = self.average
+        return contextlib.nullcontext() if average is None else average.applied(self.model)
+
     @staticmethod
     def _batches(train: Any, done: int) -> Iterator[Any]:
         if callable(getattr(train, "load_state_dict", None)):
@@ -231,8 +256,9 @@ class Trainer:
         return itertools.islice(train, done, None)
 
     def _forward_backward(self, inputs: Any, targets: Any, totals: Totals) -> None:
-        outputs = self.model.forward(inputs)
-        loss = self.loss.forward(outputs, targets)
+        with autocast() if self.precision == "bf16" else contextlib.nullcontext():
+            outputs = self.model.forward(inputs)
+            loss = self.loss.forward(outputs, targets)
         value = float(np.asarray(loss.data))
         if not math.isfinite(value):
             raise FloatingPointError(
@@ -261,6 +287,10 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
+        now = time.perf_counter()
+        self.seconds, self._since = self.seconds + now - self._since, now
+        if self.average is not None:
+            self.average.update(self.model)
 
     def _watch(self, rule: EarlyStop, row: dict[str, Any], shown: Silent) -> None:
         value, best = rule.value(row), self._best
@@ -293,10 +323,13 @@ class Trainer:
             return
         tensors = {f"model.{name}": array for name, array in parts.model_state(self.model).items()}
         tensors.update({f"best.{name}": array for name, array in self._best_model.items()})
+        if self.average is not None:
+            tensors.update({f"average.{name}": a for name, a in self.average.arrays.items()})
         has_state = callable(getattr(train, "state_dict", None))
         state = {
             "epoch": self.epoch,
             "step": self.step,
+            "seconds": [*self.epoch_seconds, self.seconds],
             "stopped": self.stopped,
             "history": self.history,
             "totals": None if self._totals is None else asdict(self._totals),
@@ -329,8 +362,11 @@ class Trainer:
         self.history = state["history"]
         self.stopped = state["stopped"]
         self._totals = None if state["totals"] is None else Totals(**state["totals"])
+        *self.epoch_seconds, self.seconds = state.get("seconds") or [0.0] * (self.epoch + 1)
         self._best = state["best"]
         self._best_model = _below("best.", found.tensors)
+        if self.average is not None:
+            self.average.restore(_below("average.", found.tensors), self.step)
         parts.set_random_state(state["random"])
         return True
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARIES = ("xtl", "xtensor", "xsimd", "nlohmann_json", "Catch2")
+LIBRARIES = ("xtl", "xtensor", "xsimd", "nlohmann_json", "stb", "Catch2")
 
 
 def test_every_download_is_pinned_by_hash() -> None:
     text = (ROOT / "cmake" / "Dependencies.cmake").read_text()
-    urls = re.findall(r"URL https://\S+", text)
-    pins = re.findall(r"URL https://\S+/v?(\d+\.\d+\.\d+)\.tar\.gz\s+SHA256 ([0-9a-f]{64})\)", text)
+    urls = re.findall(r"https://\S+\.tar\.\S+", text)
+    pins = re.findall(r"URL https://\S+/v?\d+\.\d+\.\d+\.tar\.gz\s+SHA256 [0-9a-f]{64}\)", text)
+    pins += re.findall(r"tt_fetch\(stb \S+ [0-9a-f]{64} ", text)
     assert len(urls) == len(pins) == len(LIBRARIES)
 
 
@@ -45,5 +46,8 @@ def test_one_message_names_both_remedies_when_there_is_neither(tmp_path: Path) -
     assert done.returncode != 0
     assert done.stderr.count("CMake Error") == 1, done.stderr
     assert ", ".join(LIBRARIES) in done.stderr
-    assert "apt-get install libxtensor-dev libxsimd-dev nlohmann-json3-dev catch2" in done.stderr
+    assert (
+        "apt-get install libxtensor-dev libxsimd-dev nlohmann-json3-dev libstb-dev catch2"
+        in done.stderr
+    )
     assert "https://github.com" in done.stderr

@@ -117,6 +117,62 @@ def test_the_first_layer_may_be_grouped(channels, made, groups):
     assert np.abs(got - want).max() < 1e-5 * np.abs(want).max()
 
 
+@pytest.mark.parametrize("size", [16, 15])
+@pytest.mark.parametrize("turned", [False, True])
+def test_norms_behind_pools_and_sums(size, turned):
+    nodes = [
+        ("conv", "a", 3, 16, 3, 1, 1),
+        ("maxpool", 2),
+        ("bn", "a.bn", 16),
+        ("relu",),
+        ("push",),
+        ("conv", "b", 16, 16, 3, 1, 1),
+        ("add",),
+        ("bn", "b.bn", 16),
+        ("maxpool", 2),
+        ("relu",),
+        ("gap",),
+        ("linear", "fc", 16, 10),
+    ]
+    weights, x = weights_of(nodes), images(5, size)
+    if turned:
+        weights["a.bn.gamma"][3:5] *= -1
+    want = reference(nodes, weights, x)
+    made = CnnSession(nodes, weights, input_shape=(3, size, size), batch=8)
+    assert np.abs(made(x) - want).max() < 1e-5 * np.abs(want).max()
+    assert ("a.bn " in made.describe()) == turned
+    assert "b.bn " in made.describe()
+    exact = CnnSession(
+        nodes, weights, input_shape=(3, size, size), batch=8, precision="int8", calibration=x
+    )
+    assert np.abs(exact(x) - want).mean() < 0.1 * np.abs(want - want.mean(axis=0)).mean()
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile", "mse"])
+def test_ranges_make_the_same_int8_session_again(method):
+    x = images(16)
+    one = session(precision="int8", calibration=x, method=method)
+    again = session(precision="int8", ranges=one.ranges)
+    assert np.array_equal(one(x), again(x))
+    assert again.ranges == one.ranges
+    assert all(low <= 0 <= high for low, high in one.ranges)
+    assert session().ranges == []
+    if method != "minmax":
+        widest = session(precision="int8", calibration=x).ranges
+        assert all(b >= a for (_, a), (_, b) in zip(one.ranges, widest, strict=True))
+        assert one.ranges != widest
+
+
+def test_ranges_and_methods_are_checked():
+    x = images(4)
+    ranges = session(precision="int8", calibration=x).ranges
+    for wrong in (ranges[1:], [*ranges[1:], (1.0, 0.0)], [*ranges[1:], (0.0, float("nan"))]):
+        with pytest.raises(ValueError, match=r"ranges for|range \["):
+            session(precision="int8", ranges=wrong)
+    with pytest.raises(ValueError, match="minmax, percentile or mse"):
+        session(precision="int8", calibration=x, method="median")
+
+
 def test_takes_what_numpy_takes_and_gives_tensors_for_tensors():
     s, x = session(), images(4)
     want = s(x)

@@ -11,11 +11,11 @@ namespace {
 constexpr int kBins = 4096;
 constexpr int kCandidates = 256;  // thresholds tried by the mean-squared-error search
 
-// Expected squared error of the bin's values when [-t, t] is cut into steps of t / 127: within the
-// range the bin's centre stands for its values; beyond it they become t.
-double bin_error(double centre, double t) {
-  const double step = t / 127.0;
-  const double code = std::min(std::nearbyint(centre / step), 127.0);
+// Expected squared error of the bin's values when [0, t] is cut into steps: within the range the
+// bin's centre stands for its values; beyond it they become t.
+double bin_error(double centre, double t, int steps) {
+  const double step = t / steps;
+  const double code = std::min(std::nearbyint(centre / step), static_cast<double>(steps));
   const double difference = centre - code * step;
   return difference * difference;
 }
@@ -29,8 +29,8 @@ Calibration calibration_from_name(const std::string& name) {
   fail<ValueError>("unknown calibration '", name, "'; use minmax, percentile or mse");
 }
 
-Observer::Observer(Calibration method, double percentile)
-    : method_(method), percentile_(percentile) {
+Observer::Observer(Calibration method, double percentile, int steps)
+    : method_(method), percentile_(percentile), steps_(steps) {
   if (!(percentile > 0.0 && percentile <= 100.0)) {
     fail<ValueError>("percentile must be above 0 and at most 100, got ", percentile);
   }
@@ -78,7 +78,7 @@ float Observer::threshold() const {
 
 float Observer::scale() const {
   const float t = threshold();
-  return t < 0x1p-100f ? 1.0f : t / 127.0f;
+  return t < 0x1p-100f ? 1.0f : t / static_cast<float>(steps_);
 }
 
 float Observer::percentile_threshold() const {
@@ -99,7 +99,7 @@ float Observer::mse_threshold() const {
     double error = 0.0;
     for (int i = 0; i < kBins; ++i) {
       const double weight = histogram_[static_cast<std::size_t>(i)];
-      if (weight > 0.0) error += weight * bin_error((i + 0.5) * limit_ / kBins, t);
+      if (weight > 0.0) error += weight * bin_error((i + 0.5) * limit_ / kBins, t, steps_);
     }
     if (best_error < 0.0 || error < best_error) {
       best = t;

@@ -106,6 +106,9 @@ class CnnSession:
         batch: int = 1,
         precision: str = "f32",
         calibration: ArrayLike | None = None,
+        method: str = "minmax",
+        percentile: float = 99.99,
+        ranges: Sequence[tuple[float, float]] = [],
     ) -> None: ...
     def describe(self) -> str:
         """The steps, a line each, and the memory."""
@@ -117,3 +120,6 @@ class CnnSession:
 
     @property
     def outputs(self) -> int: ...
+    @property
+    def ranges(self) -> list[tuple[float, float]]:
+        """int8: the smallest and largest number that the codes of each value stand for."""

@@ -8,21 +8,28 @@ import numpy as np
 
 from ..models import MODELS, SavedModel, create, load_model
 from ..models.files import weights_path
+from ..models.shipped import shipped, shipped_names
 from ..workflow.data import SETS, Data, load, load_npz
 from ._run import Failure
 
 
 def open_model(path: Path) -> SavedModel:
-    """Read a model file, or the one of a training's folder; a Failure says what is missing."""
+    """Read a model file, that of a training's folder, or one that is shipped, by its name; a
+    Failure says what is missing."""
     found = _locate(path)
     if found is None:
-        raise Failure(f"{weights_path(path)}: no such model file (tinytorch train makes one)")
+        raise Failure(
+            f"{weights_path(path)}: no such model file (tinytorch train makes one); shipped are: "
+            f"{', '.join(shipped_names())}"
+        )
     return load_model(found)
 
 
 def _locate(path: Path) -> Path | None:
     if weights_path(path).is_file():
         return path
+    if path.parent == Path() and path.name in shipped_names():
+        return shipped(path.name)
     if not path.is_dir():
         return None
     trained = [p for name in MODELS if (p := path / f"{name}.safetensors").is_file()]

@@ -9,7 +9,10 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[
-    Path, typer.Argument(help="Model file (NAME.safetensors, NAME.json or NAME), or its folder.")
+    Path,
+    typer.Argument(
+        help="Model file (NAME.safetensors, NAME.json or NAME), its folder, or a shipped name."
+    ),
 ]
 Data = Annotated[
     str | None,

@@ -12,6 +12,7 @@ from .compress import prune, quantize
 from .demo import demo
 from .evaluate import evaluate
 from .info import info
+from .package import package
 from .profile import profile
 from .report import report
 from .roofline import roofline
@@ -39,6 +40,6 @@ def options(
 
 for _command in (
     *(info, demo, train, evaluate, profile, quantize, prune),
-    *(bench, submit, validate, report, roofline),
+    *(bench, submit, validate, report, roofline, package),
 ):
     app.command()(_command)

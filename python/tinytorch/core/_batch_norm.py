@@ -32,7 +32,8 @@ class _BatchNorm(Layer):
         self.running_var = np.ones(num_features, dtype=np.float32)
         self.training = True
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, relu: bool = False) -> Any:
+        """With `relu`, max(0, y): one pass over the results instead of two."""
         if len(x.shape) not in self._ranks:
             raise ValueError(f"{self._expected}, got shape {x.shape}")
         if x.shape[1] != self.num_features:
@@ -47,7 +48,7 @@ class _BatchNorm(Layer):
             # array saved earlier keeps its values.
             mean, var = mean.copy(), var.copy()
         y = _core.ops.batch_norm(
-            x, self.gamma, self.beta, mean, var, self.training, self.momentum, self.eps
+            x, self.gamma, self.beta, mean, var, self.training, self.momentum, self.eps, relu
         )
         if self.training:
             self.running_mean, self.running_var = mean, var

@@ -79,6 +79,7 @@ class ImageSet:
     classes: tuple[str, ...]
     pixel_max: int = 255
     grey: bool = False  # images come as (n, height, width)
+    has_train: bool = True
 
     def __init__(self) -> None:
         self._parts: dict[str, Split] = {}

@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from .. import _safe_pickle
+from ..io import load_safetensors
 from ._folder import PathLike, find, first_file
 from ._images import ImageSet, Split, check_part
+
+SAMPLE_FILE = Path(__file__).with_name("cifar10_sample.safetensors")
 
 _PIXELS = 3 * 32 * 32
 _RECORD = 1 + _PIXELS
@@ -47,6 +50,20 @@ class CIFAR10(ImageSet):
         parts = [_read(first_file(self.folder, _names(batch))) for batch in batches]
         images = np.concatenate([images for images, _ in parts])
         return images, np.concatenate([labels for _, labels in parts])
+
+
+class CIFAR10Sample(ImageSet):
+    """200 of CIFAR-10's test images, 20 of each class, which come with the package. There is no
+    training part."""
+
+    classes = CIFAR10.classes
+    has_train = False
+
+    def _load(self, split: str) -> Split:
+        if split == "train":
+            raise ValueError("the sample has test images only; CIFAR10 reads the whole set")
+        tensors = load_safetensors(SAMPLE_FILE)
+        return check_part(tensors["images"], tensors["labels"], len(self.classes), str(SAMPLE_FILE))
 
 
 def _names(batch: str) -> list[str]:

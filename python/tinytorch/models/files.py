@@ -24,6 +24,7 @@ import numpy as np
 
 from ..core.autograd import no_grad
 from ..core.tensor import Tensor
+from ..datasets import CIFAR10, MNIST, ImageSet, TinyDigits
 from ..io import load_json, load_safetensors, parse_json, save_json, save_safetensors
 from .networks import Network
 from .registry import create, spec
@@ -60,6 +61,7 @@ class Origin:
     techniques: list[str] = field(default_factory=list)
     data: str | None = None
     training: dict[str, Any] | None = None
+    class_names: list[str] | None = None  # those of the data set if left out
 
 
 def save_model(path: PathLike, network: Network, name: str, origin: Origin | None = None) -> Path:
@@ -75,11 +77,18 @@ def save_model(path: PathLike, network: Network, name: str, origin: Origin | Non
         "techniques": origin.techniques,
         "data": origin.data or spec(name).data,
         "training": origin.training,
+        "class_names": origin.class_names or class_names(origin.data or spec(name).data),
     }
     metadata = {_KEY: json.dumps(config, allow_nan=False)}
     save_safetensors(weights, network.state_dict(), metadata)
     save_json(weights.with_suffix(".json"), config)
     return weights
+
+
+def class_names(data: str) -> list[str] | None:
+    """The names of a data set's classes; None for an unknown set."""
+    sets: dict[str, type[ImageSet]] = {"cifar10": CIFAR10, "mnist": MNIST, "digits": TinyDigits}
+    return list(sets[data].classes) if data in sets else None
 
 
 def load_model(path: PathLike) -> SavedModel:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import cifar
+from .int8_convnet import network_of
 from .networks import CNN, MLP, Network
 
 
@@ -59,6 +61,10 @@ MODELS: dict[str, ModelSpec] = {
             "hidden": 128,
         },
     ),
+    **{
+        name: ModelSpec(network_of, "cifar10", _CIFAR, title, {"nodes": nodes})
+        for name, (title, nodes) in cifar.NETWORKS.items()
+    },
 }
 
 

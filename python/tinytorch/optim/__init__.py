@@ -2,7 +2,14 @@
 
 from ..core._clip import clip_grad_norm, clip_grad_value
 from ..core.optimizers import SGD, Adam, AdamW, Optimizer
-from .schedules import ConstantSchedule, CosineSchedule, StepSchedule, WarmupSchedule
+from .groups import Groups
+from .schedules import (
+    ConstantSchedule,
+    CosineSchedule,
+    OneCycleSchedule,
+    StepSchedule,
+    WarmupSchedule,
+)
 
 __all__ = [
     "SGD",
@@ -10,6 +17,8 @@ __all__ = [
     "AdamW",
     "ConstantSchedule",
     "CosineSchedule",
+    "Groups",
+    "OneCycleSchedule",
     "Optimizer",
     "StepSchedule",
     "WarmupSchedule",

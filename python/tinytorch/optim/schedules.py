@@ -53,4 +53,37 @@ class WarmupSchedule:
         return float(self.after.get_lr(epoch - self.warmup))
 
 
-__all__ = ["ConstantSchedule", "CosineSchedule", "StepSchedule", "WarmupSchedule"]
+class OneCycleSchedule:
+    """Up and down once over `steps` updates, in straight lines (Smith and Topin 2018).
+
+    From start * lr the rate rises to lr, which it has after the share `warmup` of the steps, then
+    falls to end * lr at the last one.
+    """
+
+    def __init__(
+        self, lr: float, steps: int, *, warmup: float = 0.25, start: float = 0.2, end: float = 0.0
+    ) -> None:
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1, got {steps}")
+        if not 0.0 <= warmup < 1.0:
+            raise ValueError(f"warmup must be a share from 0 to below 1, got {warmup}")
+        self.lr = lr
+        self.steps = steps
+        self.warmup = warmup
+        self.start = start
+        self.end = end
+
+    def get_lr(self, step: float) -> float:
+        at = min(step / max(1, self.steps - 1), 1.0)
+        if at < self.warmup:
+            return float(self.lr * (self.start + (1.0 - self.start) * at / self.warmup))
+        return float(self.lr * (1.0 + (self.end - 1.0) * (at - self.warmup) / (1.0 - self.warmup)))
+
+
+__all__ = [
+    "ConstantSchedule",
+    "CosineSchedule",
+    "OneCycleSchedule",
+    "StepSchedule",
+    "WarmupSchedule",
+]

@@ -41,6 +41,10 @@ class CnnSession:
             depends neither on the others nor on the number of threads.
         precision: "f32" or "int8".
         calibration: for int8, sample images (n, *input_shape) as the network will see them.
+        method: how they decide the range of each activation: "minmax"; "percentile", of which
+            `percentile` per cent of the magnitudes lie within; or "mse", the smallest mean squared
+            error.
+        ranges: for int8 instead of calibration, `ranges` of an earlier session of these nodes.
 
     Raises:
         ValueError: nodes or weights that do not fit together, or a result that is not one row of
@@ -56,9 +60,20 @@ class CnnSession:
         batch: int = 1,
         precision: str = "f32",
         calibration: Any = None,
+        method: str = "minmax",
+        percentile: float = 99.99,
+        ranges: Sequence[tuple[float, float]] = (),
     ) -> None:
         self._session = _core.runtime.CnnSession(
-            list(nodes), dict(weights), input_shape, batch, precision, calibration
+            list(nodes),
+            dict(weights),
+            input_shape,
+            batch,
+            precision,
+            calibration,
+            method,
+            percentile,
+            list(ranges),
         )
 
     def __call__(self, images: Any) -> Any:
@@ -73,6 +88,11 @@ class CnnSession:
     @property
     def outputs(self) -> int:
         return self._session.outputs
+
+    @property
+    def ranges(self) -> list[tuple[float, float]]:
+        """For int8: the smallest and largest number that each activation's codes stand for."""
+        return list(self._session.ranges)
 
     def describe(self) -> str:
         """The steps, a line each with what is joined to them, and the memory."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..models.convnet import ConvNet
+from ..models.int8_convnet import Int8ConvNet
 from ..models.networks import Network
 from ..models.registry import Recipe
 from ..nn import prune
@@ -20,7 +22,11 @@ CALIBRATION_IMAGES = 256
 
 def quantized(network: Network, data: Data | None = None) -> Network:
     """A copy that computes in int8; with `data`, activation scales are calibrated on its first
-    training images, otherwise measured for each row."""
+    training images, otherwise measured for each row. Networks of nodes need `data`."""
+    if isinstance(network, ConvNet):
+        if data is None:
+            raise ValueError("this network's activation ranges are measured: calibration is needed")
+        return Int8ConvNet.of(network, data.train_set.raw("train")[0][:CALIBRATION_IMAGES])
     batches = None if data is None else [data.train_images(CALIBRATION_IMAGES)]
     return _evaluating(convert(network, batches))
 

@@ -22,6 +22,10 @@ SETS: dict[str, tuple[Any, str]] = {
     ),
     "mnist": (datasets.MNIST, "28x28 handwritten digits, the standard split"),
     "cifar10": (datasets.CIFAR10, "32x32 colour photographs, the standard split"),
+    "cifar10-sample": (
+        datasets.CIFAR10Sample,
+        "200 of CIFAR-10's test images, 20 of each class, shipped with the package",
+    ),
 }
 
 
@@ -119,7 +123,8 @@ def load(name: str) -> Data:
     pixels, labels = images.get_test_data()
     if pixels.ndim == 3:
         pixels = pixels[:, None]
-    return Data(name, source, images.classes, pixels, labels, images)
+    train_set = images if images.has_train else None
+    return Data(name, source, images.classes, pixels, labels, train_set)
 
 
 def load_npz(path: str | os.PathLike[str]) -> Data:

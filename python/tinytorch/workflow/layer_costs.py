@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.autograd import no_grad
 from ..models.networks import Network
+from ..nn._stored import patched_forward
 from ..nn.quantized import count_parameters, stored_bytes
 from ..report.record import LayerCost
 
@@ -24,24 +25,59 @@ def layer_costs(network: Network, x: Any, samples: int = _SAMPLES) -> list[Layer
     The time is the median of `samples`, each the mean of many calls. FLOPs count a multiply and an
     add as two; a sparse layer's are those of the weights it keeps.
     """
-    costs = []
     network.eval()
     with no_grad():
-        for name, layer in network.named_layers():
-            y = layer.forward(x)
-            costs.append(
-                LayerCost(
-                    name=name,
-                    kind=type(layer).__name__,
-                    output=" x ".join(str(n) for n in y.shape[1:]) or "1",
-                    parameters=count_parameters(layer),
-                    flops=flops(layer, x.shape, y.shape),
-                    stored_bytes=stored_bytes(layer),
-                    time_ms=time_call(layer.forward, x, samples),
-                )
-            )
-            x = y
-    return costs
+        inputs = _inputs(network, x)
+        if not inputs:
+            return [_whole(network, x, samples)]
+        return [
+            _one(name, layer, inputs[name], samples)
+            for name, layer in network.named_layers()
+            if name in inputs
+        ]
+
+
+def _one(name: str, layer: Any, x: Any, samples: int) -> LayerCost:
+    y = layer.forward(x)
+    return LayerCost(
+        name=name,
+        kind=type(layer).__name__,
+        output=" x ".join(str(n) for n in y.shape[1:]) or "1",
+        parameters=count_parameters(layer),
+        flops=flops(layer, x.shape, y.shape),
+        stored_bytes=stored_bytes(layer),
+        time_ms=time_call(layer.forward, x, samples),
+    )
+
+
+def _whole(network: Any, x: Any, samples: int) -> LayerCost:
+    """A network that is computed as one, by an inference session."""
+    return LayerCost(
+        name="session",
+        kind=type(network).__name__,
+        output=str(network.classes),
+        parameters=count_parameters(network),
+        flops=2 * network.macs(),
+        stored_bytes=stored_bytes(network),
+        time_ms=time_call(network.forward, x, samples),
+    )
+
+
+def _inputs(network: Network, x: Any) -> dict[str, Any]:
+    """What each layer gets when `x` goes through the network."""
+    seen: dict[str, Any] = {}
+
+    def watched(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
+        def watching(given: Any, **options: Any) -> Any:
+            seen.setdefault(name, given)
+            return forward(given, **options)
+
+        return watching
+
+    layers = list(network.named_layers())
+    with patched_forward([(layer, watched(name, layer.forward)) for name, layer in layers]):
+        network.forward(x)
+    return seen
 
 
 def time_call(call: Callable[[Any], Any], x: Any, samples: int = _SAMPLES) -> float:
@@ -70,12 +106,13 @@ def flops(layer: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...
         if nonzeros is not None:
             return 2 * int(nonzeros) * math.prod(output_shape[:-1])
         return 2 * outputs * int(input_shape[-1])
-    if kind.startswith("Conv2d"):
+    if "Conv2d" in kind:
         positions = output_shape[0] * math.prod(output_shape[2:])
         if nonzeros is not None:
             return 2 * int(nonzeros) * positions
         kernel = layer.kernel_size
-        return 2 * outputs * int(input_shape[1]) * int(kernel[0]) * int(kernel[1])
+        groups = int(getattr(layer, "groups", 1))
+        return 2 * outputs * int(input_shape[1]) // groups * int(kernel[0]) * int(kernel[1])
     if kind.endswith("Pool2d"):
         return inputs
     return outputs if kind not in ("Flatten", "Dropout") else 0

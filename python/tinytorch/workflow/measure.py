@@ -28,6 +28,24 @@ def scores(network: Any, images: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def served_scores(network: Any, images: np.ndarray) -> np.ndarray:
+    """As `scores`, by an inference session where the network has one."""
+    make = getattr(network, "session", None)
+    if make is None:
+        return scores(network, images)
+    session = make(batch=_BATCH)
+    shift, spread = network.mean[:, None, None], network.std[:, None, None]
+    parts = [
+        session((images[i : i + _BATCH] - shift) / spread) for i in range(0, len(images), _BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def recalls(counts: list[list[int]]) -> list[float | None]:
+    """Of each class the share of its rows that were found; None for a class without rows."""
+    return [row[i] / sum(row) if sum(row) else None for i, row in enumerate(counts)]
+
+
 def accuracy(network: Any, data: Data) -> float:
     check_fits(network, data)
     return float(np.mean(scores(network, data.images).argmax(axis=1) == data.labels))

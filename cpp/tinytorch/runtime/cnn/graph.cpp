@@ -126,10 +126,25 @@ class Builder {
   Layer* open_layer() {
     if (graph_.layers.empty()) return nullptr;
     Layer& last = graph_.layers.back();
-    const auto uses = [&](const std::vector<int>& list) {
-      return std::find(list.begin(), list.end(), current_) != list.end();
+    return last.output == current_ && !last.pool && !awaited(current_) ? &last : nullptr;
+  }
+  // The convolution whose results, pooled, are the current value, if they may still be changed.
+  Layer* pooled_layer() {
+    if (graph_.layers.empty()) return nullptr;
+    Layer& last = graph_.layers.back();
+    if (last.output != current_ || awaited(current_)) return nullptr;
+    if (last.pool) return &last;
+    if (last.kind != Layer::Kind::max_pool || graph_.layers.size() < 2) return nullptr;
+    Layer& before = graph_.layers[graph_.layers.size() - 2];
+    const bool alone = before.output == last.input && !awaited(last.input);
+    return alone && before.kind == Layer::Kind::conv && !before.pool ? &before : nullptr;
+  }
+  // Whether a later node reads the value as it is now.
+  bool awaited(int value) const {
+    const auto in = [&](const std::vector<int>& list) {
+      return std::find(list.begin(), list.end(), value) != list.end();
     };
-    return last.output == current_ && !last.pool && !uses(stack_) && !uses(held_) ? &last : nullptr;
+    return in(stack_) || in(held_);
   }
 
   Layer& append(Layer::Kind kind, const std::string& name, const Value& result) {
@@ -206,20 +221,26 @@ class Builder {
     check_vector(node, "beta", node.beta, channels);
     check_vector(node, "mean", node.mean, channels);
     check_vector(node, "var", node.variance, channels);
-    Layer* layer = open_layer();
-    if (layer == nullptr || layer->kind != Layer::Kind::conv || layer->relu) {
-      layer = &scale_layer(node);
-    }
     const auto gamma = floats(node.gamma), beta = floats(node.beta);
     const auto mean = floats(node.mean), variance = floats(node.variance);
+    std::vector<double> scale;
+    for (std::size_t c = 0; c < gamma.size(); ++c) {
+      scale.push_back(gamma[c] /
+                      std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(node.eps)));
+    }
+    Layer* layer = open_layer();
+    // The largest number stays the largest when all are multiplied by a positive one.
+    const bool rising = std::all_of(scale.begin(), scale.end(), [](double s) { return s > 0.0; });
+    if (layer == nullptr || layer->kind != Layer::Kind::conv) {
+      layer = rising ? pooled_layer() : nullptr;
+    }
+    if (layer == nullptr || layer->relu || layer->residual >= 0) layer = &scale_layer(node);
     const std::size_t per = layer->weight.size() / layer->bias.size();
     for (std::size_t c = 0; c < layer->bias.size(); ++c) {
-      const double scale =
-          gamma[c] / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(node.eps));
       for (std::size_t i = 0; i < per; ++i) {
-        layer->weight[c * per + i] = static_cast<float>(layer->weight[c * per + i] * scale);
+        layer->weight[c * per + i] = static_cast<float>(layer->weight[c * per + i] * scale[c]);
       }
-      layer->bias[c] = static_cast<float>((layer->bias[c] - mean[c]) * scale + beta[c]);
+      layer->bias[c] = static_cast<float>((layer->bias[c] - mean[c]) * scale[c] + beta[c]);
     }
     layer->folded = true;
   }
@@ -240,7 +261,8 @@ class Builder {
     const bool fits = layer != nullptr && layer->kind != Layer::Kind::to_channels_last &&
                       layer->kind != Layer::Kind::max_pool &&
                       layer->kind != Layer::Kind::average_pool;
-    if (!fits) layer = &append(Layer::Kind::pointwise, "relu", value());
+    if (!fits) layer = pooled_layer();
+    if (layer == nullptr) layer = &append(Layer::Kind::pointwise, "relu", value());
     layer->relu = true;
   }
 

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <iomanip>
 #include <sstream>
-
-#include "tinytorch/base/thread_pool.hpp"
-
 namespace tt::runtime {
 namespace {
 
@@ -132,34 +129,6 @@ std::string CnnPlan::describe() const {
        << " in places of their own), in groups of up to " << group_
        << " images; workspace: " << workspace_ << " bytes per thread\n";
   return text.str();
-}
-
-std::vector<quant::Range> measure_ranges(const CnnGraph& graph, const Array& images,
-                                         const kernels::Table& kernels) {
-  constexpr index_t kAtOnce = 8;
-  const CnnPlan plan(graph, kAtOnce, kernels);
-  const Array memory = Array::empty({plan.activations()}, DType::u8);
-  Workspaces work;
-  work.reserve(num_threads(), plan.workspace());
-  std::vector<quant::Range> ranges(graph.values.size());
-  const auto widen = [&](int value, const float* x, index_t n) {
-    const Array seen = Array::empty({n});
-    std::copy(x, x + n, seen.data<float>());
-    const quant::Range r = quant::range_of(seen);
-    quant::Range& all = ranges[at(value)];  // 0 is always within
-    all.low = std::min(all.low, r.low), all.high = std::max(all.high, r.high);
-  };
-  const index_t size = images.size() / images.shape(0);
-  for (index_t first = 0; first < images.shape(0); first += kAtOnce) {
-    const index_t count = std::min(kAtOnce, images.shape(0) - first);
-    const float* at_first = images.data<float>() + first * size;
-    widen(0, at_first, count * size);
-    plan.run(at_first, count, memory.raw(), work, [&](const Layer& layer, const std::byte* made) {
-      const index_t n = count * plan.graph().values[at(layer.output)].stored();
-      widen(layer.output, reinterpret_cast<const float*>(made), n);
-    });
-  }
-  return ranges;
 }
 
 }  // namespace tt::runtime

@@ -13,7 +13,7 @@ namespace tt::runtime {
 class CnnPlan {
  public:
   // `group`: images that are computed at once, at most `group`. For int8, `ranges` are those of all
-  // values (measure_ranges).
+  // values (calibrate.hpp).
   CnnPlan(CnnGraph graph, index_t group, const kernels::Table& kernels);
   CnnPlan(CnnGraph graph, index_t group, const std::vector<quant::Range>& ranges,
           const kernels::Table& kernels);
@@ -44,10 +44,5 @@ class CnnPlan {
   std::vector<StepPtr> steps_;
   index_t workspace_ = 0;
 };
-
-// The smallest and largest number in every value of a graph, over all images (n, channels, height,
-// width), computed in floats. ValueError on NaN and infinity.
-std::vector<quant::Range> measure_ranges(const CnnGraph& graph, const Array& images,
-                                         const kernels::Table& kernels);
 
 }  // namespace tt::runtime

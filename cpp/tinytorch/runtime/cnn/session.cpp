@@ -39,17 +39,31 @@ index_t group_of(const CnnGraph& graph, index_t batch) {
   return std::clamp<index_t>(kGroupBytes / bytes, 1, std::min(kGroup, batch));
 }
 
-CnnPlan make_plan(const std::vector<CnnNode>& nodes, const Value& input, const CnnOptions& options,
-                  const kernels::Table& kernels) {
-  CnnGraph graph = build_graph(nodes, input, options.precision);
+std::vector<quant::Range> ranges_of(const CnnGraph& graph, const CnnOptions& options,
+                                    const kernels::Table& kernels) {
+  if (options.precision == Precision::f32) return {};
+  if (!options.ranges.empty()) {
+    if (options.ranges.size() != graph.values.size()) {
+      fail<ValueError>("these nodes have ", graph.values.size(),
+                       " values, but there are ranges for ", options.ranges.size());
+    }
+    for (const quant::Range& r : options.ranges)
+      quant::choose_affine(r.low, r.high);  // checks them
+    return options.ranges;
+  }
+  const Value& in = graph.values[0];
+  if (!options.calibration.defined() || options.calibration.size() == 0) {
+    fail<ValueError>("int8 needs calibration: sample images of shape (n, ", in.channels, ", ",
+                     in.height, ", ", in.width, "), as the network will see them");
+  }
+  const Array samples = checked(options.calibration, in, "calibration images");
+  return measure_ranges(graph, samples, options.calibrated, kernels);
+}
+
+CnnPlan make_plan(CnnGraph graph, const CnnOptions& options,
+                  const std::vector<quant::Range>& ranges, const kernels::Table& kernels) {
   const index_t group = group_of(graph, options.batch);
   if (options.precision == Precision::f32) return CnnPlan(std::move(graph), group, kernels);
-  if (!options.calibration.defined() || options.calibration.size() == 0) {
-    fail<ValueError>("int8 needs calibration: sample images of shape (n, ", input.channels, ", ",
-                     input.height, ", ", input.width, "), as the network will see them");
-  }
-  const Array samples = checked(options.calibration, graph.values[0], "calibration images");
-  const auto ranges = measure_ranges(graph, samples, kernels);
   return CnnPlan(std::move(graph), group, ranges, kernels);
 }
 
@@ -67,9 +81,13 @@ CnnSession::CnnSession(const std::vector<CnnNode>& nodes, const Value& input,
 
 CnnSession::CnnSession(const std::vector<CnnNode>& nodes, const Value& input,
                        const CnnOptions& options, const kernels::Table& kernels)
+    : CnnSession(build_graph(nodes, input, options.precision), options, kernels) {}
+
+CnnSession::CnnSession(CnnGraph graph, const CnnOptions& options, const kernels::Table& kernels)
     : precision_(options.precision),
       kernels_(kernels),
-      plan_(make_plan(nodes, input, options, kernels)) {}
+      ranges_(ranges_of(graph, options, kernels)),
+      plan_(make_plan(std::move(graph), options, ranges_, kernels)) {}
 
 Array CnnSession::run(const Array& images) {
   const Array plain = checked(images, input(), "images");

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "tinytorch/runtime/cnn/calibrate.hpp"
 #include "tinytorch/runtime/cnn/plan.hpp"
 
 namespace tt::runtime {
@@ -26,7 +27,11 @@ Precision cnn_precision_from_name(std::string_view name);
 struct CnnOptions {
   index_t batch = 1;  // images that a call is expected to have; any number is accepted
   Precision precision = Precision::f32;
-  Array calibration = {};  // int8: sample images (n, channels, height, width)
+  // int8: sample images (n, channels, height, width) and what is made of them, or else the ranges
+  // of an earlier session of the same nodes.
+  Array calibration = {};
+  CalibrationOptions calibrated = {};
+  std::vector<quant::Range> ranges = {};
 };
 
 class CnnSession {
@@ -42,14 +47,18 @@ class CnnSession {
 
   index_t outputs() const { return plan_.graph().values.back().channels; }
   const Value& input() const { return plan_.graph().values.front(); }
+  // int8: of every value of the graph, to make the same session again; else empty.
+  const std::vector<quant::Range>& ranges() const { return ranges_; }
   // A line per step: name, result, way of computing, what is joined to it; then the memory.
   std::string describe() const { return plan_.describe(); }
 
  private:
+  CnnSession(CnnGraph graph, const CnnOptions& options, const kernels::Table& kernels);
   void run_group(const float* images, index_t count, float* out);
 
   Precision precision_;
   const kernels::Table& kernels_;
+  std::vector<quant::Range> ranges_;
   CnnPlan plan_;
   std::mutex mutex_;
   Workspaces activations_, work_;

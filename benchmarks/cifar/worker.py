@@ -1,0 +1,108 @@
+"""One contender of cifar_train.py in a process of its own: answers requests, a line of JSON each.
+
+{}              images per second of TURN training steps, batches being made included
+{"memory": 1}   the process's largest resident size so far, in MB
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from course.worker import settle
+from tinytorch import _core
+from tinytorch.datasets import CIFAR10
+from tinytorch.recipes import RECIPES, RecipeRun
+
+TURN = 8  # steps
+EPOCHS = 1000
+
+
+class Noise(CIFAR10):
+    """An epoch of TURN batches."""
+
+    def __init__(self, images: int) -> None:
+        self._parts = {}
+        self._images = images
+
+    def _load(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        r = np.random.default_rng(0)
+        pixels = r.integers(0, 256, (self._images, 3, 32, 32), dtype=np.uint8)
+        return pixels, r.integers(0, 10, self._images, dtype=np.uint8)
+
+
+def peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def prepared(recipe_name: str, precision: str) -> RecipeRun:
+    recipe = dataclasses.replace(RECIPES[recipe_name], epochs=EPOCHS)
+    data = Noise(TURN * recipe.batch_size)
+    return RecipeRun(recipe, precision=precision, data=data, progress=False)
+
+
+def ours(recipe_name: str, precision: str, threads: int) -> Callable[[], None]:
+    """A turn is an epoch of the trainer that `tinytorch train` runs."""
+    _core.set_num_threads(threads)
+    trainer, loader, _ = prepared(recipe_name, precision).prepare()
+    return lambda: trainer.fit(loader, trainer.epoch + 1) and None
+
+
+def theirs(recipe_name: str, who: str, threads: int) -> Callable[[], None]:
+    import torch
+
+    from cifar.torch_recipe import TorchTraining
+
+    torch.set_num_threads(threads)
+    run = prepared(recipe_name, "f32")
+    run.prepare()
+    images, labels = Noise(TURN * run.recipe.batch_size).raw("train")
+    training = TorchTraining(
+        run.network, run.recipe, images, labels, EPOCHS * TURN,
+        bf16="bf16" in who, compiled="compile" in who,
+    )  # fmt: skip
+
+    def turn() -> None:
+        for _ in range(TURN):
+            training.step()
+
+    return turn
+
+
+def main() -> None:
+    who, recipe_name, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    answers, sys.stdout = sys.stdout, sys.stderr  # nothing else may write among the answers
+
+    def answer(value: Any) -> None:
+        answers.write(json.dumps(value) + "\n")
+        answers.flush()
+
+    if who.startswith("tinytorch"):
+        turn = ours(recipe_name, "bf16" if who.endswith("bf16") else "f32", threads)
+    else:
+        turn = theirs(recipe_name, who, threads)
+    turn()
+    answer("ready")
+    images = TURN * RECIPES[recipe_name].batch_size
+    for line in sys.stdin:
+        if "memory" in json.loads(line):
+            answer(peak())
+            continue
+        start = time.perf_counter()
+        turn()
+        answer(images / (time.perf_counter() - start))
+        settle()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""A training of CIFAR-10 by a recipe, with the options of the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ..io import load_json
+from ..recipes import RECIPES, ImageRecipe, RecipeRun
+from ..report.figures import seconds
+from ._console import say
+from ._run import Failure
+
+_OF_RUN = ("seed", "holdout", "precision", "teacher", "begin")
+
+
+def run_recipe(name: str, folder: Path, chosen: dict[str, Any], resume: bool) -> str | None:
+    """None, or why the training ended before its time."""
+    changed = {key: value for key, value in chosen.items() if key not in _OF_RUN}
+    recipe: ImageRecipe = dataclasses.replace(RECIPES[name], **changed)
+    options = {key: value for key, value in chosen.items() if key in _OF_RUN}
+    run = RecipeRun(recipe, folder=folder, resume=resume, **options)
+    _check_folder(run, folder, resume)
+    say(f"{name}: {recipe.title}. {recipe.model}, {recipe.epochs} epochs, {run.precision}")
+    run.train()
+    if run.stopped is not None:
+        say(f"go on with: tinytorch train cifar10 --recipe {name} --out {folder} --resume")
+        return run.stopped
+    part = f"{run.holdout:,} held-out training" if run.holdout else "10,000 test"
+    say(
+        f"{folder / recipe.model}.safetensors: {100 * run.accuracy:.2f} % of the {part} images "
+        f"({100 * run.mirrored_accuracy:.2f} % if mirror images are averaged in), trained in "
+        f"{seconds(run.seconds)}"
+    )
+    return None
+
+
+def _check_folder(run: RecipeRun, folder: Path, resume: bool) -> None:
+    checkpoints, note = folder / "checkpoints", folder / "train.json"
+    if not resume:
+        if checkpoints.exists() and any(checkpoints.iterdir()):
+            raise Failure(
+                f"{folder} holds an earlier training: add --resume, or choose another --out"
+            )
+        return
+    if note.exists() and load_json(note) != run.settings():
+        raise Failure(
+            f"{folder} was begun with other settings: see {note}, or choose another --out"
+        )

@@ -1,0 +1,111 @@
+"""Batches of training images that the engine makes from stored bytes: shuffled, normalized, moved,
+mirrored, cut. For whole trainings on images; a `DataLoader` over `ImageDataset` is the general way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..core._sample_order import permutation, seeded
+from ..core.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Augment:
+    """What is done to each training image, by draws that depend on (seed, epoch, image) alone.
+
+    pad: pixels by which an image moves, at most, along each axis. border: what comes in from
+    outside, "reflect" or "zero" (the mean colour). flip: "none", "random" or "alternating", which
+    mirrors every other epoch, beginning with half of the images. cutout: side of a square of the
+    mean colour.
+    """
+
+    pad: int = 0
+    border: str = "reflect"
+    flip: str = "none"
+    cutout: int = 0
+
+
+class ImageLoader:
+    """Batches (images float32 Tensor (n, C, H, W), labels int64) of a labelled set, in an order
+    that depends on (seed, epoch) alone; for a `Trainer`, which keeps its place in checkpoints.
+
+    Args:
+        images: uint8 (N, C, H, W).
+        labels: (N,).
+        mean, std: of each channel, of values from 0 to 1.
+        shuffle: a new order each epoch; a last batch that is not full is then left out.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batch_size: int,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+    ) -> None:
+        if images.dtype != np.uint8 or images.ndim != 4:
+            raise ValueError(
+                f"images must be uint8 (N, C, H, W), got {images.dtype} {images.shape}"
+            )
+        if labels.shape != images.shape[:1]:
+            raise ValueError(f"{len(images)} images but labels of shape {labels.shape}")
+        if not 1 <= batch_size <= len(images):
+            raise ValueError(f"batch_size must be 1 to {len(images)}, got {batch_size}")
+        self.images = np.ascontiguousarray(images)
+        self.labels = labels.astype(np.int64)
+        self.batch_size = batch_size
+        self.mean, self.std = list(map(float, mean)), list(map(float, std))
+        self.augment = augment or Augment()
+        self.shuffle = shuffle
+        self.seed = seed
+        self._epoch = 0  # of the next or the running pass
+        self._done = 0  # batches of it
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.images), self.batch_size)
+        return whole + (rest > 0 and not self.shuffle)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, np.ndarray]]:
+        order = self._order()
+        for number in range(self._done, len(self)):
+            rows = order[number * self.batch_size : (number + 1) * self.batch_size]
+            batch = self._images(rows), self.labels[rows]
+            self._done = number + 1
+            yield batch
+        self._epoch, self._done = self._epoch + 1, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seed": self.seed, "epoch": self._epoch, "done": self._done, "count": len(self)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if state["seed"] != self.seed or state["count"] != len(self):
+            raise ValueError(
+                f"the checkpoint was made with seed {state['seed']} and {state['count']} batches, "
+                f"this loader has seed {self.seed} and {len(self)}"
+            )
+        self._epoch, self._done = int(state["epoch"]), int(state["done"])
+
+    def _order(self) -> np.ndarray:
+        if not self.shuffle:
+            return np.arange(len(self.images))
+        return np.array(permutation(seeded(self.seed, self._epoch), len(self.images)), np.int64)
+
+    def _images(self, rows: np.ndarray) -> Tensor:
+        a = self.augment
+        return Tensor(
+            _core.data.augmented(
+                self.images, rows, self.mean, self.std, pad=a.pad, border=a.border, flip=a.flip,
+                cutout=a.cutout, seed=self.seed, epoch=self._epoch,
+            )
+        )  # fmt: skip

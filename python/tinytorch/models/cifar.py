@@ -1,0 +1,101 @@
+"""Networks for CIFAR-10's 3 x 32 x 32 images, as nodes of `models.convnet`.
+
+cnn_baseline
+            the plain network that a first course builds: convolutions with biases, ReLU, pools
+            and two linear layers
+swiftcnn    six 3 x 3 convolutions in three stages: small enough for a microcontroller
+speednet    the wide, shallow network of the shortest trainings (K. Jordan, "94% on CIFAR-10 in
+            3.29 seconds on a single GPU", 2024): a whitening layer that is not trained, then
+            three stages of two convolutions
+resnet20    residual network for CIFAR (He et al. 2016, section 4.2)
+resnet18    the ImageNet network of the same paper without its first stride and pool
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .nodes import Node
+
+CLASSES = 10
+
+
+def cnn_baseline() -> list[Node]:
+    nodes: list[Node] = []
+    before = 3
+    for stage, width in enumerate((32, 64, 128)):
+        nodes += [("conv", f"s{stage}", before, width, 3, 1, 1), ("relu",), ("maxpool", 2)]
+        before = width
+    hidden = [("flatten",), ("linear", "fc1", before * 16, 256), ("relu",)]
+    return [*nodes, *hidden, ("linear", "fc2", 256, CLASSES)]
+
+
+def swiftcnn(widths: Sequence[int] = (32, 64, 128)) -> list[Node]:
+    """Two convolutions and a 2 x 2 pool per width, then the mean over the image."""
+    nodes: list[Node] = []
+    before = 3
+    for stage, width in enumerate(widths):
+        for part in "ab":
+            nodes += _conv_norm(f"s{stage}{part}", before, width)
+            before = width
+        nodes.append(("maxpool", 2))
+    return [*nodes, ("gap",), ("linear", "fc", before, CLASSES)]
+
+
+def speednet(widths: Sequence[int] = (64, 256, 256)) -> list[Node]:
+    nodes: list[Node] = [("whiten", "whiten", 3, 32, 3), ("relu",)]
+    before = 32
+    for stage, width in enumerate(widths):
+        nodes += [
+            ("conv", f"s{stage}a", before, width, 3, 1, 1),
+            ("maxpool", 2),
+            ("bn", f"s{stage}a_bn", width),
+            ("relu",),
+            *_conv_norm(f"s{stage}b", width, width),
+        ]
+        before = width
+    return [*nodes, ("maxpool", 3), ("flatten",), ("linear", "fc", before, CLASSES)]
+
+
+def resnet20(widths: Sequence[int] = (16, 32, 64), blocks: int = 3) -> list[Node]:
+    return _resnet(widths, blocks)
+
+
+def resnet18() -> list[Node]:
+    return _resnet((64, 128, 256, 512), 2)
+
+
+def _conv_norm(name: str, before: int, after: int, stride: int = 1) -> list[Node]:
+    conv = ("conv", name, before, after, 3, stride, 1)
+    return [conv, ("bn", f"{name}_bn", after), ("relu",)]
+
+
+def _resnet(widths: Sequence[int], blocks: int) -> list[Node]:
+    nodes = _conv_norm("stem", 3, widths[0])
+    before = widths[0]
+    for stage, width in enumerate(widths):
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            name = f"s{stage}b{block}"
+            nodes += [("push",), *_conv_norm(f"{name}a", before, width, stride)]
+            nodes += _conv_norm(f"{name}b", width, width)[:2]
+            if before != width:
+                shortcut: list[Node] = [
+                    ("conv", f"{name}p", before, width, 1, stride, 0),
+                    ("bn", f"{name}p_bn", width),
+                ]
+                nodes.append(("proj", shortcut))
+            nodes += [("add",), ("relu",)]
+            before = width
+    return [*nodes, ("gap",), ("linear", "fc", before, CLASSES)]
+
+
+NETWORKS: dict[str, tuple[str, list[Node]]] = {
+    "cnn_baseline": ("plain CNN", cnn_baseline()),
+    "swiftcnn": ("SwiftCNN", swiftcnn()),
+    "swiftcnn-tiny": ("SwiftCNN tiny", swiftcnn((16, 32, 80))),
+    "speednet": ("SpeedNet", speednet()),
+    "speednet-small": ("SpeedNet small", speednet((32, 64, 64))),
+    "resnet20": ("ResNet-20", resnet20()),
+    "resnet18": ("ResNet-18", resnet18()),
+}

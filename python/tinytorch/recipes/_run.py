@@ -1,0 +1,256 @@
+"""One training by a recipe, in one folder.
+
+train.json                what is trained and how, written before the first step
+checkpoints/              the state after every epoch
+history.json              a row per finished epoch, with the seconds trained until then
+MODEL.safetensors, .json  the network, at the end
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..core._module import Layer
+from ..core.losses import CrossEntropyLoss
+from ..datasets import CIFAR10, ImageLoader
+from ..io import save_json
+from ..models import Origin, create, load_model, save_model
+from ..models.convnet import ConvNet
+from ..models.int8_convnet import Int8ConvNet
+from ..optim import OneCycleSchedule
+from ..train import Evaluation, Trainer, WeightAverage
+from ..workflow.fit import seed_all
+from ..workflow.measure import cross_entropy
+from . import _start
+from ._classify import accuracy, scores
+from ._quant_aware import QuantAwareNet
+from ._recipe import ImageRecipe
+from ._teacher import TaughtLoader, TaughtLoss
+
+_CALIBRATION_IMAGES = 512
+
+
+def bfloat16_is_fast() -> bool:
+    """Whether this processor has instructions for products of bfloat16."""
+    return bool(_core.active_isa() in ("amx", "avx512_bf16"))
+
+
+class RecipeRun:
+    """A training of CIFAR-10.
+
+    Args:
+        recipe: one of `RECIPES`, or one's own.
+        folder: where everything goes; nothing is written if left out.
+        seed: of starting weights, order and augmentation.
+        holdout: training images kept back, and evaluated instead of the test images: for choices.
+        precision: "f32", "bf16", or "auto" for bf16 where the processor has instructions for it.
+        teacher: a trained model's path, for recipes with a teacher's share.
+        begin: a trained model's path, to train on from; recipes with int8 need one.
+        resume: go on where the folder's training stopped.
+        every_epoch: evaluate after each epoch, not only the last. It takes no training time, and
+            changes nothing.
+
+    Attributes (after `train`):
+        network; result: an int8 network, or the same; accuracy, mirrored_accuracy (mean of the
+        scores of an image and its mirror image); seconds (of training); history.
+    """
+
+    def __init__(
+        self,
+        recipe: ImageRecipe,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        holdout: int = 0,
+        precision: str = "auto",
+        teacher: str | os.PathLike[str] | None = None,
+        begin: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        every_epoch: bool = True,
+        progress: bool | str = True,
+        data: CIFAR10 | None = None,
+        on_epoch: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> None:
+        if precision not in ("auto", "f32", "bf16"):
+            raise ValueError(f"precision must be auto, f32 or bf16, got {precision!r}")
+        self.recipe, self.seed, self.resume = recipe, seed, resume
+        self.folder = None if folder is None else Path(folder)
+        self.precision = precision
+        if precision == "auto":
+            self.precision = "bf16" if bfloat16_is_fast() else "f32"
+        self.teacher = None if teacher is None else os.fspath(teacher)
+        if self.teacher is None:
+            self.recipe = dataclasses.replace(recipe, teacher_share=0.0)
+        self.begin = None if begin is None else os.fspath(begin)
+        if recipe.int8 and begin is None:
+            raise ValueError("this recipe begins with a trained network: name one")
+        self.holdout = holdout
+        self.every_epoch = every_epoch
+        self.progress = progress
+        self.on_epoch = on_epoch
+        self._data = data
+        self.history: list[dict[str, Any]] = []
+        self.accuracy = self.mirrored_accuracy = self.seconds = 0.0
+        self.stopped: str | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the result."""
+        return {
+            "recipe": asdict(self.recipe),
+            "seed": self.seed,
+            "holdout": self.holdout,
+            "precision": self.precision,
+            "teacher": self.teacher,
+            "begin": self.begin,
+        }
+
+    def train(self) -> ConvNet:
+        """Train to the end, or to Ctrl-C: `stopped` is then "interrupted"."""
+        trainer, loader, held = self.prepare()
+        if self.folder is not None and not self.resume:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_json(self.folder / "train.json", self.settings())
+        validation = held if self.every_epoch else None
+        trainer.fit(loader, self.recipe.epochs, validation, resume=self.resume)
+        self.network.eval()
+        self.stopped, self.seconds = trainer.stopped, trainer.seconds
+        self._finish(trainer, held)
+        return self.network
+
+    def prepare(self) -> tuple[Trainer, Any, tuple[np.ndarray, np.ndarray]]:
+        """`network` with its starting weights; what trains it, with which batches, and the images
+        and labels that it is evaluated on."""
+        data = self._data or CIFAR10()
+        train, held = _split(data.raw("train"), data.raw("test"), self.holdout)
+        seed_all(self.seed)
+        self.network = self._starting_network(data, train[0])
+        self._calibration = train[0][:_CALIBRATION_IMAGES]
+        loader = self._loader(train)
+        return self._trainer(len(loader)), loader, held
+
+    def _starting_network(self, data: CIFAR10, images: np.ndarray) -> ConvNet:
+        if self.begin is None:
+            network = _network(self.recipe, data)
+            _start.start(network, self.recipe, images)
+            return network
+        trained = _convnet(self.begin)
+        return QuantAwareNet.of(trained) if self.recipe.int8 else trained
+
+    def _loader(self, train: tuple[np.ndarray, np.ndarray]) -> Any:
+        mean, std = self.network.mean.tolist(), self.network.std.tolist()
+        batch, augment = self.recipe.batch_size, self.recipe.augment
+        loader = ImageLoader(*train, batch, mean=mean, std=std, augment=augment, seed=self.seed)
+        if self.teacher is None:
+            return loader
+        return TaughtLoader(loader, _convnet(self.teacher))
+
+    def _trainer(self, steps: int) -> Trainer:
+        r = self.recipe
+        loss: Any = CrossEntropyLoss(label_smoothing=r.label_smoothing)
+        if self.teacher is not None:
+            loss = TaughtLoss(r.teacher_share, r.temperature, r.label_smoothing)
+        return _RecipeTrainer(
+            _OnNormalized(self.network),
+            _start.optimizer(self.network, r),
+            loss,
+            schedule=OneCycleSchedule(r.lr, r.epochs * steps, warmup=r.warmup, end=r.end),
+            schedule_by="step",
+            precision=self.precision,
+            average=WeightAverage(r.average) if r.average else None,
+            folder=None if self.folder is None else self.folder / "checkpoints",
+            progress=self.progress,
+            on_epoch=self._epoch_done,
+        )
+
+    def _epoch_done(self, row: dict[str, Any]) -> None:
+        if self.on_epoch is not None:
+            self.on_epoch(row)
+
+    def _finish(self, trainer: Trainer, held: tuple[np.ndarray, np.ndarray]) -> None:
+        self.history = [
+            {**row, "seconds": seconds}
+            for row, seconds in zip(trainer.history, trainer.epoch_seconds, strict=True)
+        ]
+        if self.folder is not None:
+            save_json(self.folder / "history.json", self.history)
+        if self.stopped is not None:
+            return
+        self.result: ConvNet | Int8ConvNet
+        if isinstance(self.network, QuantAwareNet):
+            self.result = Int8ConvNet.of(self.network.plain(), self._calibration)
+        else:
+            self.result = self.network
+        self.accuracy = accuracy(scores(self.result, held[0]), held[1])
+        self.mirrored_accuracy = accuracy(scores(self.result, held[0], mirrored=True), held[1])
+        if self.folder is not None:
+            part = "holdout" if self.holdout else "test"
+            training = {**self.settings(), f"{part}_accuracy": self.accuracy,
+                        f"{part}_accuracy_mirrored": self.mirrored_accuracy,
+                        "seconds": round(self.seconds, 1)}  # fmt: skip
+            origin = Origin(_techniques(self), "cifar10", training)
+            save_model(self.folder / self.recipe.model, self.result, self.recipe.model, origin)
+
+
+class _OnNormalized(Layer):
+    """The network for images that the loader has normalized."""
+
+    def __init__(self, network: ConvNet) -> None:
+        self.network = network
+
+    def forward(self, x: Any) -> Any:
+        return self.network.scores(x)
+
+
+class _RecipeTrainer(Trainer):
+    """Evaluates stored images by an inference session."""
+
+    def evaluate(self, loader: Any) -> Evaluation:
+        images, labels = loader
+        made = scores(self.model.network, images)
+        return Evaluation(cross_entropy(made, labels), accuracy(made, labels))
+
+
+def _techniques(run: RecipeRun) -> list[str]:
+    names = {
+        "distillation": run.teacher is not None,
+        "quantization_aware_training": run.recipe.int8,
+        "int8_quantization": run.recipe.int8,
+    }
+    return [name for name, used in names.items() if used]
+
+
+def _convnet(path: str) -> ConvNet:
+    network = load_model(path).network
+    if not isinstance(network, ConvNet):
+        raise ValueError(f"{path}: must be a network of nodes with float weights")
+    return network
+
+
+def _network(recipe: ImageRecipe, data: CIFAR10) -> ConvNet:
+    mean, std = data.channel_statistics()
+    sizes = {"mean": mean.tolist(), "std": std.tolist()}
+    if recipe.nodes is not None:
+        sizes["nodes"] = list(recipe.nodes)
+    network = create(recipe.model, **sizes)
+    if not isinstance(network, ConvNet):
+        raise ValueError(f"recipes train networks of nodes, and {recipe.model!r} is none")
+    return network
+
+
+def _split(
+    train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], holdout: int
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    if not 0 <= holdout < len(train[0]):
+        raise ValueError(f"holdout must be 0 to {len(train[0]) - 1}, got {holdout}")
+    if holdout == 0:
+        return train, test
+    first = len(train[0]) - holdout
+    return (train[0][:first], train[1][:first]), (train[0][first:], train[1][first:])

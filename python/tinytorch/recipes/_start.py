@@ -1,0 +1,93 @@
+"""Before the first step: starting weights, and which parameters learn how."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core._batch_norm import BatchNorm2d
+from ..core.layers import Linear
+from ..core.optimizers import SGD, Optimizer
+from ..core.spatial import Conv2d
+from ..core.tensor import Tensor
+from ..models.convnet import ConvNet
+from ..optim import Groups
+from ._recipe import ImageRecipe
+
+_WHITENED_IMAGES = 1000
+_EPS = 5e-4
+
+
+def start(network: ConvNet, recipe: ImageRecipe, images: np.ndarray) -> None:
+    """Set the weights that are not simply drawn; `images` are uint8 training images."""
+    for _, layer in network.named_layers():
+        if isinstance(layer, Conv2d) and recipe.identity and layer.weight.requires_grad:
+            _begin_as_identity(layer)
+        if isinstance(layer, Linear) and recipe.head_scale != 1.0:
+            layer.weight.data = layer.weight.data * np.float32(np.sqrt(recipe.head_scale))
+    for node in network.nodes:
+        if node[0] == "whiten":
+            seen = _normalized(images[:_WHITENED_IMAGES], network)
+            layer = getattr(network, node[1])
+            layer.weight = Tensor(whitening_filters(seen, node[4], node[3]))
+
+
+def whitening_filters(images: np.ndarray, kernel: int, count: int) -> np.ndarray:
+    """Filters (count, C, kernel, kernel) whose responses to patches of `images` (N, C, H, W) are
+    uncorrelated and of variance 1, and the same negated; those of the largest variance first."""
+    windows = np.lib.stride_tricks.sliding_window_view(images, (kernel, kernel), axis=(2, 3))
+    size = images.shape[1] * kernel * kernel
+    patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, size).astype(np.float64)
+    patches = patches - patches.mean(axis=0)
+    values, vectors = np.linalg.eigh(patches.T @ patches / len(patches))
+    filters = (vectors / np.sqrt(values + _EPS)).T[::-1]
+    half = min(size, count // 2)
+    both = np.concatenate([filters[:half], -filters[:half]])
+    return both.reshape(2 * half, images.shape[1], kernel, kernel).astype(np.float32)
+
+
+def optimizer(network: ConvNet, recipe: ImageRecipe) -> Optimizer:
+    weights: list[Tensor] = []
+    scales: list[Tensor] = []
+    shifts: list[Tensor] = []
+    head: list[Tensor] = []
+    for _, layer in network.named_layers():
+        if isinstance(layer, BatchNorm2d):
+            scales.append(layer.gamma)
+            shifts.append(layer.beta)
+            continue
+        if layer.weight.requires_grad:
+            (head if isinstance(layer, Linear) else weights).append(layer.weight)
+        if layer.bias is not None:
+            shifts.append(layer.bias)
+    base, decay, faster = recipe.lr, recipe.weight_decay, recipe.bias_scale
+    groups = [
+        (weights, base, decay),
+        (scales, base, 0.0),
+        # Fast biases decay as fast as weights, usual ones not at all.
+        (shifts, base * faster, decay / faster if faster > 1 else 0.0),
+        (head, base * recipe.head_scale, decay / recipe.head_scale),
+    ]
+    return Groups(
+        [
+            SGD(params, rate, recipe.momentum, share, nesterov=True)
+            for params, rate, share in groups
+            if params
+        ]
+    )
+
+
+def _begin_as_identity(layer: Conv2d) -> None:
+    """The first outputs pass the inputs on; the others are drawn uniformly, of variance
+    1 / (3 fan in)."""
+    outputs, inputs, height, width = layer.weight.shape
+    bound = 1.0 / np.sqrt(inputs * height * width)
+    weight = np.random.uniform(-bound, bound, layer.weight.shape).astype(np.float32)
+    passed = min(outputs, inputs)
+    weight[:passed] = 0.0
+    weight[range(passed), range(passed), height // 2, width // 2] = 1.0
+    layer.weight.data = weight
+
+
+def _normalized(images: np.ndarray, network: ConvNet) -> np.ndarray:
+    shift, spread = network.mean[:, None, None], network.std[:, None, None]
+    return np.asarray((images.astype(np.float32) / 255.0 - shift) / spread)

@@ -1,0 +1,63 @@
+"""Learning from a trained network's answers beside the labels (Hinton et al. 2015).
+
+loss = (1 - share) CE(labels, z) + share T^2 CE(softmax(teacher / T), z / T)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..core.losses import CrossEntropyLoss
+from ..core.tensor import Tensor
+from ..datasets import ImageLoader
+from ..models.convnet import ConvNet
+
+_ops = _core.ops
+
+
+class TaughtLoader:
+    """Batches of `loader` with targets (N, 1 + classes): the label, then the teacher's scores."""
+
+    def __init__(self, loader: ImageLoader, teacher: ConvNet) -> None:
+        self.loader = loader
+        self.session = teacher.session(batch=loader.batch_size)
+        # The teacher normalizes in its own way.
+        own_mean, own_std = np.array(loader.mean), np.array(loader.std)
+        self._scale = (own_std / teacher.std).astype(np.float32)[:, None, None]
+        self._shift = ((own_mean - teacher.mean) / teacher.std).astype(np.float32)[:, None, None]
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, np.ndarray]]:
+        for images, labels in self.loader:
+            answers = self.session(np.asarray(images.data) * self._scale + self._shift)
+            yield images, np.concatenate([labels[:, None].astype(np.float32), answers], axis=1)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.loader.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.loader.load_state_dict(state)
+
+
+class TaughtLoss:
+    """The loss above, for the targets of a `TaughtLoader`."""
+
+    def __init__(self, share: float, temperature: float, label_smoothing: float) -> None:
+        self.share, self.temperature = share, temperature
+        self.labels = CrossEntropyLoss(label_smoothing=label_smoothing)
+
+    def forward(self, outputs: Tensor, targets: np.ndarray) -> Tensor:
+        hard = self.labels.forward(outputs, targets[:, 0].astype(np.int64))
+        answers = targets[:, 1:] / np.float32(self.temperature)
+        shares = np.exp(answers - answers.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        weight = self.share * self.temperature**2 / len(targets)
+        logs = _ops.log_softmax(_ops.mul(outputs, Tensor(1.0 / self.temperature)), -1)
+        soft = _ops.sum(_ops.mul(logs, Tensor(shares * np.float32(-weight))))
+        return _ops.add(_ops.mul(hard, Tensor(1.0 - self.share)), soft)

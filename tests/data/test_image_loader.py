@@ -1,0 +1,84 @@
+"""Batches of augmented images: the same whoever asks, wherever a training goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinytorch.datasets import Augment, ImageLoader
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (50, 3, 8, 8), dtype=np.uint8)
+LABELS = RNG.integers(0, 10, 50)
+STATISTICS = {"mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.4)}
+MUCH = Augment(pad=2, flip="random", cutout=3)
+
+
+def loader(batch_size: int = 16, **options) -> ImageLoader:  # type: ignore[no-untyped-def]
+    return ImageLoader(IMAGES, LABELS, batch_size, **{**STATISTICS, **options})
+
+
+def epochs(of: ImageLoader, count: int = 1) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(np.array(x.data), y) for _ in range(count) for x, y in of]
+
+
+def test_plain_batches_are_the_normalized_images() -> None:
+    batches = epochs(loader(shuffle=False))
+    assert [len(y) for _, y in batches] == [16, 16, 16, 2]
+    mean, std = (np.float32(v)[:, None, None] for v in STATISTICS.values())
+    made = np.concatenate([x for x, _ in batches])
+    np.testing.assert_allclose(made, (IMAGES / np.float32(255) - mean) / std, atol=1e-6)
+    assert np.array_equal(np.concatenate([y for _, y in batches]), LABELS)
+
+
+def test_each_epoch_has_its_order_and_only_whole_batches() -> None:
+    first, second = epochs(loader(seed=3)), epochs(loader(seed=3), 2)
+    assert len(first) == len(loader()) == 3
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(first, second[:3], strict=True))
+    assert not np.array_equal(second[0][1], second[3][1])
+    assert not np.array_equal(first[0][1], epochs(loader(seed=4))[0][1])
+
+
+@pytest.mark.parametrize("done", [0, 2, 3, 4])
+def test_a_loader_goes_on_where_another_stopped(done: int) -> None:
+    whole = epochs(loader(augment=MUCH), 3)
+    left = loader(augment=MUCH)
+    taken = 0
+    while taken < done:
+        for _ in left:
+            taken += 1
+            if taken == done:
+                break
+    fresh = loader(augment=MUCH)
+    fresh.load_state_dict(left.state_dict())
+    rest = epochs(fresh, 3)
+    for (x, y), (want_x, want_y) in zip(rest, whole[done:], strict=False):
+        assert np.array_equal(x, want_x)
+        assert np.array_equal(y, want_y)
+
+
+def test_a_state_of_another_loader_is_refused() -> None:
+    with pytest.raises(ValueError, match="seed 1"):
+        loader().load_state_dict(loader(seed=1).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"images": IMAGES.astype(np.float32)}, "uint8"),
+        ({"labels": LABELS[:4]}, "50 images"),
+        ({"batch_size": 51}, "batch_size"),
+    ],
+)
+def test_arguments_are_checked(options: dict, said: str) -> None:  # type: ignore[type-arg]
+    given = {"images": IMAGES, "labels": LABELS, "batch_size": 8, **STATISTICS, **options}
+    with pytest.raises(ValueError, match=said):
+        ImageLoader(**given)
+
+
+@pytest.mark.parametrize(
+    "augment", [Augment(pad=8), Augment(border="wrap"), Augment(flip="yes"), Augment(cutout=-1)]
+)
+def test_augmentations_are_checked(augment: Augment) -> None:
+    with pytest.raises(ValueError, match=r"pad|border|flip|cutout"):
+        next(iter(loader(augment=augment)))

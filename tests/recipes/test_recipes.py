@@ -1,0 +1,172 @@
+"""Trainings by a recipe, on a small set in CIFAR-10's form that is learnt in seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinytorch import CrossEntropyLoss, Tensor
+from tinytorch.datasets import CIFAR10, Augment, TinyShapes
+from tinytorch.models import MODELS, load_model
+from tinytorch.models.convnet import normalized_bytes
+from tinytorch.models.int8_convnet import Int8ConvNet
+from tinytorch.recipes import RECIPES, ImageRecipe, RecipeRun, recipe
+from tinytorch.recipes._quant_aware import QuantAwareNet
+from tinytorch.recipes._start import whitening_filters
+
+SMALL = ImageRecipe(
+    "small", model="swiftcnn-tiny", epochs=3, batch_size=32, lr=0.1, weight_decay=1e-4,
+    augment=Augment(pad=2, flip="none"), average=0.9,
+)  # fmt: skip
+
+
+class Figures(CIFAR10):
+    """Three kinds of figures."""
+
+    def __init__(self) -> None:
+        self._parts = {}
+
+    def _load(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        pixels, labels = TinyShapes().raw(split)
+        rows = np.flatnonzero(labels < 3)[: 512 if split == "train" else 150]
+        return pixels[rows], labels[rows]
+
+
+@pytest.fixture(scope="module")
+def figures() -> Figures:
+    return Figures()
+
+
+def run(figures: Figures, **options: Any) -> RecipeRun:
+    given = {"data": figures, "progress": False, "precision": "f32", **options}
+    made = RecipeRun(given.pop("recipe", SMALL), **given)
+    made.train()
+    return made
+
+
+def test_every_recipe_names_a_model_and_starts() -> None:
+    for name, one in RECIPES.items():
+        assert recipe(name) is one
+        assert one.model in MODELS
+    with pytest.raises(ValueError, match="quick, standard, best"):
+        recipe("slow")
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_a_training_learns_and_tells_what_it_did(
+    figures: Figures, precision: str, tmp_path: Path
+) -> None:
+    done = run(
+        figures, folder=tmp_path, precision=precision, recipe=dataclasses.replace(SMALL, epochs=8)
+    )
+    assert done.accuracy > 0.6
+    assert [row["epoch"] for row in done.history] == list(range(1, 9))
+    seconds = [row["seconds"] for row in done.history]
+    assert seconds == sorted(seconds)
+    saved = load_model(tmp_path / "swiftcnn-tiny")
+    assert saved.config["training"]["test_accuracy"] == done.accuracy
+    assert saved.config["training"]["precision"] == precision
+    assert json.loads((tmp_path / "train.json").read_text())["seed"] == 0
+    images, labels = figures.get_test_data()
+    answers = saved.network.forward(Tensor(images)).data.argmax(axis=1)
+    assert abs(np.mean(answers == labels) - done.accuracy) <= 1 / len(labels)
+
+
+def test_one_seed_one_result_however_often_it_is_evaluated(figures: Figures) -> None:
+    a, b = run(figures), run(figures, every_epoch=False)
+    c = run(figures, seed=1)
+    assert all(np.array_equal(x, y) for x, y in zip(states(a), states(b), strict=True))
+    assert any(not np.array_equal(x, y) for x, y in zip(states(a), states(c), strict=True))
+
+
+def states(done: RecipeRun) -> list[np.ndarray]:
+    return list(done.network.state_dict().values())
+
+
+def test_an_interrupted_training_ends_as_an_undisturbed_one(
+    figures: Figures, tmp_path: Path
+) -> None:
+    def press(row: dict[str, Any]) -> None:
+        if row["epoch"] == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    cut = run(figures, folder=tmp_path, on_epoch=press)
+    assert cut.stopped == "interrupted"
+    assert not (tmp_path / "swiftcnn-tiny.safetensors").exists()
+    done = run(figures, folder=tmp_path, resume=True)
+    assert done.stopped is None
+    assert len(done.history) == 3
+    assert all(
+        np.array_equal(x, y) for x, y in zip(states(done), states(run(figures)), strict=True)
+    )
+
+
+def test_held_out_images_are_not_trained_on(figures: Figures) -> None:
+    images, _ = figures.raw("train")
+    held = run(figures, holdout=100, recipe=dataclasses.replace(SMALL, epochs=1))
+    assert 0 < held.accuracy < 1
+    with pytest.raises(ValueError, match="holdout"):
+        run(figures, holdout=len(images))
+
+
+def test_a_teacher_takes_part(figures: Figures, tmp_path: Path) -> None:
+    teacher = run(figures, folder=tmp_path, recipe=dataclasses.replace(SMALL, epochs=8))
+    taught = dataclasses.replace(SMALL, epochs=4, teacher_share=0.9)
+    alone = run(figures, recipe=taught, seed=5)
+    helped = run(figures, recipe=taught, seed=5, teacher=tmp_path / "swiftcnn-tiny")
+    assert teacher.accuracy > 0.6
+    assert any(not np.array_equal(x, y) for x, y in zip(states(alone), states(helped), strict=True))
+    assert helped.settings()["recipe"]["teacher_share"] == 0.9
+    assert alone.settings()["recipe"]["teacher_share"] == 0.0
+
+
+def test_training_with_int8s_rounding(figures: Figures, tmp_path: Path) -> None:
+    trained = run(figures, folder=tmp_path / "a", recipe=dataclasses.replace(SMALL, epochs=8))
+    rounded = dataclasses.replace(SMALL, epochs=1, lr=0.002, int8=True, average=0.0)
+    begin = tmp_path / "a" / "swiftcnn-tiny"
+    done = run(figures, folder=tmp_path / "b", recipe=rounded, begin=begin)
+    assert isinstance(done.result, Int8ConvNet)
+    assert done.accuracy > trained.accuracy - 0.1
+    saved = load_model(tmp_path / "b" / "swiftcnn-tiny")
+    assert isinstance(saved.network, Int8ConvNet)
+    assert "quantization_aware_training" in saved.techniques
+    with pytest.raises(ValueError, match="begins with a trained network"):
+        RecipeRun(rounded)
+    with pytest.raises(ValueError, match="float weights"):
+        run(figures, recipe=rounded, begin=tmp_path / "b" / "swiftcnn-tiny")
+
+
+def test_the_rounded_forward_pass_is_what_the_int8_session_computes(figures: Figures) -> None:
+    done = run(figures, recipe=dataclasses.replace(SMALL, epochs=6))
+    images, _ = figures.raw("test")
+    seen = normalized_bytes(done.network, images)
+    aware = QuantAwareNet.of(done.network)
+    aware.eval()
+    plain = aware.scores(Tensor(seen)).data
+    aware.train()
+    rounded = aware.scores(Tensor(seen)).data
+    session = aware.plain().session(precision="int8", calibration=seen)
+    spread = np.abs(plain - plain.mean(axis=0)).mean()
+    assert np.abs(session(seen) - rounded).mean() < 0.03 * spread
+    assert np.abs(plain - rounded).mean() < 0.1 * spread
+    # Gradients reach the weights as if nothing were rounded.
+    CrossEntropyLoss().forward(aware.scores(Tensor(seen[:8])), np.zeros(8, np.int64)).backward()
+    assert all(np.abs(p.grad).max() > 0 for p in aware.parameters())
+
+
+def test_whitened_patches_are_uncorrelated() -> None:
+    r = np.random.default_rng(0)
+    images = r.standard_normal((200, 3, 9, 9)).cumsum(axis=3).astype(np.float32)
+    filters = whitening_filters(images, 2, 24)
+    assert filters.shape == (24, 3, 2, 2)
+    assert np.array_equal(filters[12:], -filters[:12])
+    windows = np.lib.stride_tricks.sliding_window_view(images, (2, 2), axis=(2, 3))
+    patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, 12)
+    made = patches @ filters[:12].reshape(12, 12).T
+    np.testing.assert_allclose(np.cov(made.T), np.eye(12), atol=0.02)
