@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinytorch.datasets import CIFAR10
-from tinytorch.datasets.cifar import SAMPLE_FILE
+from tinytorch.datasets.cifar import SAMPLE_FILE, differences
 from tinytorch.io import save_safetensors
 
 PER_CLASS = 20
@@ -23,7 +23,7 @@ def main() -> None:
             [np.flatnonzero(labels == c)[:PER_CLASS] for c in range(len(CIFAR10.classes))]
         )
     )
-    tensors = {"images": images[rows], "labels": labels[rows]}
+    tensors = {"differences": differences(images[rows]), "labels": labels[rows]}
     source = "CIFAR-10 test images, the first 20 of each class; Krizhevsky 2009"
     save_safetensors(SAMPLE_FILE, tensors, {"source": source})
     print(f"{SAMPLE_FILE}: {len(rows)} images, {SAMPLE_FILE.stat().st_size:,} bytes")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import statistics
@@ -28,7 +29,7 @@ from .models import load_model
 from .models.convnet import ConvNet
 from .models.int8_convnet import Int8ConvNet
 
-EXECUTABLE = Path(__file__).resolve().parent / "bin" / "tinytorch-classify"
+EXECUTABLE = Path(__file__).resolve().parent / "bin" / "tinytorch-classify.xz"
 FORMAT = "tinytorch-package"
 _PICTURES = 8
 
@@ -64,7 +65,8 @@ def package_for_production(
         model: path of a saved model.
         folder: must not exist, or be empty.
         limits: checked by running the packed program; nothing is written if it fails.
-        executable: `tinytorch-classify` for another kind of machine; the installed one if left out.
+        executable: `tinytorch-classify` for another kind of machine, plain or packed by xz; the
+            installed one if left out.
         runner: what runs that executable here, such as ("qemu-aarch64",).
 
     Raises:
@@ -98,7 +100,8 @@ def package_for_production(
 
 
 def _copy(program: Path, weights: Path, folder: Path) -> None:
-    shutil.copyfile(program, folder / "classify")
+    data = program.read_bytes()
+    (folder / "classify").write_bytes(lzma.decompress(data) if program.suffix == ".xz" else data)
     (folder / "classify").chmod(0o755)
     shutil.copyfile(weights, folder / "model.safetensors")
 

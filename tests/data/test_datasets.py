@@ -15,6 +15,7 @@ from tinytorch import DataLoader, Tensor
 from tinytorch.datasets import (
     CIFAR10,
     MNIST,
+    CIFAR10Sample,
     ImageDataset,
     ShakespeareExcerpt,
     TextFile,
@@ -25,6 +26,8 @@ from tinytorch.datasets import (
     digits,
     read_idx,
 )
+from tinytorch.datasets.cifar import differences, integrated
+from tinytorch.workflow.data import load
 
 REAL_DATA = os.environ.get("TINYTORCH_DATA")
 
@@ -505,3 +508,19 @@ def test_importing_the_package_reads_no_data():
     code = "import sys, tinytorch; print('tinytorch.datasets' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_the_sample_is_200_photographs_stored_as_differences() -> None:
+    sample = CIFAR10Sample()
+    images, labels = sample.raw("test")
+    assert images.shape == (200, 3, 32, 32)
+    assert np.array_equal(np.bincount(labels), [20] * 10)
+    # Neighbouring pixels of photographs are alike.
+    steps = np.abs(np.diff(images.astype(int), axis=3))
+    assert np.median(steps) < 10
+    assert np.array_equal(integrated(differences(images)), images)
+    noise = np.random.default_rng(0).integers(0, 256, (3, 3, 5, 4), dtype=np.uint8)
+    assert np.array_equal(integrated(differences(noise)), noise)
+    with pytest.raises(ValueError, match="test images only"):
+        sample.raw("train")
+    assert load("cifar10-sample").train_count == 0

@@ -41,6 +41,13 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
+@pytest.fixture(scope="module")
+def program(saved: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("program") / "out"
+    package_for_production(saved["int8"], folder)
+    return folder / "classify"
+
+
 def classified(folder: Path, files: list[Path], *options: str) -> list[dict[str, Any]]:
     command = [folder / "classify", folder / "model.safetensors", *files, "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
@@ -108,25 +115,25 @@ def test_what_cannot_be_packed_is_refused(saved: dict[str, Path], tmp_path: Path
     "data", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + zlib.compress(b"x"), b"P6 9 9 255\n"]
 )
 def test_the_program_refuses_what_is_no_picture(
-    data: bytes, saved: dict[str, Path], tmp_path: Path
+    data: bytes, program: Path, saved: dict[str, Path], tmp_path: Path
 ) -> None:
     (tmp_path / "a").write_bytes(data)
-    command = [EXECUTABLE, saved["int8"], tmp_path / "a"]
+    command = [program, saved["int8"], tmp_path / "a"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "neither a PNG" in done.stderr or "cut off" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["m"], ["m", "a", "--top", "x"], ["m", "a", "--what"]])
-def test_wrong_arguments_are_told(arguments: list[str]) -> None:
-    done = subprocess.run([EXECUTABLE, *arguments], capture_output=True, text=True, timeout=60)
+def test_wrong_arguments_are_told(arguments: list[str], program: Path) -> None:
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode in (1, 2)
     assert done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="static on Linux only")
-def test_the_program_is_static() -> None:
-    elf = EXECUTABLE.read_bytes()
+def test_the_program_is_static(program: Path) -> None:
+    elf = program.read_bytes()
     (start,) = struct.unpack_from("<Q", elf, 32)
     size, count = struct.unpack_from("<HH", elf, 54)
     kinds = [struct.unpack_from("<I", elf, start + i * size)[0] for i in range(count)]

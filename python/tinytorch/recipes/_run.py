@@ -102,14 +102,14 @@ class RecipeRun:
         self.stopped: str | None = None
 
     def settings(self) -> dict[str, Any]:
-        """What decides the result."""
+        """What decides the result; of other models' files only the names."""
         return {
             "recipe": asdict(self.recipe),
             "seed": self.seed,
             "holdout": self.holdout,
             "precision": self.precision,
-            "teacher": self.teacher,
-            "begin": self.begin,
+            "teacher": None if self.teacher is None else Path(self.teacher).name,
+            "begin": None if self.begin is None else Path(self.begin).name,
         }
 
     def train(self) -> ConvNet:
