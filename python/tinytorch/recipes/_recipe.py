@@ -53,7 +53,7 @@ _MOVED_AND_CUT = Augment(pad=4, flip="alternating", cutout=8)
 RECIPES: dict[str, ImageRecipe] = {
     "quick": ImageRecipe(
         "75 % in half a minute on two cores",
-        model="speednet-small", epochs=2, batch_size=512, lr=0.75, momentum=0.85,
+        model="speednet-small", epochs=2, batch_size=256, lr=0.75, momentum=0.85,
         weight_decay=1.3e-3, label_smoothing=0.2, warmup=0.3, end=0.05,
         augment=_MOVED, identity=True, head_scale=1 / 81,
     ),
