@@ -70,6 +70,18 @@ void pause_cpu() {
 #endif
 }
 
+// Moves this thread away from `cpu` if it is there and may be elsewhere. The system often wakes a
+// worker where its caller runs, and takes 10 milliseconds to see that another core is idle: as long
+// as 30 products of 256 x 256.
+void leave_cpu(int cpu) {
+  cpu_set_t allowed;
+  if (sched_getcpu() != cpu || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(cpu, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+  sched_setaffinity(0, sizeof allowed, &allowed);  // it has moved; later it may go anywhere again
+}
+
 // One job at a time; chunks are claimed from an atomic counter.
 struct Job {
   detail::ChunkFn fn;
@@ -136,12 +148,16 @@ class Pool {
   bool run(Job& job) {
     std::unique_lock owner(owner_, std::try_to_lock);
     if (!owner) return false;
+    caller_cpu_.store(sched_getcpu(), std::memory_order_relaxed);
     {
       std::lock_guard lock(mutex_);
       job_ = &job;
       epoch_.fetch_add(1, std::memory_order_release);
     }
-    if (sleepers_.load(std::memory_order_acquire) > 0) wake_.notify_all();
+    if (sleepers_.load(std::memory_order_acquire) > 0) {
+      steer_sleepers();
+      wake_.notify_all();
+    }
     caller(job);
     {
       std::lock_guard lock(mutex_);
@@ -170,11 +186,30 @@ class Pool {
     const auto same = [&] { return epoch_.load(std::memory_order_acquire) == seen; };
     for (int i = 0; i < kSpins && same(); ++i) pause_cpu();
     const auto until = std::chrono::steady_clock::now() + kYielding;
-    while (same() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    while (same() && std::chrono::steady_clock::now() < until) {
+      leave_caller();
+      std::this_thread::yield();
+    }
   }
 
+  // Sleepers shall wake on other cores than this thread's.
+  void steer_sleepers() {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    cpu_set_t others = allowed;
+    CPU_CLR(sched_getcpu(), &others);
+    if (CPU_COUNT(&others) == 0) return;
+    std::lock_guard lock(mutex_);
+    allowed_ = allowed;
+    ++steers_;
+    for (auto& worker : workers_) {
+      pthread_setaffinity_np(worker.native_handle(), sizeof others, &others);
+    }
+  }
+  void leave_caller() const { leave_cpu(caller_cpu_.load(std::memory_order_relaxed)); }
+
   void work() {
-    std::uint64_t seen = 0;
+    std::uint64_t seen = 0, steers = 0;
     for (;;) {
       wait_awake(seen);
       Job* job = nullptr;
@@ -185,12 +220,17 @@ class Pool {
           wake_.wait(lock, [&] { return epoch_.load(std::memory_order_relaxed) != seen; });
           sleepers_.fetch_sub(1);
         }
+        if (steers_ != steers) {
+          steers = steers_;
+          sched_setaffinity(0, sizeof allowed_, &allowed_);
+        }
         seen = epoch_.load(std::memory_order_relaxed);
         if (quit_) return;
         job = job_;
         if (job != nullptr) job->active.fetch_add(1);
       }
       if (job == nullptr) continue;
+      leave_caller();
       take_part(*job);
       job->active.fetch_sub(1, std::memory_order_release);
     }
@@ -208,6 +248,10 @@ class Pool {
   std::condition_variable wake_;
   std::atomic<std::uint64_t> epoch_{0};
   std::atomic<int> sleepers_{0};
+  std::atomic<int> caller_cpu_{-1};  // where the last job was given
+  // Where workers may run once they have woken: where the caller may. Guarded by mutex_.
+  cpu_set_t allowed_{};
+  std::uint64_t steers_ = 0;
   Job* job_ = nullptr;
   bool quit_ = false;
   std::vector<std::thread> workers_;
