@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/capstone/clock.hpp"
 #include "tinytorch/deploy/image_file.hpp"
 #include "tinytorch/deploy/model_file.hpp"
+#include "tinytorch/io/json_text.hpp"
 
 namespace {
 
@@ -102,33 +102,17 @@ Answer classify(runtime::CnnSession& session, const deploy::ModelFile& model,
   return a;
 }
 
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    char escaped[8];
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
-      out += escaped;
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 void print(const Answer& a, const std::string& path, const deploy::ModelFile& model,
            const Options& o) {
   const auto count = std::min<std::size_t>(a.order.size(), static_cast<std::size_t>(o.top));
-  if (o.json) std::printf("{\"image\": %s, \"top\": [", json_text(path).c_str());
+  if (o.json) std::printf("{\"image\": %s, \"top\": [", io::to_json_string(path).c_str());
   if (!o.json) std::printf("%s: %.1f us\n", path.c_str(), a.microseconds);
   for (std::size_t i = 0; i < count; ++i) {
     const auto c = static_cast<std::size_t>(a.order[i]);
     const char* comma = i > 0 ? ", " : "";
     if (o.json) {
-      std::printf("%s[%s, %.6f]", comma, json_text(model.classes[c]).c_str(), a.probabilities[c]);
+      std::printf("%s[%s, %.6f]", comma, io::to_json_string(model.classes[c]).c_str(),
+                  a.probabilities[c]);
     } else {
       std::printf("  %6.2f %%  %s\n", 100.0 * a.probabilities[c], model.classes[c].c_str());
     }

@@ -26,7 +26,7 @@ class WeightAverage:
         self.updates += 1
         now = parts.model_state(model)
         if not self.arrays:
-            self.arrays = {name: array.copy() for name, array in now.items()}
+            self.arrays = now  # copies already
             return
         rate = np.float32(1.0 - min(self.decay, self.updates / (self.updates + 9)))
         for name, array in self.arrays.items():

@@ -18,10 +18,9 @@ def open_model(path: Path) -> SavedModel:
     Failure says what is missing."""
     found = _locate(path)
     if found is None:
-        raise Failure(
-            f"{weights_path(path)}: no such model file (tinytorch train makes one); shipped are: "
-            f"{', '.join(shipped_names())}"
-        )
+        names = shipped_names()
+        also = f"; shipped are: {', '.join(names)}" if names else ""
+        raise Failure(f"{weights_path(path)}: no such model file (tinytorch train makes one){also}")
     return load_model(found)
 
 

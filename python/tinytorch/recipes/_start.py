@@ -9,7 +9,7 @@ from ..core.layers import Linear
 from ..core.optimizers import SGD, Optimizer
 from ..core.spatial import Conv2d
 from ..core.tensor import Tensor
-from ..models.convnet import ConvNet
+from ..models.convnet import ConvNet, normalized_bytes
 from ..optim import Groups
 from ._recipe import ImageRecipe
 
@@ -26,7 +26,7 @@ def start(network: ConvNet, recipe: ImageRecipe, images: np.ndarray) -> None:
             layer.weight.data = layer.weight.data * np.float32(np.sqrt(recipe.head_scale))
     for node in network.nodes:
         if node[0] == "whiten":
-            seen = _normalized(images[:_WHITENED_IMAGES], network)
+            seen = normalized_bytes(network, images[:_WHITENED_IMAGES])
             layer = getattr(network, node[1])
             layer.weight = Tensor(whitening_filters(seen, node[4], node[3]))
 
@@ -86,8 +86,3 @@ def _begin_as_identity(layer: Conv2d) -> None:
     weight[:passed] = 0.0
     weight[range(passed), range(passed), height // 2, width // 2] = 1.0
     layer.weight.data = weight
-
-
-def _normalized(images: np.ndarray, network: ConvNet) -> np.ndarray:
-    shift, spread = network.mean[:, None, None], network.std[:, None, None]
-    return np.asarray((images.astype(np.float32) / 255.0 - shift) / spread)
