@@ -48,6 +48,22 @@ def separable(widths: tuple[int, ...]) -> list[tuple[Any, ...]]:
     return [*nodes, ("gap",), ("linear", "fc", before, 10)]
 
 
+def residual(widths: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    """Per stage a convolution, a block of two more with what they are given added, and a pool."""
+
+    def conv(name: str, before: int, after: int) -> list[tuple[Any, ...]]:
+        return [("conv", name, before, after, 3, 1, 1), ("bn", f"{name}_bn", after)]
+
+    nodes: list[tuple[Any, ...]] = []
+    before = 3
+    for stage, width in enumerate(widths):
+        nodes += [*conv(f"s{stage}a", before, width), ("relu",), ("push",)]
+        nodes += [*conv(f"s{stage}b", width, width), ("relu",)]
+        nodes += [*conv(f"s{stage}c", width, width), ("add",), ("relu",), ("maxpool", 2)]
+        before = width
+    return [*nodes, ("gap",), ("linear", "fc", before, 10)]
+
+
 CANDIDATES: dict[str, list[tuple[Any, ...]]] = {
     "plain 16-32-64": swiftcnn((16, 32, 64)),
     "plain 16-32-80": swiftcnn((16, 32, 80)),
@@ -56,7 +72,10 @@ CANDIDATES: dict[str, list[tuple[Any, ...]]] = {
     "plain 32-64-128": swiftcnn((32, 64, 128)),
     "plain 32-96-112": swiftcnn((32, 96, 112)),
     "plain 48-80-112": swiftcnn((48, 80, 112)),
-    "residual 16-32-64 (ResNet-20)": resnet20(),
+    "residual 16-32-48": residual((16, 32, 48)),
+    "residual 32-48-96": residual((32, 48, 96)),
+    "residual 32-64-80": residual((32, 64, 80)),
+    "ResNet-20": resnet20(),
     "separable 48-96-192": separable((48, 96, 192)),
 }
 
@@ -92,7 +111,7 @@ def latency(network: Int8ConvNet, image: np.ndarray) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--only", default="", help="candidates whose name has this text")
+    parser.add_argument("--only", default="", help="candidates whose name has one of these texts")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     data = CIFAR10()
@@ -100,7 +119,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|", flush=True)
     rows = []
     for name in CANDIDATES:
-        if args.only not in name:
+        if not any(part in name for part in args.only.split(",")):
             continue
         row = candidate(name, args.epochs, data)
         rows.append(row)

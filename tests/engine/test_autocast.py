@@ -1,4 +1,4 @@
-"""autocast: products in bfloat16, everything else in float32."""
+"""autocast: products in bfloat16, images between convolutions too, everything else in float32."""
 
 import threading
 
@@ -43,14 +43,18 @@ def test_gradients_round_too_wherever_backward_is_called() -> None:
     np.testing.assert_allclose(w.grad, rounded(x.data).T @ rounded(seed), atol=1e-5)
 
 
-def test_convolution_and_its_gradients_are_close() -> None:
-    x, w = normal(3, 5, 9, 9), normal(7, 5, 3, 3)
+@pytest.mark.parametrize(("channels", "outputs"), [(5, 7), (3, 16), (16, 48), (32, 32)])
+def test_convolution_and_its_gradients_are_close(channels: int, outputs: int) -> None:
+    x, w = normal(3, channels, 9, 9), normal(outputs, channels, 3, 3)
     results = []
     for enabled in (False, True):
         tx, tw = tt.Tensor(x, requires_grad=True), tt.Tensor(w, requires_grad=True)
         with tt.autocast(enabled=enabled):
             y = ops.conv2d(tx, tw, None, 1, 1)
+        assert y.dtype == ("bfloat16" if enabled else np.float32)
+        y = ops.astype(y, "float32")
         ops.sum(ops.mul(y, y)).backward()
+        assert tx.grad.dtype == tw.grad.dtype == np.float32
         results.append((y.data, tx.grad, tw.grad))
     for exact, near in zip(*results, strict=True):
         assert 0 < np.abs(exact - near).max() < 2e-2 * np.abs(exact).max()
@@ -74,6 +78,51 @@ def test_a_step_of_training_is_close_to_float32() -> None:
     assert abs(loss - exact) < 1e-2 * exact
     for g, e in zip(grads, exact_grads, strict=True):
         assert np.linalg.norm(g - e) < 0.05 * np.linalg.norm(e) + 1e-6
+
+
+def image_step(enabled: bool) -> dict[str, np.ndarray]:
+    """Gradients of a small residual network."""
+    rng = np.random.default_rng(8)
+
+    def weight(*shape: int) -> tt.Tensor:
+        scale = np.float32(1 / np.sqrt(np.prod(shape[1:])))
+        return tt.Tensor(rng.standard_normal(shape).astype(np.float32) * scale, requires_grad=True)
+
+    def norm(x: tt.Tensor, name: str, relu: bool) -> tt.Tensor:
+        gamma = leaves.setdefault(name, tt.Tensor(np.ones(16, np.float32), requires_grad=True))
+        return ops.batch_norm(x, gamma, None, None, None, True, 0.1, 1e-5, relu)
+
+    leaves = {"a": weight(16, 3, 3, 3), "b": weight(16, 16, 3, 3), "c": weight(10, 16)}
+    leaves["x"] = tt.Tensor(rng.standard_normal((4, 3, 8, 8)).astype(np.float32), True)
+    with tt.autocast(enabled=enabled):
+        h = norm(ops.conv2d(leaves["x"], leaves["a"], None, 1, 1), "na", True)
+        h = ops.max_pool2d(h, 2, 2, 0)
+        h = ops.relu(ops.add(h, norm(ops.conv2d(h, leaves["b"], None, 1, 1), "nb", False)))
+        scores = ops.linear(ops.mean(h, (2, 3)), ops.transpose(leaves["c"], 0, 1), None)
+        loss = ops.cross_entropy(scores, np.array([1, 2, 3, 4]))
+    loss.backward()
+    return {name: np.array(t.grad) for name, t in leaves.items()}
+
+
+def test_a_step_of_a_network_of_images_is_close_to_float32() -> None:
+    exact, near = image_step(False), image_step(True)
+    assert exact.keys() == near.keys()
+    for name, wanted in exact.items():
+        assert near[name].dtype == np.float32
+        assert np.linalg.norm(near[name] - wanted) < 0.05 * np.linalg.norm(wanted), name
+
+
+def test_images_in_bfloat16_have_float32_gradients_and_no_numpy_form() -> None:
+    x, w = tt.Tensor(normal(2, 16, 6, 6), requires_grad=True), tt.Tensor(normal(16, 16, 3, 3), True)
+    with tt.autocast():
+        y = ops.relu(ops.conv2d(x, w, None, 1, 1))
+        z = ops.relu(y)
+    assert y.grad is None
+    ops.sum(z).backward()
+    assert y.grad.dtype == np.float32
+    np.testing.assert_array_equal(ops.astype(y, "float32").data > 0, y.grad == 1)
+    with pytest.raises(TypeError, match="bfloat16"):
+        _ = y.data
 
 
 def test_any_number_of_threads_gives_the_same_bits() -> None:

@@ -10,6 +10,7 @@
 
 #include "support/catch.hpp"
 #include "tinytorch/base/cpu.hpp"
+#include "tinytorch/base/half.hpp"
 #include "tinytorch/base/rng.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 
@@ -127,6 +128,22 @@ inline std::vector<float> normal(std::size_t n, std::uint64_t seed, float scale 
 
 inline std::vector<double> widen(const std::vector<float>& v) {
   return std::vector<double>(v.begin(), v.end());
+}
+
+// As bfloat16, by the scalar conversion, and back.
+inline std::vector<std::uint16_t> codes(const std::vector<float>& v) {
+  std::vector<std::uint16_t> out;
+  for (const float x : v) out.push_back(bf16(x).bits);
+  return out;
+}
+inline std::vector<float> widen_codes(const std::vector<std::uint16_t>& v) {
+  std::vector<float> out;
+  for (const std::uint16_t code : v) {
+    bf16 x;
+    x.bits = code;
+    out.push_back(static_cast<float>(x));
+  }
+  return out;
 }
 
 inline std::vector<float> special_values() {

@@ -9,8 +9,17 @@ namespace tt {
 // 4-D and dense in that order, and not row-major at the same time.
 bool is_channels_last(const Array& x);
 
-// The same of float32 values, which kernels for pixels take. Never empty: that is row-major.
-inline bool has_pixels(const Array& x) { return x.dtype() == DType::f32 && is_channels_last(x); }
+// The same of float32 or bfloat16 values, which kernels for pixels take. Never empty: that is
+// row-major.
+inline bool has_pixels(const Array& x) {
+  return (x.dtype() == DType::f32 || x.dtype() == DType::bf16) && is_channels_last(x);
+}
+// Calls fn(type_tag<T>{}) for how such values lie in memory: floats, or codes of bfloat16.
+template <class Fn>
+decltype(auto) visit_pixels(const Array& x, Fn&& fn) {
+  if (x.dtype() == DType::bf16) return fn(type_tag<std::uint16_t>{});
+  return fn(type_tag<float>{});
+}
 
 // (N, C, H, W) seen as (N, H, W, C), and back: views.
 Array pixels_of(const Array& images);

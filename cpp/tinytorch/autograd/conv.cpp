@@ -19,10 +19,10 @@ kernels::Window2d window_of(Pair kernel, Pair stride, Pair padding) {
 Tensor max_pooled(const Tensor& x, const ops::MaxPooled& pooled, const char* name) {
   const Tensor out(pooled.y);
   if (!tracked(x)) return out;
-  return attach(out, name, {&x},
-                [argmax = pooled.argmax, shape = x.shape()](const Array& dy, Grads& g) {
-                  g.set(0, ops::max_pool2d_grad(dy, argmax, shape));
-                });
+  return with_half_gradients(attach(
+      out, name, {&x}, [argmax = pooled.argmax, shape = x.shape()](const Array& dy, Grads& g) {
+        g.set(0, ops::max_pool2d_grad(dy, argmax, shape));
+      }));
 }
 
 }  // namespace
@@ -36,13 +36,13 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   shape.products = autocast_products();
   const Tensor out(ops::conv2d(x.array(), weight.array(), b, shape));
   if (!tracked(x, weight, bias)) return out;
-  return attach(
-      out, "Conv2dBackward", {&x, &weight, &bias},
-      [shape, sx = Saved(x.array()), sw = Saved(weight.array())](const Array& dy, Grads& g) {
-        if (g.want(0)) g.set(0, ops::conv2d_grad_input(dy, sw.get(), shape));
-        if (g.want(1)) g.set(1, ops::conv2d_grad_weight(dy, sx.get(), shape));
-        if (g.want(2)) g.set(2, ops::sum(dy, all_but_channels()));
-      });
+  return with_half_gradients(
+      attach(out, "Conv2dBackward", {&x, &weight, &bias},
+             [shape, sx = Saved(x.array()), sw = Saved(weight.array())](const Array& dy, Grads& g) {
+               if (g.want(0)) g.set(0, ops::conv2d_grad_input(dy, sw.get(), shape));
+               if (g.want(1)) g.set(1, ops::conv2d_grad_weight(dy, sx.get(), shape));
+               if (g.want(2)) g.set(2, ops::sum(dy, all_but_channels()));
+             }));
 }
 
 Tensor max_pool2d(const Tensor& x, Pair kernel, Pair stride, Pair padding) {
@@ -59,10 +59,10 @@ Tensor avg_pool2d(const Tensor& x, Pair kernel, Pair stride, Pair padding) {
   const auto window = ops::pool_window(x.array(), window_of(kernel, stride, padding));
   const Tensor out(ops::avg_pool2d(x.array(), window));
   if (!tracked(x)) return out;
-  return attach(out, "AvgPool2dBackward", {&x},
-                [window, shape = x.shape()](const Array& dy, Grads& g) {
-                  g.set(0, ops::avg_pool2d_grad(dy, shape, window));
-                });
+  return with_half_gradients(attach(out, "AvgPool2dBackward", {&x},
+                                    [window, shape = x.shape()](const Array& dy, Grads& g) {
+                                      g.set(0, ops::avg_pool2d_grad(dy, shape, window));
+                                    }));
 }
 
 Tensor adaptive_avg_pool2d(const Tensor& x, Pair output) {

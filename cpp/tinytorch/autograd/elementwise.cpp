@@ -115,18 +115,18 @@ Tensor unary(Unary f, const Tensor& x, double a) {
   if (!tracked(x)) return out;
   const Keep keep = kUnaryInfo[static_cast<int>(f)].keep;
   const Saved saved(keep == Keep::output ? out.array() : x.array());
-  return attach(out, unary_node_name(f), {&x}, [=](const Array& dy, Grads& g) {
+  return with_half_gradients(attach(out, unary_node_name(f), {&x}, [=](const Array& dy, Grads& g) {
     g.set(0, ops::unary_grad(f, dy, saved.get(), a));
-  });
+  }));
 }
 
 Tensor binary(Binary f, const Tensor& a, const Tensor& b) {
   const Tensor out(ops::binary(f, a.array(), b.array()));
   if (!tracked(a, b)) return out;
   if (f == Binary::add || f == Binary::sub) {  // nothing to keep
-    return attach(out, binary_node_name(f), {&a, &b}, [f](const Array& dy, Grads& g) {
-      binary_rule(f, Array(), Array(), Array(), dy, g);
-    });
+    return with_half_gradients(attach(
+        out, binary_node_name(f), {&a, &b},
+        [f](const Array& dy, Grads& g) { binary_rule(f, Array(), Array(), Array(), dy, g); }));
   }
   // A product keeps only what the wanted gradients read.
   const bool product = f == Binary::mul;

@@ -87,7 +87,8 @@ Array starting_gradient(const Tensor& root, const Array& seed) {
 void add_to(Array& total, Array g) {
   if (!total.defined()) {
     total = std::move(g);
-  } else if (total.unique() && (total.is_contiguous() || is_channels_last(total))) {
+  } else if (total.unique() && !is_half(total.dtype()) &&
+             (total.is_contiguous() || is_channels_last(total))) {
     ops::add_in_place(total, g);
   } else {
     total = ops::add(total, g);
@@ -100,10 +101,13 @@ Array fit(Array g, const GradMeta& meta) {
   if (!(g.shape() == meta.shape)) {
     g = g.size() == numel(meta.shape) ? g.reshape(meta.shape) : ops::reduce_to_shape(g, meta.shape);
   }
-  return g.astype(gradient_type(meta.dtype));
+  // What an operator made for a bfloat16 tensor within the graph may stay as it is.
+  if (g.dtype() == DType::bf16 && meta.dtype == DType::bf16 && meta.grad_fn) return g;
+  return ops::cast(g, gradient_type(meta.dtype));
 }
 
 Array run_hooks(const GradMeta& meta, Array g) {
+  if (!meta.hooks().empty()) g = ops::cast(g, gradient_type(meta.dtype));
   for (const auto& [id, hook] : meta.hooks()) {  // a copy: a hook may remove itself
     const Array replaced = hook(g);
     if (replaced.defined()) g = fit(replaced, meta);
@@ -129,7 +133,8 @@ void propagate(const Graph& graph, std::vector<Array>& pending, Node& node, cons
     if (at == graph.position.end()) continue;  // began to require grad during this pass
     grads.add_up_in(i, &pending[at->second]);
   }
-  node.backward(node.fixed_shape() ? as_made(dy, node.output_shape()) : dy, grads);
+  const Array taken = node.takes_half() || !is_half(dy.dtype()) ? dy : ops::to_compute(dy);
+  node.backward(node.fixed_shape() ? as_made(taken, node.output_shape()) : taken, grads);
   for (std::size_t i = 0; i < edges.size(); ++i) {
     Array* sum = grads.added_up_in(i);
     if (sum == nullptr || !grads.want(i) || !grads[i].defined()) continue;

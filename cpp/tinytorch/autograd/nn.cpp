@@ -104,27 +104,26 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
   if (!training && !(running_mean.defined() && running_var.defined())) {
     fail<ValueError>("batch norm outside training needs running_mean and running_var");
   }
-  const DType type = ops::to_compute(x.array()).dtype();
+  const DType type = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
   const ops::BatchStats stats =
-      training ? ops::batch_stats(ops::to_compute(x.array()))
+      training ? ops::batch_stats(x.array())
                : ops::BatchStats{running_mean.astype(type).copy(), running_var.astype(type)};
   const Array rstd = rstd_of(stats.variance, eps);
-  const Array y = ops::batch_norm(ops::to_compute(x.array()), stats.mean, rstd, w, b, relu);
-  const Tensor out(ops::from_compute(y, x.dtype()));
+  const Tensor out(ops::batch_norm(x.array(), stats.mean, rstd, w, b, relu));
   if (training) {
     update_running(running_mean, stats.mean, momentum);
     update_running(running_var, stats.variance, momentum);
   }
   if (!tracked(x, gamma, beta)) return out;
-  return attach(out, "BatchNormBackward", {&x, &gamma, &beta},
-                [sx = Saved(x.array()), sg = Saved(w), sb = Saved(relu ? b : Array()),
-                 m = stats.mean, rstd, training, relu](const Array& dy, Grads& g) {
-                  auto d = ops::batch_norm_grad(dy, sx.get(), m, rstd, sg.get(), sb.get(), training,
-                                                relu);
-                  g.set(0, d.dx);
-                  g.set(1, d.dgamma);
-                  g.set(2, d.dbeta);
-                });
+  return with_half_gradients(attach(
+      out, "BatchNormBackward", {&x, &gamma, &beta},
+      [sx = Saved(x.array()), sg = Saved(w), sb = Saved(relu ? b : Array()), m = stats.mean, rstd,
+       training, relu](const Array& dy, Grads& g) {
+        auto d = ops::batch_norm_grad(dy, sx.get(), m, rstd, sg.get(), sb.get(), training, relu);
+        g.set(0, d.dx);
+        g.set(1, d.dgamma);
+        g.set(2, d.dbeta);
+      }));
 }
 
 }  // namespace tt::autograd

@@ -54,12 +54,16 @@ class Node {
   const Shape& output_shape() const { return output_shape_; }
   // False: takes gradients of any shape (nodes defined in Python).
   virtual bool fixed_shape() const { return true; }
+  // Whether the rule takes gradients of bfloat16 as they are; others get float32.
+  bool takes_half() const { return takes_half_; }
+  void take_half() { takes_half_ = true; }
 
  protected:
   [[noreturn]] static void freed();
   friend struct Attach;
   Edges edges_;
   Shape output_shape_;
+  bool takes_half_ = false;
 };
 
 // An array kept for the backward pass, with a check that nobody changed it in place meanwhile.
@@ -94,7 +98,8 @@ class NoGrad {
 };
 
 // Automatic casting, per thread, off at first: matrix products and convolutions, and the backward
-// pass of those recorded meanwhile, round their operands to bfloat16. Everything else, weights and
+// pass of those recorded meanwhile, round their operands to bfloat16. Convolutions also give their
+// results in it, and what is made of these keeps the type. Everything else, weights and their
 // gradients included, stays float32.
 bool autocast_enabled();
 void set_autocast_enabled(bool enabled);
@@ -153,6 +158,12 @@ Tensor attach(Tensor out, const char* name, const std::vector<Tensor>& inputs, R
   Attach::link(*node, out, pointers.data(), pointers.size());
   out.meta()->grad_fn = std::move(node);
   return out;
+}
+
+// Of operators of images, whose gradients of bfloat16 tensors then pass in that type.
+inline Tensor with_half_gradients(Tensor made) {
+  made.meta()->grad_fn->take_half();
+  return made;
 }
 
 }  // namespace tt::autograd

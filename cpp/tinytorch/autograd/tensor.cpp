@@ -107,7 +107,7 @@ void GradMeta::set_grad(Array g, std::shared_ptr<GradSource> user) {
 }
 
 void GradMeta::accumulate(Array g) {
-  g = g.astype(gradient_type(dtype));
+  g = ops::cast(g, gradient_type(dtype));
   std::lock_guard adding(locks().sum(this));
   const auto user = user_grad();
   const Array before = user ? user->read() : grad();

@@ -155,11 +155,14 @@ class Pixels {
 BatchStats pixel_stats(const Array& x) {
   const Pixels p(x);
   const Array parts = Array::empty({p.chunks, 2, p.channels});
-  const auto moments = kernels::active().batch_norm.pixel_moments;
-  p.each_chunk([&](index_t i, index_t at, std::size_t rows) {
-    float* mean = parts.data<float>() + i * 2 * p.channels;
-    moments(x.data<float>() + at, rows, static_cast<std::size_t>(p.channels), mean,
-            mean + p.channels);
+  visit_pixels(x, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto moments = kernels::active().batch_norm.pixels<T>().moments;
+    p.each_chunk([&](index_t i, index_t at, std::size_t rows) {
+      float* mean = parts.data<float>() + i * 2 * p.channels;
+      moments(x.data<T>() + at, rows, static_cast<std::size_t>(p.channels), mean,
+              mean + p.channels);
+    });
   });
   const BatchStats out{Array::empty({p.channels}), Array::empty({p.channels})};
   for (index_t c = 0; c < p.channels; ++c) {
@@ -199,33 +202,60 @@ kernels::BatchNormPixels pixel_parameters(const Affine& a, bool relu) {
 
 Array scaled_pixels(const Array& x, const Affine& affine, bool relu) {
   const Pixels p(x);
-  const Array y = empty_channels_last(x.shape());
-  const auto apply = kernels::active().batch_norm.pixel_apply;
-  p.each_chunk([&](index_t, index_t at, std::size_t rows) {
-    kernels::BatchNormPixels k = pixel_parameters(affine, relu);
-    k.rows = rows;
-    apply(x.data<float>() + at, k, y.data<float>() + at);
+  const Array y = empty_channels_last(x.shape(), x.dtype());
+  visit_pixels(x, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto apply = kernels::active().batch_norm.pixels<T>().apply;
+    p.each_chunk([&](index_t, index_t at, std::size_t rows) {
+      kernels::BatchNormPixels k = pixel_parameters(affine, relu);
+      k.rows = rows;
+      apply(x.data<T>() + at, k, y.data<T>() + at);
+    });
   });
   return y;
+}
+
+// Of each chunk, the sums of dy and of dy (x - mean).
+Array pixel_grad_sums(const Array& dy, const Array& x, const Pixels& p,
+                      const kernels::BatchNormPixels& k) {
+  const Array parts = Array::empty({p.chunks, 2, p.channels});
+  visit_pixels(x, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto sums_of = kernels::active().batch_norm.pixels<T>().grad_sums;
+    p.each_chunk([&](index_t i, index_t at, std::size_t rows) {
+      kernels::BatchNormPixels part = k;
+      part.rows = rows;
+      float* sums = parts.data<float>() + i * 2 * p.channels;
+      sums_of(dy.data<T>() + at, x.data<T>() + at, part, sums, sums + p.channels);
+    });
+  });
+  return parts;
+}
+
+Array pixel_grad(const Array& dy, const Array& x, const Pixels& p,
+                 const kernels::BatchNormPixels& k) {
+  const Array dx = empty_channels_last(x.shape(), x.dtype());
+  visit_pixels(x, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto grad = kernels::active().batch_norm.pixels<T>().grad;
+    p.each_chunk([&](index_t, index_t at, std::size_t rows) {
+      kernels::BatchNormPixels part = k;
+      part.rows = rows;
+      grad(dy.data<T>() + at, x.data<T>() + at, part, dx.data<T>() + at);
+    });
+  });
+  return dx;
 }
 
 // As plane_grads.
 NormGrads pixel_grads(const Array& grad, const Array& x, const Array& mean, const Array& rstd,
                       const Affine& affine, bool training, bool relu) {
   const Pixels p(x);
-  const NormGrads out{empty_channels_last(x.shape()), Array::empty({p.channels}),
-                      Array::empty({p.channels})};
-  const Array dy = to_channels_last(grad), parts = Array::empty({p.chunks, 2, p.channels});
-  const auto& table = kernels::active().batch_norm;
+  NormGrads out{Array(), Array::empty({p.channels}), Array::empty({p.channels})};
+  const Array dy = cast(to_channels_last(grad), x.dtype());
   kernels::BatchNormPixels k = pixel_parameters(affine, relu);
   k.mean = mean.data<float>();
-  p.each_chunk([&](index_t i, index_t at, std::size_t rows) {
-    kernels::BatchNormPixels part = k;
-    part.rows = rows;
-    float* sums = parts.data<float>() + i * 2 * p.channels;
-    table.pixel_grad_sums(dy.data<float>() + at, x.data<float>() + at, part, sums,
-                          sums + p.channels);
-  });
+  const Array parts = pixel_grad_sums(dy, x, p, k);
   const Array slope = Array::empty({p.channels}), offset = Array::empty({p.channels});
   for (index_t c = 0; c < p.channels; ++c) {
     const float* part = parts.data<float>() + c;
@@ -242,38 +272,38 @@ NormGrads pixel_grads(const Array& grad, const Array& x, const Array& mean, cons
     offset.data<float>()[c] = static_cast<float>(share * sum);
   }
   k.slope = slope.data<float>(), k.offset = offset.data<float>();
-  p.each_chunk([&](index_t, index_t at, std::size_t rows) {
-    kernels::BatchNormPixels part = k;
-    part.rows = rows;
-    table.pixel_grad(dy.data<float>() + at, x.data<float>() + at, part, out.dx.data<float>() + at);
-  });
+  out.dx = pixel_grad(dy, x, p, k);
   return out;
 }
 
 }  // namespace
 
-BatchStats batch_stats(const Array& x) {
+BatchStats batch_stats(const Array& input) {
+  if (has_pixels(input)) return pixel_stats(input);
+  const Array x = to_compute(input);
   if (has_planes(x)) return plane_stats(x);
-  if (has_pixels(x)) return pixel_stats(x);
   const Dims axes = all_but_channels(x);
   return {mean(x, axes), variance(x, axes, 0.0, false)};
 }
 
-Array batch_norm(const Array& x, const Array& mean, const Array& rstd, const Array& gamma,
+Array batch_norm(const Array& input, const Array& mean, const Array& rstd, const Array& gamma,
                  const Array& beta, bool relu) {
   const Affine a = affine_of(mean, rstd, gamma, beta);
-  if (has_pixels(x)) return scaled_pixels(x, a, relu);
+  if (has_pixels(input)) return scaled_pixels(input, a, relu);
+  const Array x = to_compute(input);
   const Array y = has_planes(x) ? scaled_planes(x, a.scale, a.shift)
                                 : add(mul(x, channels(a.scale, x)), channels(a.shift, x));
-  return relu ? unary(Unary::relu, y) : y;
+  return from_compute(relu ? unary(Unary::relu, y) : y, input.dtype());
 }
 
-NormGrads batch_norm_grad(const Array& grad, const Array& x, const Array& mean, const Array& rstd,
-                          const Array& gamma, const Array& beta, bool training, bool relu) {
-  if (has_pixels(x) && grad.dtype() == DType::f32) {
+NormGrads batch_norm_grad(const Array& given, const Array& input, const Array& mean,
+                          const Array& rstd, const Array& gamma, const Array& beta, bool training,
+                          bool relu) {
+  if (has_pixels(input) && given.dtype() != DType::f64) {
     const Affine a = affine_of(mean, rstd, gamma, beta);
-    return pixel_grads(grad, x, mean, rstd, a, training, relu);
+    return pixel_grads(given, input, mean, rstd, a, training, relu);
   }
+  const Array x = to_compute(input), grad = to_compute(given);
   const Array dy =
       relu ? unary_grad(Unary::relu, grad, batch_norm(x, mean, rstd, gamma, beta, true)) : grad;
   if (has_planes(x) && dy.dtype() == DType::f32) {

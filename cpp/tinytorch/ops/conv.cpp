@@ -4,7 +4,6 @@
 #include <mutex>
 #include <vector>
 
-#include "tinytorch/array/channels_last.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/conv/im2col.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
@@ -229,10 +228,18 @@ void check_window(const kernels::Window2d& w, const char* what) {
   }
 }
 
-// Float32, of some size, in shapes that conv_images.hpp takes. Bfloat16 products only pay on tiles.
+bool has_results(const ConvShape& s) {
+  return s.batch * s.window.out_height() * s.window.out_width() > 0;
+}
+
+// Of some size, in shapes that conv_tiles.hpp takes.
+bool as_tiles(const Array& x, const ConvShape& s) {
+  return x.dtype() != DType::f64 && x.size() > 0 && has_results(s) && convolves_tiles(s);
+}
+
+// Float32, of some size, in shapes that conv_images.hpp takes.
 bool as_images(const Array& x, const ConvShape& s) {
-  const index_t results = s.batch * s.window.out_height() * s.window.out_width();
-  return x.dtype() == DType::f32 && x.size() > 0 && results > 0 && convolves_images(s);
+  return x.dtype() == DType::f32 && x.size() > 0 && has_results(s) && convolves_images(s);
 }
 
 Shape output_shape(const ConvShape& s) {
@@ -271,28 +278,30 @@ ConvShape conv_shape(const Array& x, const Array& weight, const Array& bias,
 }
 
 Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvShape& shape) {
-  const Array wide = to_compute(x), w = weight.astype(wide.dtype()).contiguous();
-  const Array b = bias.defined() ? bias.astype(wide.dtype()).contiguous() : bias;
-  if (as_images(wide, shape)) {
-    const Array y = convolves_tiles(shape) ? conv2d_tiles(to_channels_last(wide), w, b, shape)
-                                           : conv2d_images(wide, w, b, shape);
-    return from_compute(y, x.dtype());
-  }
-  const Array in = wide.contiguous();
-  const Array y = Array::empty(output_shape(shape), in.dtype());
-  if (y.size() == 0) return from_compute(y, x.dtype());
+  const DType compute = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const Array w = weight.astype(compute).contiguous();
+  const Array b = bias.defined() ? bias.astype(compute).contiguous() : bias;
+  if (as_tiles(x, shape)) return conv2d_tiles(x, w, b, shape);
+  const bool rounds = shape.products == Products::bf16 && compute == DType::f32;
+  const DType type = rounds ? DType::bf16 : x.dtype();
+  const Array in = to_compute(x);
+  if (as_images(in, shape)) return conv2d_images(in, w, b, shape, type);
+  const Array rows = in.contiguous(), y = Array::empty(output_shape(shape), in.dtype());
+  if (y.size() == 0) return from_compute(y, type);
   visit_float(in.dtype(), "conv2d", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    forward<T>(in.data<T>(), w.data<T>(), b.defined() ? b.data<T>() : nullptr, y.data<T>(), shape);
+    forward<T>(rows.data<T>(), w.data<T>(), b.defined() ? b.data<T>() : nullptr, y.data<T>(),
+               shape);
   });
-  return from_compute(y, x.dtype());
+  return from_compute(y, type);
 }
 
-Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& shape) {
+Array conv2d_grad_input(const Array& given, const Array& weight, const ConvShape& shape) {
+  if (as_tiles(given, shape))
+    return conv2d_tiles_grad_input(given, weight.astype(DType::f32), shape);
+  const Array dy = to_compute(given);
   if (as_images(dy, shape) && grads_images(shape)) {
-    const Array w = weight.astype(dy.dtype());
-    if (convolves_tiles(shape)) return conv2d_tiles_grad_input(to_channels_last(dy), w, shape);
-    return conv2d_images_grad_input(dy, w, shape);
+    return conv2d_images_grad_input(dy, weight.astype(dy.dtype()), shape);
   }
   const Group group = group_of(shape);
   const Array g = dy.contiguous();
@@ -310,18 +319,17 @@ Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& s
   return dx;
 }
 
-Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape) {
-  if (as_images(dy, shape) && x.size() > 0) {
-    const Array in = x.astype(dy.dtype());
-    if (!convolves_tiles(shape)) return conv2d_images_grad_weight(dy, in, shape);
-    return conv2d_tiles_grad_weight(to_channels_last(dy), to_channels_last(in), shape);
-  }
-  const Array g = dy.contiguous(), in = x.astype(dy.dtype()).contiguous();
+Array conv2d_grad_weight(const Array& given, const Array& x, const ConvShape& shape) {
+  if (as_tiles(given, shape) && x.size() > 0) return conv2d_tiles_grad_weight(given, x, shape);
+  const Array in = to_compute(x);
+  if (as_images(in, shape) && x.size() > 0) return conv2d_images_grad_weight(given, in, shape);
+  const Array dy = to_compute(given);
+  const Array g = dy.contiguous(), rows = in.astype(dy.dtype()).contiguous();
   const Group group = group_of(shape);
   const index_t parts = std::clamp<index_t>(shape.batch, 1, kWeightGradParts);
   const index_t per_part = (shape.batch + parts - 1) / parts;
   const Array partial = Array::zeros({parts, shape.groups, group.depth, group.rows}, dy.dtype());
-  if (g.size() > 0 && in.size() > 0) {
+  if (g.size() > 0 && rows.size() > 0) {
     visit_float(dy.dtype(), "conv2d", [&](auto tag) {
       using T = typename decltype(tag)::type;
       const index_t weights = partial.size() / parts;
@@ -329,8 +337,8 @@ Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape
       each_image<T>(parts, columns, [&](index_t part, T* buffer) {
         const index_t first = std::min(part * per_part, shape.batch);
         const index_t last = std::min(first + per_part, shape.batch);
-        grad_weight<T>(g.data<T>(), in.data<T>(), partial.data<T>() + part * weights, shape, first,
-                       last, buffer);
+        grad_weight<T>(g.data<T>(), rows.data<T>(), partial.data<T>() + part * weights, shape,
+                       first, last, buffer);
       });
     });
   }

@@ -18,7 +18,9 @@ struct ConvShape {
 ConvShape conv_shape(const Array& x, const Array& weight, const Array& bias,
                      kernels::Window2d window, index_t groups);
 
+// In the type of x; with products in bfloat16, float32 and half images give bfloat16 ones.
 Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvShape& shape);
+// The gradients are float32 (float64 of such), or those of bfloat16 images of that type.
 Array conv2d_grad_input(const Array& dy, const Array& weight, const ConvShape& shape);
 // Partial sums over fixed groups of images, joined in order: equal for any number of threads.
 Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape);
@@ -26,7 +28,8 @@ Array conv2d_grad_weight(const Array& dy, const Array& x, const ConvShape& shape
 // `window` brings kernel, stride and padding; height and width are taken from x.
 kernels::Window2d pool_window(const Array& x, kernels::Window2d window);
 struct MaxPooled {
-  Array y, argmax;  // argmax: int32 index into the plane
+  // argmax: int32 index into the plane; of pixels (channels last), uint8 place in the window.
+  Array y, argmax;
 };
 MaxPooled max_pool2d(const Array& x, const kernels::Window2d& window);
 Array avg_pool2d(const Array& x, const kernels::Window2d& window);

@@ -10,6 +10,7 @@
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/gemm_f32/panels.hpp"
 #include "tinytorch/kernels/scratch.hpp"
+#include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/reduce.hpp"
 
 namespace tt::ops {
@@ -96,7 +97,8 @@ Array turned_weight(const Array& weight, const ConvShape& s) {
   return by_planes(s) ? weight.contiguous() : pixels_of(weight).contiguous();
 }
 
-Array direct(const Array& x, const Array& weight, const Array& bias, const ConvShape& s) {
+Array direct(const Array& x, const Array& weight, const Array& bias, const ConvShape& s,
+             DType type) {
   const Array in = as_stored(x, s), w = turned_weight(weight, s);
   const kernels::WindowSource windows = windows_of(s);
   const auto& gemm = kernels::active().gemm_f32;
@@ -104,15 +106,21 @@ Array direct(const Array& x, const Array& weight, const Array& bias, const ConvS
   float* packed = t_panels.reserve<float>(kernels::panel_floats(gemm, depth, out));
   kernels::pack_panels(gemm, w.data<float>(), 1, depth, depth, out, packed);
   const kernels::PanelView panels{&gemm, packed, depth, out};
-  const Array y = empty_channels_last({s.batch, out, s.window.out_height(), width});
+  const bool rounds = type == DType::bf16;
+  const Array y = empty_channels_last({s.batch, out, s.window.out_height(), width},
+                                      rounds ? DType::bf16 : DType::f32);
   const index_t at_once = rows_at_once(s, depth, kWindowFloats, kPixels);
+  const index_t window_floats = windows.floats(at_once * width), line = width * out;
   each_rows(s, at_once, [&](index_t first, index_t count) {
-    float* work = t_work.reserve<float>(windows.floats(at_once * width));
-    panels.multiply(windows.rows(in.data<float>(), first, count, work),
-                    y.data<float>() + first * width * out, out,
+    float* work = t_work.reserve<float>(window_floats + (rounds ? at_once * line : 0));
+    float* to = rounds ? work + window_floats : y.data<float>() + first * line;
+    panels.multiply(windows.rows(in.data<float>(), first, count, work), to, out,
                     bias.defined() ? bias.data<float>() : nullptr, 0, panels.count());
+    if (!rounds) return;
+    kernels::active().half.narrow_bf16(to, y.data<std::uint16_t>() + first * line,
+                                       static_cast<std::size_t>(count * line));
   });
-  return y;
+  return cast(y, type);
 }
 
 // Images of dy, each spread over the windows it came from. Images are independent of each other.
@@ -144,6 +152,14 @@ Array direct_grad_input(const Array& dy, const Array& weight, const ConvShape& s
   return dx;
 }
 
+// `count` values of dy from `first` on as floats; codes are widened into `buffer`.
+const float* floats_of(const Array& dy, index_t first, index_t count, float* buffer) {
+  if (dy.dtype() == DType::f32) return dy.data<float>() + first;
+  kernels::active().half.widen_bf16(dy.data<std::uint16_t>() + first, buffer,
+                                    static_cast<std::size_t>(count));
+  return buffer;
+}
+
 // dW (depth x O) = windows^T dy, in a fixed number of parts that are then joined in order.
 Array direct_grad_weight(const Array& dy, const Array& x, const ConvShape& s) {
   constexpr index_t kParts = 8, kPartFloats = index_t{1} << 22, kMostResults = 1024;
@@ -154,16 +170,18 @@ Array direct_grad_weight(const Array& dy, const Array& x, const ConvShape& s) {
   const index_t parts = std::clamp<index_t>(kPartFloats / (depth * out), 1, std::min(kParts, rows));
   const index_t at_once = rows_at_once(s, depth, 2 * kWindowFloats, kMostResults);
   const Array partial = Array::zeros({parts, depth, out});
+  const index_t window_floats = windows.floats(at_once * width), line = width * out;
   parallel_for(parts, 1, [&](index_t begin, index_t end) {
-    float* work = t_work.reserve<float>(windows.floats(at_once * width));
+    float* work = t_work.reserve<float>(window_floats + at_once * line);
     for (index_t part = begin; part < end; ++part) {
       const index_t last = rows * (part + 1) / parts;
       for (index_t row = rows * part / parts; row < last; row += at_once) {
-        const auto a = windows.rows(in.data<float>(), row, std::min(at_once, last - row), work);
+        const index_t count = std::min(at_once, last - row);
+        const auto a = windows.rows(in.data<float>(), row, count, work);
         kernels::Gemm g;
         g.m = depth, g.n = out, g.k = a.count;
         g.a = a.a, g.a_row = a.step, g.a_col = a.row;
-        g.b = dy.data<float>() + row * width * out, g.b_row = out;
+        g.b = floats_of(dy, row * line, count * line, work + window_floats), g.b_row = out;
         g.c = partial.data<float>() + part * depth * out, g.c_row = out;
         g.accumulate = true;
         kernels::gemm(g);
@@ -180,11 +198,12 @@ bool convolves_images(const ConvShape& s) {
 }
 bool grads_images(const ConvShape& s) { return convolves_images(s) && !by_planes(s); }
 
-Array conv2d_images(const Array& x, const Array& weight, const Array& bias, const ConvShape& s) {
+Array conv2d_images(const Array& x, const Array& weight, const Array& bias, const ConvShape& s,
+                    DType type) {
   kernels::count_call(kernels::Family::gemm);
-  if (!uses_winograd(s)) return direct(x, weight, bias, s);
+  if (!uses_winograd(s)) return direct(x, weight, bias, s, type);
   const Array taps = weight.permute({2, 3, 1, 0}).contiguous();
-  return winograd(to_channels_last(x), taps, bias, winograd_shape(s));
+  return cast(winograd(to_channels_last(x), taps, bias, winograd_shape(s)), type);
 }
 
 Array conv2d_images_grad_input(const Array& grad, const Array& weight, const ConvShape& s) {
@@ -201,14 +220,14 @@ Array conv2d_images_grad_input(const Array& grad, const Array& weight, const Con
 
 Array conv2d_images_grad_weight(const Array& grad, const Array& x, const ConvShape& s) {
   kernels::count_call(kernels::Family::gemm);
-  const Array dy = to_channels_last(grad);
   const Window2d& w = s.window;
   if (!uses_winograd(s)) {
-    const Array dw = direct_grad_weight(dy, x, s).transpose(0, 1);
+    const Array dw = direct_grad_weight(to_channels_last(grad), x, s).transpose(0, 1);
     if (by_planes(s)) return dw.reshape({s.out_channels, s.channels, w.kernel_h, w.kernel_w});
     return images_of(dw.reshape({s.out_channels, w.kernel_h, w.kernel_w, s.channels})).contiguous();
   }
-  const Array taps = Array::empty({3, 3, s.channels, s.out_channels}), in = to_channels_last(x);
+  const Array dy = cast(to_channels_last(grad), DType::f32), in = to_channels_last(x);
+  const Array taps = Array::empty({3, 3, s.channels, s.out_channels});
   kernels::winograd_weights_grad(winograd_kernels(), winograd_shape(s), in.data<float>(),
                                  dy.data<float>(), taps.data<float>());
   return taps.permute({3, 2, 0, 1}).contiguous();

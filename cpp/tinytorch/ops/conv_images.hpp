@@ -9,13 +9,15 @@ namespace tt::ops {
 // One group, and channels in whole vectors; images of few channels may also come as planes.
 bool convolves_images(const ConvShape& s);
 
-// weight (O, C, kh, kw), bias (O,) or undefined, all float32.
-Array conv2d_images(const Array& x, const Array& weight, const Array& bias, const ConvShape& s);
+// weight (O, C, kh, kw), bias (O,) or undefined, all float32. Results are of `type`, float32 or a
+// half type.
+Array conv2d_images(const Array& x, const Array& weight, const Array& bias, const ConvShape& s,
+                    DType type = DType::f32);
 
 // Whether gradients with respect to the input are made here: not those of planes.
 bool grads_images(const ConvShape& s);
 Array conv2d_images_grad_input(const Array& dy, const Array& weight, const ConvShape& s);
-// Sums are made in an order that depends on the shape alone.
+// Sums are made in an order that depends on the shape alone. dy is float32 or bfloat16.
 Array conv2d_images_grad_weight(const Array& dy, const Array& x, const ConvShape& s);
 
 }  // namespace tt::ops

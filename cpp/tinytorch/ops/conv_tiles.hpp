@@ -9,7 +9,8 @@ namespace tt::ops {
 // float32 kernels are faster, and take over.
 bool convolves_tiles(const ConvShape& s);
 
-// All arrays are float32; x and dy channels last.
+// Images x and dy are float32 or bfloat16, weight and bias float32. Results and dx are bfloat16,
+// channels last; dw is float32.
 Array conv2d_tiles(const Array& x, const Array& weight, const Array& bias, const ConvShape& s);
 Array conv2d_tiles_grad_input(const Array& dy, const Array& weight, const ConvShape& s);
 Array conv2d_tiles_grad_weight(const Array& dy, const Array& x, const ConvShape& s);

@@ -1,5 +1,7 @@
 #include "tinytorch/ops/elementwise.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "tinytorch/array/channels_last.hpp"
@@ -129,9 +131,54 @@ DType compute_type(const Array& a, const Array& b) {
 
 }  // namespace
 
-Array to_compute(const Array& x) { return x.dtype() == DType::f64 ? x : x.astype(DType::f32); }
+Array cast(const Array& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  if (is_channels_last(x)) return images_of(cast(pixels_of(x), dtype));
+  const bool widens = x.dtype() == DType::bf16 && dtype == DType::f32;
+  const bool narrows = x.dtype() == DType::f32 && dtype == DType::bf16;
+  if (!x.is_contiguous() || !(widens || narrows)) return x.astype(dtype);
+  const Array y = Array::empty(x.shape(), dtype);
+  const auto& table = kernels::active().half;
+  in_pieces(x.size(), false, [&](index_t begin, index_t end) {
+    if (widens) {
+      table.widen_bf16(x.data<std::uint16_t>() + begin, y.data<float>() + begin,
+                       count(end - begin));
+    } else {
+      table.narrow_bf16(x.data<float>() + begin, y.data<std::uint16_t>() + begin,
+                        count(end - begin));
+    }
+  });
+  return y;
+}
+
+Array to_compute(const Array& x) { return x.dtype() == DType::f64 ? x : cast(x, DType::f32); }
 
 namespace {
+
+// Of contiguous bfloat16 arrays of one size: y = f(operands) by run(floats of each, result floats,
+// n), a piece at a time, so that the floats stay in the first cache.
+template <std::size_t operands, class Run>
+Array in_widened_pieces(const std::array<const Array*, operands>& x, Run run) {
+  constexpr index_t kPiece = 2048;
+  const Array y = Array::empty(x[0]->shape(), DType::bf16);
+  const auto& table = kernels::active().half;
+  parallel_for(y.size(), 4 * kPiece, [&](index_t begin, index_t end) {
+    alignas(64) float values[operands][kPiece];
+    std::array<const float*, operands> at;
+    for (std::size_t i = 0; i < operands; ++i) at[i] = values[i];
+    for (; begin < end; begin += kPiece) {
+      const std::size_t n = count(std::min(kPiece, end - begin));
+      for (std::size_t i = 0; i < operands; ++i) {
+        table.widen_bf16(x[i]->template data<std::uint16_t>() + begin, values[i], n);
+      }
+      run(at, values[0], n);
+      table.narrow_bf16(values[0], y.data<std::uint16_t>() + begin, n);
+    }
+  });
+  return y;
+}
+
+bool is_dense_bf16(const Array& x) { return x.dtype() == DType::bf16 && x.is_contiguous(); }
 
 // The functions under which integers are closed.
 bool exact_for_integers(Unary f) {
@@ -182,6 +229,12 @@ Array unary(Unary f, const Array& x, double a) {
   if (is_channels_last(x)) return images_of(unary(f, pixels_of(x), a));
   kernels::count_call(kernels::Family::unary);
   if (!is_float(x.dtype()) && exact_for_integers(f)) return integer_unary(f, x);
+  if (is_dense_bf16(x)) {
+    const auto kernel = kernels::active().unary.forward[static_cast<int>(f)];
+    return in_widened_pieces<1>({&x}, [=](const auto& in, float* y, std::size_t n) {
+      kernel(in[0], y, n, static_cast<float>(a));
+    });
+  }
   const bool ready = x.dtype() == DType::f32 && x.is_contiguous();
   const Array made = ready ? Array() : to_compute(x).contiguous();
   const Array& in = ready ? x : made;
@@ -207,6 +260,12 @@ Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
     return images_of(unary_grad(f, pixels_of(dy), pixels_of(saved), a));
   }
   kernels::count_call(kernels::Family::unary);
+  if (is_dense_bf16(saved) && is_dense_bf16(dy)) {
+    const auto kernel = kernels::active().unary.backward[static_cast<int>(f)];
+    return in_widened_pieces<2>({&dy, &saved}, [=](const auto& in, float* y, std::size_t n) {
+      kernel(in[0], in[1], y, n, static_cast<float>(a));
+    });
+  }
   const Array s = to_compute(saved).contiguous();
   const Array g = dy.astype(s.dtype()).contiguous();
   const Array out = Array::empty(s.shape(), s.dtype());
@@ -266,6 +325,12 @@ Array binary(Binary f, const Array& a, const Array& b) {
     return images_of(binary(f, pixels_of(a.expand(shape)), pixels_of(b.expand(shape))));
   }
   kernels::count_call(kernels::Family::binary);
+  if (is_dense_bf16(a) && is_dense_bf16(b) && a.shape() == b.shape()) {
+    const auto kernel = kernels::active().binary.arithmetic[static_cast<int>(f)];
+    return in_widened_pieces<2>({&a, &b}, [=](const auto& in, float* y, std::size_t n) {
+      kernel(in[0], 1, in[1], 1, y, n);
+    });
+  }
   const DType result = promote(a.dtype(), b.dtype());
   if (!is_float(result) && f != Binary::div) return integer_binary(f, a, b, result);
   const DType type = compute_type(a, b);

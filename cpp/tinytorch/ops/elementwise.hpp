@@ -34,11 +34,15 @@ Array clip(const Array& x, std::optional<double> low, std::optional<double> high
 
 void add_in_place(const Array& target, const Array& other);  // raises the storage version
 
+// x.astype(dtype) that keeps the order in memory of images whose channels are innermost, and is
+// fast between float32 and bfloat16.
+Array cast(const Array& x, DType dtype);
+
 // float32 or float64 form of x for functions that compute in floats: half and integers to float32.
 Array to_compute(const Array& x);
 // What was computed so, back in the type of its input if that is a half type.
 inline Array from_compute(const Array& y, DType input) {
-  return is_half(input) ? y.astype(input) : y;
+  return is_half(input) ? cast(y, input) : y;
 }
 
 }  // namespace tt::ops

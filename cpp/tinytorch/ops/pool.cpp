@@ -58,7 +58,7 @@ MaxPooled pooled(const Array& input, index_t h, index_t w, bool with_argmax, Ker
 template <class Kernel>
 Array unpooled(const Array& grad, const Shape& x, Kernel kernel) {
   kernels::count_call(kernels::Family::pool);
-  const Array dy = grad.contiguous();
+  const Array dy = to_compute(grad).contiguous();
   const Array dx = Array::zeros(x, dy.dtype());
   if (dy.size() == 0 || dx.size() == 0) return dx;
   const index_t in_area = x[2] * x[3], area = dy.shape(2) * dy.shape(3);
@@ -87,10 +87,8 @@ void each_halved_row(const Shape& x, Fn fn) {
   const index_t channels = x[1], height = x[2] / 2, width = x[3] / 2, line = x[3] * channels;
   parallel_for(x[0] * height, grain_for(1 << 15, line), [&](index_t begin, index_t end) {
     for (index_t i = begin; i < end; ++i) {
-      const index_t row = i % height * 2, upper = (i / height * x[2] + row) * line;
-      const kernels::PoolPixels p{width, channels, static_cast<std::int32_t>(row * x[3]),
-                                  static_cast<std::int32_t>(x[3])};
-      fn(p, i * width * channels, upper, upper + line);
+      const index_t upper = (i / height * x[2] + i % height * 2) * line;
+      fn(kernels::PoolPixels{width, channels}, i * width * channels, upper, upper + line);
     }
   });
 }
@@ -100,31 +98,41 @@ Array halved(const Array& x, DType dtype) {
 }
 
 MaxPooled max_of_pixels(const Array& x) {
-  const MaxPooled out{halved(x, DType::f32), halved(x, DType::i32)};
-  const auto kernel = kernels::active().pool.max_pixels;
-  each_halved_row(x.shape(), [&](const auto& p, index_t to, index_t upper, index_t lower) {
-    kernel(x.data<float>() + upper, x.data<float>() + lower, p, out.y.data<float>() + to,
-           out.argmax.data<std::int32_t>() + to);
+  const MaxPooled out{halved(x, x.dtype()), halved(x, DType::u8)};
+  visit_pixels(x, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto kernel = kernels::active().pool.pixels<T>().max;
+    each_halved_row(x.shape(), [&](const auto& p, index_t to, index_t upper, index_t lower) {
+      kernel(x.data<T>() + upper, x.data<T>() + lower, p, out.y.template data<T>() + to,
+             out.argmax.template data<std::uint8_t>() + to);
+    });
   });
   return out;
 }
 
 Array average_of_pixels(const Array& x) {
-  const Array y = halved(x, DType::f32);
-  const auto kernel = kernels::active().pool.average_pixels;
-  each_halved_row(x.shape(), [&](const auto& p, index_t to, index_t upper, index_t lower) {
-    kernel(x.data<float>() + upper, x.data<float>() + lower, p, y.data<float>() + to);
+  const Array y = halved(x, x.dtype());
+  visit_pixels(x, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto kernel = kernels::active().pool.pixels<T>().average;
+    each_halved_row(x.shape(), [&](const auto& p, index_t to, index_t upper, index_t lower) {
+      kernel(x.data<T>() + upper, x.data<T>() + lower, p, y.data<T>() + to);
+    });
   });
   return y;
 }
 
-// dx of images of shape x; of odd sizes the last row or column is in no window.
+// dx of images of shape x by kernel(tag, dy, offset of dy, parameters, upper row, lower row); of
+// odd sizes the last row or column is in no window.
 template <class Kernel>
 Array pixels_grad(const Array& grad, const Shape& x, Kernel kernel) {
-  const Array dy = to_channels_last(grad), dx = empty_channels_last(x);
+  const Array dy = to_channels_last(grad), dx = empty_channels_last(x, dy.dtype());
   if (x[2] % 2 != 0 || x[3] % 2 != 0) pixels_of(dx).fill(0.0);
-  each_halved_row(x, [&](const auto& p, index_t from, index_t upper, index_t lower) {
-    kernel(dy.data<float>() + from, from, p, dx.data<float>() + upper, dx.data<float>() + lower);
+  visit_pixels(dy, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    each_halved_row(x, [&](const auto& p, index_t from, index_t upper, index_t lower) {
+      kernel(tag, dy.data<T>() + from, from, p, dx.data<T>() + upper, dx.data<T>() + lower);
+    });
   });
   return dx;
 }
@@ -147,9 +155,9 @@ Array avg_pool2d(const Array& x, const kernels::Window2d& w) {
 
 Array avg_pool2d_grad(const Array& dy, const Shape& x, const kernels::Window2d& w) {
   if (has_pixels(dy) && kernels::halves(w)) {
-    const auto kernel = kernels::active().pool.average_pixels_grad;
-    return pixels_grad(dy, x, [=](const float* g, index_t, const auto& p, float* up, float* low) {
-      kernel(g, p, up, low);
+    const auto& table = kernels::active().pool;
+    return pixels_grad(dy, x, [&](auto tag, auto* g, index_t, const auto& p, auto* up, auto* low) {
+      table.pixels<typename decltype(tag)::type>().average_grad(g, p, up, low);
     });
   }
   return unpooled(dy, x,
@@ -183,12 +191,12 @@ Array adaptive_avg_pool2d_grad(const Array& dy, const Shape& x) {
 
 Array max_pool2d_grad(const Array& dy, const Array& argmax, const Shape& x) {
   if (is_channels_last(argmax)) {  // only of windows that halve
-    const auto kernel = kernels::active().pool.max_pixels_grad;
-    const std::int32_t* places = argmax.data<std::int32_t>();
-    return pixels_grad(dy, x,
-                       [=](const float* g, index_t from, const auto& p, float* up, float* low) {
-                         kernel(g, places + from, p, up, low);
-                       });
+    const auto& table = kernels::active().pool;
+    const std::uint8_t* places = argmax.data<std::uint8_t>();
+    return pixels_grad(
+        dy, x, [&](auto tag, auto* g, index_t from, const auto& p, auto* up, auto* low) {
+          table.pixels<typename decltype(tag)::type>().max_grad(g, places + from, p, up, low);
+        });
   }
   const index_t area = dy.shape(2) * dy.shape(3);
   const std::int32_t* at = argmax.data<std::int32_t>();

@@ -65,7 +65,9 @@ Array sum_middle(const Array& x) {
 // Sums over the planes of channels-last images, (N, C) or (C,); the rest is undefined.
 Array sum_planes(const Array& x, std::uint32_t mask) {
   constexpr std::uint32_t kPlane = 0b1100, kPlanes = 0b1101;
-  if ((mask != kPlane && mask != kPlanes) || !has_pixels(x)) return {};
+  if ((mask != kPlane && mask != kPlanes) || x.dtype() != DType::f32 || !is_channels_last(x)) {
+    return {};
+  }
   const Array sums = sum_middle(pixels_of(x));
   return mask == kPlane ? sums : sum_leading(sums, 1);
 }

@@ -16,7 +16,9 @@ class autocast:
     """Inside, matrix products and convolutions round their operands to bfloat16.
 
     ``with autocast(): loss = loss_fn(model(x), y)``; then call ``loss.backward()`` outside. Sums
-    are float32, and so is all else: weights, results, gradients, normalisation, softmax, losses.
+    are float32, and so is all else: weights and their gradients, softmax, losses. Only the results
+    of convolutions are bfloat16, and those of normalisation, ReLU, pooling and sums of them; they
+    have no NumPy form (`engine.ops.astype(y, "float32")` has).
     The backward pass of what was computed inside multiplies in bfloat16 too, wherever it is called.
     Products of float64 tensors stay as they are. Processors with bfloat16 instructions multiply
     several times faster so; on others it's a way to see what the rounding does.

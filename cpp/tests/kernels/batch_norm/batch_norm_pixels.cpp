@@ -50,7 +50,7 @@ bool passes(const BatchNormPixels& p, float x, std::size_t c) {
 TEST_CASE("moments of pixels follow float64, channel by channel") {
   each_case([](const BatchNormTable& t, std::size_t rows, std::size_t channels) {
     Guarded<float> x(normal(rows * channels, 46, 3.0f), 1), mean(channels, 2), squares(channels, 3);
-    t.pixel_moments(x.data(), rows, channels, mean.data(), squares.data());
+    t.float_pixels.moments(x.data(), rows, channels, mean.data(), squares.data());
     for (std::size_t c = 0; c < channels; ++c) {
       double m = 0, s = 0;
       reference::moments(column(x.values(), channels, c).data(), rows, &m, &s);
@@ -66,7 +66,7 @@ TEST_CASE("pixels are scaled, with relu cut at zero") {
     const Parameters parameters(channels);
     for (const bool relu : {false, true}) {
       Guarded<float> x(normal(rows * channels, 47), 1), y(rows * channels, 3);
-      t.pixel_apply(x.data(), parameters.of(rows, relu), y.data());
+      t.float_pixels.apply(x.data(), parameters.of(rows, relu), y.data());
       for (std::size_t i = 0; i < rows * channels; ++i) {
         const std::size_t c = i % channels;
         const double v = static_cast<double>(x[i]) * static_cast<double>(parameters.scale[c]) +
@@ -85,8 +85,8 @@ TEST_CASE("gradients of pixels follow float64 and go through the relu") {
       const BatchNormPixels p = parameters.of(rows, relu);
       Guarded<float> x(normal(rows * channels, 48), 1), dy(normal(rows * channels, 49), 2);
       Guarded<float> dx(rows * channels, 1), sum(channels, 1), product(channels, 2);
-      t.pixel_grad_sums(dy.data(), x.data(), p, sum.data(), product.data());
-      t.pixel_grad(dy.data(), x.data(), p, dx.data());
+      t.float_pixels.grad_sums(dy.data(), x.data(), p, sum.data(), product.data());
+      t.float_pixels.grad(dy.data(), x.data(), p, dx.data());
       std::vector<float> cut = dy.values();
       for (std::size_t i = 0; i < cut.size(); ++i) {
         const std::size_t c = i % channels;
@@ -106,9 +106,43 @@ TEST_CASE("gradients of pixels follow float64 and go through the relu") {
         CHECK(std::fabs(product[c] - q) <= 1024 * kEpsilon);
       }
       std::vector<float> same = dy.values();
-      t.pixel_grad(same.data(), x.data(), p, same.data());
+      t.float_pixels.grad(same.data(), x.data(), p, same.data());
       CHECK(same_bits(same, dx.values()));
       CHECK((x.intact() && dy.intact() && dx.intact() && sum.intact() && product.intact()));
     }
+  });
+}
+
+TEST_CASE("pixels of bfloat16 give what their floats give, rounded") {
+  each_case([](const BatchNormTable& t, std::size_t rows, std::size_t channels) {
+    const Parameters parameters(channels);
+    const std::size_t n = rows * channels;
+    Guarded<std::uint16_t> x(codes(normal(n, 50)), 1), dy(codes(normal(n, 51)), 2), y(n, 1),
+        dx(n, 3);
+    const std::vector<float> wide_x = widen_codes(x.values()), wide_dy = widen_codes(dy.values());
+    const auto equal_sums = [&](auto run_codes, auto run_floats) {
+      std::vector<float> a(channels), b(channels), c(channels), d(channels);
+      run_codes(a.data(), b.data());
+      run_floats(c.data(), d.data());
+      CHECK((same_bits(a, c) && same_bits(b, d)));
+    };
+    equal_sums(
+        [&](float* m, float* s) { t.bf16_pixels.moments(x.data(), rows, channels, m, s); },
+        [&](float* m, float* s) { t.float_pixels.moments(wide_x.data(), rows, channels, m, s); });
+    for (const bool relu : {false, true}) {
+      const BatchNormPixels p = parameters.of(rows, relu);
+      std::vector<float> wide_y(n), wide_dx(n);
+      t.bf16_pixels.apply(x.data(), p, y.data());
+      t.float_pixels.apply(wide_x.data(), p, wide_y.data());
+      CHECK(y.values() == codes(wide_y));
+      t.bf16_pixels.grad(dy.data(), x.data(), p, dx.data());
+      t.float_pixels.grad(wide_dy.data(), wide_x.data(), p, wide_dx.data());
+      CHECK(dx.values() == codes(wide_dx));
+      equal_sums([&](float* s, float* q) { t.bf16_pixels.grad_sums(dy.data(), x.data(), p, s, q); },
+                 [&](float* s, float* q) {
+                   t.float_pixels.grad_sums(wide_dy.data(), wide_x.data(), p, s, q);
+                 });
+    }
+    CHECK((x.intact() && dy.intact() && y.intact() && dx.intact()));
   });
 }

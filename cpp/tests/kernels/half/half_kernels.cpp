@@ -92,3 +92,22 @@ TEST_CASE("half-precision arrays of any length") {
     }
   }
 }
+
+TEST_CASE("bfloat16 is widened, and floats rounded to it, as one by one") {
+  std::vector<float> values = special_values();
+  for (const float v : normal(4099, 61, 3.0f)) values.push_back(v);
+  for (Isa isa : isas(&Table::half)) {
+    for (std::size_t n : sizes()) {
+      INFO(name_of(isa) << " n = " << n);
+      Guarded<float> x(std::vector<float>(values.begin(), values.begin() + static_cast<long>(n)),
+                       1);
+      Guarded<std::uint16_t> narrow(n, 3);
+      Guarded<float> wide(n, 2);
+      table(isa).half.narrow_bf16(x.data(), narrow.data(), n);
+      table(isa).half.widen_bf16(narrow.data(), wide.data(), n);
+      CHECK(narrow.values() == codes(x.values()));
+      CHECK(same_bits(wide.values(), widen_codes(narrow.values())));
+      CHECK((x.intact() && narrow.intact() && wide.intact()));
+    }
+  }
+}

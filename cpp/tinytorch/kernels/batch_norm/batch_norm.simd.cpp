@@ -1,18 +1,11 @@
 // Compiled once per instruction set. See batch_norm.hpp for what the functions compute.
 #include "tinytorch/kernels/batch_norm/batch_norm.hpp"
 
+#include "tinytorch/kernels/bf16_lanes.simd.hpp"
 #include "tinytorch/kernels/reduce/row_sum.hpp"
 
 namespace tt::kernels::TT_ISA {
 namespace {
-
-inline void store_part(float* p, std::size_t count, F32 v) {
-  if (count == W) {
-    store(p, v);
-  } else {
-    store_n(p, count, v);
-  }
-}
 
 // Calls step(i, count) over whole vectors, then over the rest.
 template <class Step>
@@ -71,7 +64,8 @@ inline void each_row(std::size_t rows, Step step) {
   for (; r < rows; ++r) step(r, r % 4);
 }
 
-void pixel_moments(const float* x, std::size_t rows, std::size_t channels, float* mean,
+template <class T>
+void pixel_moments(const T* x, std::size_t rows, std::size_t channels, float* mean,
                    float* squares) {
   const F32 share(1.0f / static_cast<float>(rows));
   sweep(channels, [=](std::size_t c, std::size_t count) {
@@ -90,8 +84,8 @@ void pixel_moments(const float* x, std::size_t rows, std::size_t channels, float
   });
 }
 
-template <bool Relu>
-void apply_pixels(const float* x, const BatchNormPixels& p, float* y) {
+template <bool Relu, class T>
+void apply_pixels(const T* x, const BatchNormPixels& p, T* y) {
   for (std::size_t r = 0; r < p.rows; ++r, x += p.channels, y += p.channels) {
     sweep(p.channels, [&](std::size_t c, std::size_t count) {
       F32 v = fma(load_part(x + c, count), load_part(p.scale + c, count),
@@ -101,7 +95,8 @@ void apply_pixels(const float* x, const BatchNormPixels& p, float* y) {
     });
   }
 }
-void pixel_apply(const float* x, const BatchNormPixels& p, float* y) {
+template <class T>
+void pixel_apply(const T* x, const BatchNormPixels& p, T* y) {
   p.relu ? apply_pixels<true>(x, p, y) : apply_pixels<false>(x, p, y);
 }
 
@@ -112,8 +107,8 @@ inline F32 passed(F32 dy, F32 x, F32 scale, F32 shift) {
   return select(fma(x, scale, shift) > F32(0.0f), dy, F32(0.0f));
 }
 
-template <bool Relu>
-void sum_pixel_grads(const float* dy, const float* x, const BatchNormPixels& p, float* sum,
+template <bool Relu, class T>
+void sum_pixel_grads(const T* dy, const T* x, const BatchNormPixels& p, float* sum,
                      float* product) {
   sweep(p.channels, [&](std::size_t c, std::size_t count) {
     const F32 scale = load_part(p.scale + c, count), shift = load_part(p.shift + c, count);
@@ -130,14 +125,15 @@ void sum_pixel_grads(const float* dy, const float* x, const BatchNormPixels& p, 
     store_part(product + c, count, (q[0] + q[1]) + (q[2] + q[3]));
   });
 }
-void pixel_grad_sums(const float* dy, const float* x, const BatchNormPixels& p, float* sum,
+template <class T>
+void pixel_grad_sums(const T* dy, const T* x, const BatchNormPixels& p, float* sum,
                      float* product) {
   p.relu ? sum_pixel_grads<true>(dy, x, p, sum, product)
          : sum_pixel_grads<false>(dy, x, p, sum, product);
 }
 
-template <bool Relu>
-void grad_pixels(const float* dy, const float* x, const BatchNormPixels& p, float* dx) {
+template <bool Relu, class T>
+void grad_pixels(const T* dy, const T* x, const BatchNormPixels& p, T* dx) {
   for (std::size_t r = 0; r < p.rows; ++r) {
     const std::size_t at = r * p.channels;
     sweep(p.channels, [&](std::size_t c, std::size_t count) {
@@ -150,21 +146,21 @@ void grad_pixels(const float* dy, const float* x, const BatchNormPixels& p, floa
     });
   }
 }
-void pixel_grad(const float* dy, const float* x, const BatchNormPixels& p, float* dx) {
+template <class T>
+void pixel_grad(const T* dy, const T* x, const BatchNormPixels& p, T* dx) {
   p.relu ? grad_pixels<true>(dy, x, p, dx) : grad_pixels<false>(dy, x, p, dx);
+}
+
+template <class T>
+BatchNormPixelTable<T> pixel_table() {
+  return {&pixel_moments<T>, &pixel_apply<T>, &pixel_grad_sums<T>, &pixel_grad<T>};
 }
 
 }  // namespace
 
 void fill_batch_norm(BatchNormTable& table) {
-  table.moments = &moments;
-  table.apply = &apply;
-  table.grad_sums = &grad_sums;
-  table.grad = &grad;
-  table.pixel_moments = &pixel_moments;
-  table.pixel_apply = &pixel_apply;
-  table.pixel_grad_sums = &pixel_grad_sums;
-  table.pixel_grad = &pixel_grad;
+  table = BatchNormTable{
+      &moments, &apply, &grad_sums, &grad, pixel_table<float>(), pixel_table<std::uint16_t>()};
 }
 
 }  // namespace tt::kernels::TT_ISA

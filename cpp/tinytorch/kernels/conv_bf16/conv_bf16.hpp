@@ -1,4 +1,4 @@
-// Convolution of images in bfloat16 with float32 sums, channels innermost, without copies of
+// Convolution of images in bfloat16 with sums in float32, channels innermost, without copies of
 // windows: where a row of tiles begins is all that a tap of the window changes.
 //
 // An image lies in a grid, with its padding around it, and kSlack more positions behind that are
@@ -26,7 +26,7 @@ struct ConvBf16 {
   const float* bias = nullptr;  // null, or one value per output
   std::int64_t outputs = 0;
   std::int64_t out_height = 0, out_width = 0;
-  float* y = nullptr;  // (images, out_height, out_width, outputs)
+  std::uint16_t* y = nullptr;  // (images, out_height, out_width, outputs), rounded to nearest even
 };
 
 struct ConvBf16Table {
@@ -36,6 +36,10 @@ struct ConvBf16Table {
   // codes[(2 g + s) * channels + panel * kPanel + i]; channels a multiple of kPanel.
   void (*pair)(const std::uint16_t* codes, std::int64_t groups, std::int64_t channels,
                std::uint16_t* out, std::int64_t panel_step);
+  // Positions of `channels` codes as rows of one channel each: out[c * row + p] =
+  // codes[p * channels + c]. An odd position more is written, as zero.
+  void (*turn)(const std::uint16_t* codes, std::int64_t positions, std::int64_t channels,
+               std::uint16_t* out, std::int64_t row);
 };
 
 }  // namespace tt::kernels

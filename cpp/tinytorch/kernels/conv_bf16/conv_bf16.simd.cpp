@@ -2,6 +2,7 @@
 #include "tinytorch/kernels/conv_bf16/conv_bf16.hpp"
 
 #if defined(TT_ISA_amx)
+#include "tinytorch/kernels/gemm_bf16/encode.simd.hpp"
 #include "tinytorch/kernels/tiles.simd.hpp"
 #else
 #include "tinytorch/kernels/conv_bf16/reference.hpp"
@@ -43,23 +44,12 @@ class Runs {
     return c_.grid + (run.y * c_.width + run.x) * c_.stride * position_codes();
   }
 
-  // Where a run's results go, row_floats() apart, if that is where its sums belong as they are.
-  float* target(const Run& run, std::int64_t first, std::int64_t cols) const {
-    const bool whole = kind_ == Kind::images
-                           ? c_.images == kTileRows
-                           : kind_ == Kind::rows && run.x + kTileRows <= c_.out_width;
-    if (!whole || c_.bias != nullptr || cols < ConvBf16::kPanel) return nullptr;
-    return place(run) + first;
-  }
-  std::int64_t row_floats() const {
-    return kind_ == Kind::images ? c_.out_height * c_.out_width * c_.outputs : c_.outputs;
-  }
-
   // Sums of a run, 32 floats apart, go to columns [first, first + cols) of the results.
   void put(Run run, const float* sums, std::int64_t first, std::int64_t cols) const {
     if (kind_ == Kind::images) {
-      float* to = place(run) + first;
-      for (std::int64_t n = 0; n < c_.images; ++n, to += row_floats(), sums += ConvBf16::kPanel) {
+      const std::int64_t image = c_.out_height * c_.out_width * c_.outputs;
+      std::uint16_t* to = place(run) + first;
+      for (std::int64_t n = 0; n < c_.images; ++n, to += image, sums += ConvBf16::kPanel) {
         put_row(sums, first, cols, to);
       }
       return;
@@ -81,13 +71,17 @@ class Runs {
     if (c.images > 1) return Kind::images;
     return c.stride == 1 && c.out_width % kTileRows != 0 ? Kind::through : Kind::rows;
   }
-  float* place(const Run& run) const { return c_.y + (run.y * c_.out_width + run.x) * c_.outputs; }
-  void put_row(const float* sums, std::int64_t first, std::int64_t cols, float* to) const {
-    for (std::int64_t i = 0; i < cols; i += static_cast<std::int64_t>(W)) {
-      F32 v = F32::load_aligned(sums + i);
-      if (c_.bias != nullptr) v = v + load(c_.bias + first + i);
-      store(to + i, v);
+  std::uint16_t* place(const Run& run) const {
+    return c_.y + (run.y * c_.out_width + run.x) * c_.outputs;
+  }
+  void put_row(const float* sums, std::int64_t first, std::int64_t cols, std::uint16_t* to) const {
+    F32 low = F32::load_aligned(sums), high = F32::load_aligned(sums + W);
+    if (c_.bias != nullptr) {
+      low = low + load(c_.bias + first);
+      if (cols > kLanes) high = high + load(c_.bias + first + kLanes);
     }
+    const auto lanes = cols > kLanes ? ~__mmask32{0} : __mmask32{0xffff};
+    _mm512_mask_storeu_epi16(to, lanes, converted(low, high));
   }
 
   const ConvBf16& c_;
@@ -119,27 +113,17 @@ inline void multiply_runs(const ConvBf16& c, const Runs& runs, const std::uint16
   }
 }
 
-// Sums straight to their place where they may, else by way of `sums`.
+// By way of `sums`, which stay in the first cache.
 inline void store_runs(const Runs& runs, const Run& upper, const Run* lower, std::int64_t first,
                        std::int64_t cols, float* sums) {
-  const std::int64_t row = runs.row_floats() * 4;
-  if (float* to = runs.target(upper, first, cols); to != nullptr) {
-    store_upper_sums(to, row);
-  } else {
-    store_upper_sums(sums, kPanelRow);
-    runs.put(upper, sums, first, cols);
-  }
-  if (lower == nullptr) return;
-  if (float* to = runs.target(*lower, first, cols); to != nullptr) {
-    store_lower_sums(to, row);
-  } else {
-    store_lower_sums(sums, kPanelRow);
-    runs.put(*lower, sums, first, cols);
-  }
+  store_upper_sums(sums, kPanelRow);
+  if (lower != nullptr) store_lower_sums(sums + kTileRows * ConvBf16::kPanel, kPanelRow);
+  runs.put(upper, sums, first, cols);
+  if (lower != nullptr) runs.put(*lower, sums + kTileRows * ConvBf16::kPanel, first, cols);
 }
 
 void images(const ConvBf16& c) {
-  alignas(64) float sums[kTileRows * ConvBf16::kPanel];
+  alignas(64) float sums[2 * kTileRows * ConvBf16::kPanel];
   const Runs runs(c);
   const std::int64_t depth = c.kernel_h * c.kernel_w * c.channels;
   configure_tiles(kTileRows, kTileRows);
@@ -173,14 +157,41 @@ void pair(const std::uint16_t* codes, std::int64_t groups, std::int64_t channels
   }
 }
 
+// Sixteen channels of up to 32 positions: lanes of pairs of positions, turned in registers.
+void turn_block(const std::uint16_t* codes, std::int64_t positions, std::int64_t channels,
+                std::uint16_t* out, std::int64_t row) {
+  F32 block[W];
+  TT_UNROLL for (std::int64_t q = 0; q < kLanes; ++q) {
+    const std::uint16_t* from = codes + 2 * q * channels;
+    const F32 odd = 2 * q + 1 < positions ? load(from + channels) : F32(0.0f);
+    const I32 even = as_int(2 * q < positions ? load(from) : F32(0.0f));
+    const __m512i pair = _mm512_or_si512(_mm512_srli_epi32(even, 16), as_int(odd));
+    block[q] = F32(_mm512_castsi512_ps(pair));
+  }
+  transpose(block);
+  TT_UNROLL for (std::int64_t c = 0; c < kLanes; ++c) {
+    store_lanes(reinterpret_cast<float*>(out + c * row), (positions + 1) / 2, block[c]);
+  }
+}
+
+void turn(const std::uint16_t* codes, std::int64_t positions, std::int64_t channels,
+          std::uint16_t* out, std::int64_t row) {
+  for (std::int64_t p = 0; p < positions; p += 2 * kLanes) {
+    for (std::int64_t c = 0; c < channels; c += kLanes) {
+      turn_block(codes + p * channels + c, positions - p, channels, out + c * row + p, row);
+    }
+  }
+}
+
 }  // namespace
 
-void fill_conv_bf16(ConvBf16Table& table) { table = ConvBf16Table{true, images, pair}; }
+void fill_conv_bf16(ConvBf16Table& table) { table = ConvBf16Table{true, images, pair, turn}; }
 
 #else
 
 void fill_conv_bf16(ConvBf16Table& table) {
-  table = ConvBf16Table{false, reference::conv_bf16_images, reference::conv_bf16_pair};
+  table = ConvBf16Table{false, reference::conv_bf16_images, reference::conv_bf16_pair,
+                        reference::conv_bf16_turn};
 }
 
 #endif

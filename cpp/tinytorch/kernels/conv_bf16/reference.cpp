@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "tinytorch/base/half.hpp"
+
 namespace tt::kernels::reference {
 namespace {
 
@@ -33,7 +35,7 @@ void conv_bf16_images(const ConvBf16& c) {
     const std::int64_t output = i % c.outputs, pixel = i / c.outputs;
     const std::int64_t y = pixel % area / c.out_width, x = pixel % c.out_width;
     const float sum = static_cast<float>(sum_at(c, pixel / area, y, x, output));
-    c.y[i] = c.bias != nullptr ? sum + c.bias[output] : sum;
+    c.y[i] = bf16(c.bias != nullptr ? sum + c.bias[output] : sum).bits;
   }
 }
 
@@ -47,6 +49,14 @@ void conv_bf16_pair(const std::uint16_t* codes, std::int64_t groups, std::int64_
             codes[(2 * g + s) * channels + c];
       }
     }
+  }
+}
+
+void conv_bf16_turn(const std::uint16_t* codes, std::int64_t positions, std::int64_t channels,
+                    std::uint16_t* out, std::int64_t row) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t p = 0; p < positions; ++p) out[c * row + p] = codes[p * channels + c];
+    if (positions % 2 != 0) out[c * row + positions] = 0;
   }
 }
 

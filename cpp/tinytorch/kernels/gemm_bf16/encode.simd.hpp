@@ -1,5 +1,6 @@
 // Float values become bfloat16: rows of codes for A, panels of pairs for B (gemm_bf16.hpp).
 #pragma once
+#include "tinytorch/kernels/bf16_lanes.simd.hpp"
 #include "tinytorch/kernels/gemm_bf16/dot.simd.hpp"
 #include "tinytorch/kernels/gemm_f32/transpose.simd.hpp"
 #include "tinytorch/kernels/simd.hpp"
@@ -8,13 +9,7 @@ namespace tt::kernels::TT_ISA {
 
 inline constexpr std::int64_t kLanes = static_cast<std::int64_t>(W);
 
-// Round to nearest even in integers, on normal numbers what the hardware's conversion gives: the
-// upper half of the result is the code. NaN stays NaN.
-inline I32 rounded_bits(F32 x) {
-  const I32 u = as_int(x);
-  const I32 up = u + I32(0x7fff) + ((u >> 16) & I32(1));
-  return as_int(select(is_nan(x), as_float(u | I32(0x400000)), as_float(up)));
-}
+// On normal numbers the integers' rounding is what the hardware's conversion gives.
 inline I32 upper_half(I32 bits) { return bits & I32(static_cast<std::int32_t>(0xffff0000u)); }
 
 // Codes of first and second side by side in each lane.

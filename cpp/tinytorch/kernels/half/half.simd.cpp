@@ -1,7 +1,7 @@
 // Compiled once per instruction set. See half.hpp for what the functions compute.
 #include "tinytorch/kernels/half/half.hpp"
 
-#include "tinytorch/kernels/simd.hpp"
+#include "tinytorch/kernels/bf16_lanes.simd.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -73,8 +73,17 @@ void narrow(const float* x, std::uint16_t* y, std::size_t n) {
   for (; i < n; ++i) y[i] = narrow_one(x[i]);
 }
 
+template <class From, class To>
+void convert_lanes(const From* x, To* y, std::size_t n) {
+  std::size_t i = 0;
+  for (; i + W <= n; i += W) store(y + i, load(x + i));
+  if (i < n) store_part(y + i, n - i, load_part(x + i, n - i));
+}
+void widen_bf16(const std::uint16_t* x, float* y, std::size_t n) { convert_lanes(x, y, n); }
+void narrow_bf16(const float* x, std::uint16_t* y, std::size_t n) { convert_lanes(x, y, n); }
+
 }  // namespace
 
-void fill_half(HalfTable& t) { t = HalfTable{widen, narrow}; }
+void fill_half(HalfTable& t) { t = HalfTable{widen, narrow, widen_bf16, narrow_bf16}; }
 
 }  // namespace tt::kernels::TT_ISA

@@ -5,9 +5,12 @@
 //             equal ones, and the first NaN if there is one. argmax may be null.
 //   average:  y[j] = (((upper[2j] + upper[2j + 1]) + lower[2j]) + lower[2j + 1]) / 4
 //   average_grad: the four of output j += dy[j] / 4
-// n outputs; reads 2n inputs a row. The same with `channels` values per pixel, innermost (places
-// are counted in pixels), and the gradients, which replace what is in the four pixels:
-//   max_pixels_grad: dy where its place is, else 0;   average_pixels_grad: dy / 4
+// n outputs; reads 2n inputs a row.
+//
+// The same with `channels` values per pixel, innermost, as floats or codes of bfloat16. There a
+// place is 0 .. 3 (upper left, upper right, lower left, lower right), and the gradients replace
+// what is in the four pixels:
+//   max_grad: dy where its place is, else 0;   average_grad: dy / 4
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +19,14 @@ namespace tt::kernels {
 
 struct PoolPixels {
   std::int64_t n = 0, channels = 0;
-  std::int32_t first = 0, width = 0;
+};
+
+template <class T>
+struct PoolPixelTable {
+  void (*max)(const T* upper, const T* lower, const PoolPixels& p, T* y, std::uint8_t* place);
+  void (*max_grad)(const T* dy, const std::uint8_t* place, const PoolPixels& p, T* upper, T* lower);
+  void (*average)(const T* upper, const T* lower, const PoolPixels& p, T* y);
+  void (*average_grad)(const T* dy, const PoolPixels& p, T* upper, T* lower);
 };
 
 struct PoolTable {
@@ -24,12 +34,17 @@ struct PoolTable {
               float* y, std::int32_t* argmax, std::size_t n);
   void (*average)(const float* upper, const float* lower, float* y, std::size_t n);
   void (*average_grad)(const float* dy, float* upper, float* lower, std::size_t n);
-  void (*max_pixels)(const float* upper, const float* lower, const PoolPixels& p, float* y,
-                     std::int32_t* argmax);
-  void (*max_pixels_grad)(const float* dy, const std::int32_t* argmax, const PoolPixels& p,
-                          float* upper, float* lower);
-  void (*average_pixels)(const float* upper, const float* lower, const PoolPixels& p, float* y);
-  void (*average_pixels_grad)(const float* dy, const PoolPixels& p, float* upper, float* lower);
+  PoolPixelTable<float> float_pixels;
+  PoolPixelTable<std::uint16_t> bf16_pixels;
+
+  template <class T>
+  const PoolPixelTable<T>& pixels() const {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      return float_pixels;
+    } else {
+      return bf16_pixels;
+    }
+  }
 };
 
 }  // namespace tt::kernels

@@ -1,5 +1,5 @@
+#include "tinytorch/kernels/bf16_lanes.simd.hpp"
 #include "tinytorch/kernels/pool/halve.hpp"
-#include "tinytorch/kernels/row_map.hpp"
 
 namespace tt::kernels::TT_ISA {
 namespace {
@@ -113,79 +113,97 @@ void average_grad(const float* dy, float* upper, float* lower, std::size_t n) {
   }
 }
 
-// step(offset of the output, of the left input pixel of both rows, of the right one, values,
-// place of the upper left one) over all outputs and vectors of channels.
+// Lanes of 0 .. 255 as bytes.
+inline void store_bytes(std::uint8_t* p, std::size_t count, I32 v) {
+#if defined(__AVX512F__)
+  _mm512_mask_cvtepi32_storeu_epi8(p, static_cast<__mmask16>((1u << count) - 1u), v);
+#else
+  alignas(64) std::int32_t lane[W];
+  v.store_aligned(lane);
+  for (std::size_t i = 0; i < count; ++i) p[i] = static_cast<std::uint8_t>(lane[i]);
+#endif
+}
+inline I32 load_bytes(const std::uint8_t* p, std::size_t count) {
+#if defined(__AVX512F__)
+  const auto lanes = static_cast<__mmask16>((1u << count) - 1u);
+  return I32(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(lanes, p)));
+#else
+  alignas(64) std::int32_t lane[W] = {};
+  for (std::size_t i = 0; i < count; ++i) lane[i] = p[i];
+  return I32::load_aligned(lane);
+#endif
+}
+
+// step(offset of the output, of the left input pixel of both rows, of the right one, values) over
+// all outputs and vectors of channels.
 template <class Step>
 inline void each_pixel(const PoolPixels& p, Step step) {
   const auto channels = static_cast<std::size_t>(p.channels);
   for (std::size_t j = 0; j < static_cast<std::size_t>(p.n); ++j) {
-    const std::int32_t place = p.first + static_cast<std::int32_t>(2 * j);
     for (std::size_t c = 0; c < channels; c += W) {
       const std::size_t count = channels - c < W ? channels - c : W, left = 2 * j * channels + c;
-      step(j * channels + c, left, left + channels, count, place);
+      step(j * channels + c, left, left + channels, count);
     }
   }
 }
 
-void max_pixels(const float* upper, const float* lower, const PoolPixels& p, float* y,
-                std::int32_t* argmax) {
-  each_pixel(p, [&](std::size_t out, std::size_t left, std::size_t right, std::size_t count,
-                    std::int32_t place) {
-    Best best{load_part(upper + left, count), I32(place)};
-    best.challenge(load_part(upper + right, count), I32(place + 1));
-    best.challenge(load_part(lower + left, count), I32(place + p.width));
-    best.challenge(load_part(lower + right, count), I32(place + p.width + 1));
+template <class T>
+void max_pixels(const T* upper, const T* lower, const PoolPixels& p, T* y, std::uint8_t* place) {
+  each_pixel(p, [&](std::size_t out, std::size_t left, std::size_t right, std::size_t count) {
+    Best best{load_part(upper + left, count), I32(0)};
+    best.challenge(load_part(upper + right, count), I32(1));
+    best.challenge(load_part(lower + left, count), I32(2));
+    best.challenge(load_part(lower + right, count), I32(3));
     store_part(y + out, count, best.value);
-    store_part(reinterpret_cast<float*>(argmax) + out, count, as_float(best.place));
+    store_bytes(place + out, count, best.place);
   });
 }
 
-void max_pixels_grad(const float* dy, const std::int32_t* argmax, const PoolPixels& p, float* upper,
-                     float* lower) {
-  each_pixel(p, [&](std::size_t out, std::size_t left, std::size_t right, std::size_t count,
-                    std::int32_t place) {
-    const I32 g = as_int(load_part(dy + out, count));
-    const I32 at = as_int(load_part(reinterpret_cast<const float*>(argmax) + out, count));
+template <class T>
+void max_pixels_grad(const T* dy, const std::uint8_t* place, const PoolPixels& p, T* upper,
+                     T* lower) {
+  each_pixel(p, [&](std::size_t out, std::size_t left, std::size_t right, std::size_t count) {
+    const I32 g = as_int(load_part(dy + out, count)), at = load_bytes(place + out, count);
     const auto share = [&](std::int32_t k) {
       return as_float(xsimd::select(at == I32(k), g, I32(0)));
     };
-    store_part(upper + left, count, share(place));
-    store_part(upper + right, count, share(place + 1));
-    store_part(lower + left, count, share(place + p.width));
-    store_part(lower + right, count, share(place + p.width + 1));
+    store_part(upper + left, count, share(0));
+    store_part(upper + right, count, share(1));
+    store_part(lower + left, count, share(2));
+    store_part(lower + right, count, share(3));
   });
 }
 
-void average_pixels(const float* upper, const float* lower, const PoolPixels& p, float* y) {
-  each_pixel(p, [&](std::size_t out, std::size_t left, std::size_t right, std::size_t count,
-                    std::int32_t) {
+template <class T>
+void average_pixels(const T* upper, const T* lower, const PoolPixels& p, T* y) {
+  each_pixel(p, [&](std::size_t out, std::size_t left, std::size_t right, std::size_t count) {
     const F32 above = load_part(upper + left, count) + load_part(upper + right, count);
     const F32 sum = (above + load_part(lower + left, count)) + load_part(lower + right, count);
     store_part(y + out, count, sum * F32(0.25f));
   });
 }
 
-void average_pixels_grad(const float* dy, const PoolPixels& p, float* upper, float* lower) {
-  each_pixel(p, [&](std::size_t out, std::size_t left, std::size_t right, std::size_t count,
-                    std::int32_t) {
+template <class T>
+void average_pixels_grad(const T* dy, const PoolPixels& p, T* upper, T* lower) {
+  each_pixel(p, [&](std::size_t out, std::size_t left, std::size_t right, std::size_t count) {
     const F32 share = load_part(dy + out, count) * F32(0.25f);
-    for (float* row : {upper, lower}) {
+    for (T* row : {upper, lower}) {
       store_part(row + left, count, share);
       store_part(row + right, count, share);
     }
   });
 }
 
+template <class T>
+PoolPixelTable<T> pixel_table() {
+  return {&max_pixels<T>, &max_pixels_grad<T>, &average_pixels<T>, &average_pixels_grad<T>};
+}
+
 }  // namespace
 
 void fill_pool(PoolTable& table) {
-  table.max = &max;
-  table.average = &average;
-  table.average_grad = &average_grad;
-  table.max_pixels = &max_pixels;
-  table.max_pixels_grad = &max_pixels_grad;
-  table.average_pixels = &average_pixels;
-  table.average_pixels_grad = &average_pixels_grad;
+  table =
+      PoolTable{&max, &average, &average_grad, pixel_table<float>(), pixel_table<std::uint16_t>()};
 }
 
 }  // namespace tt::kernels::TT_ISA
