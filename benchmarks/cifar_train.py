@@ -3,61 +3,30 @@
     python benchmarks/cifar_train.py --recipes standard,swiftcnn --threads 2 --json results.json
 
 Network, batches, augmentation, loss, optimizer and schedule are the same (cifar/torch_recipe.py);
-each contender has a process of its own, and they take turns of 8 steps. A ratio compares turns that
-followed each other; its spread is from the lower to the upper quartile.
+each contender has a process of its own, and they take turns of some 2,000 images. A ratio compares
+turns that followed each other; its spread is from the lower to the upper quartile.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from cifar.contender import Contender
 from tinytorch import _core
 
 WORKER = Path(__file__).resolve().parent / "cifar" / "worker.py"
 PEERS = {"f32": ["torch", "torch-compile"], "bf16": ["torch-bf16", "torch-compile-bf16"]}
 
 
-class Contender:
-    def __init__(self, who: str, recipe: str, threads: int) -> None:
-        command = [sys.executable, str(WORKER), who, recipe, str(threads)]
-        environment = {"OMP_NUM_THREADS": str(threads)}
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, **environment},
-        )  # fmt: skip
-        self._answer()
-
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("a contender ended early; its message is above")
-        return json.loads(line)
-
-    def ask(self, **request: Any) -> float:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return float(self._answer())
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-
-
 def compare(recipe: str, precision: str, threads: int, rounds: int) -> dict[str, Any]:
     ours = "tinytorch" if precision == "f32" else "tinytorch-bf16"
     names = [ours, *PEERS[precision]]
-    contenders = {who: Contender(who, recipe, threads) for who in names}
+    contenders = {who: Contender(WORKER, [who, recipe], threads) for who in names}
     try:
         rates: dict[str, list[float]] = {who: [] for who in names}
         for _ in range(rounds):

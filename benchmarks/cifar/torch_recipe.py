@@ -146,6 +146,16 @@ class TorchTraining:
         self.optimizer.zero_grad(set_to_none=True)
         self.done += 1
 
+    def warm_up(self) -> None:
+        """Compile for training, without learning anything."""
+        state = {name: value.clone() for name, value in self.net.state_dict().items()}
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            self.loss(self.run(self.images[: self.r.batch_size, :, :32, :32]
+                               .contiguous(memory_format=torch.channels_last)),
+                      self.labels[: self.r.batch_size]).backward()  # fmt: skip
+        self.optimizer.zero_grad(set_to_none=True)
+        self.net.load_state_dict(state)
+
     def scores(self, images: np.ndarray) -> np.ndarray:
         self.net.eval()
         with torch.no_grad():

@@ -1,6 +1,6 @@
 """One contender of cifar_train.py in a process of its own: answers requests, a line of JSON each.
 
-{}              images per second of TURN training steps, batches being made included
+{}              images per second of a turn of training steps, batches being made included
 {"memory": 1}   the process's largest resident size so far, in MB
 """
 
@@ -24,12 +24,20 @@ from tinytorch import _core
 from tinytorch.datasets import CIFAR10
 from tinytorch.recipes import RECIPES, RecipeRun
 
-TURN = 8  # steps
+TURN = 2048  # images, at least two batches
 EPOCHS = 1000
 
 
+def steps(recipe_name: str) -> int:
+    return max(2, TURN // RECIPES[recipe_name].batch_size)
+
+
+def turn_images(recipe_name: str) -> int:
+    return steps(recipe_name) * RECIPES[recipe_name].batch_size
+
+
 class Noise(CIFAR10):
-    """An epoch of TURN batches."""
+    """An epoch is a turn."""
 
     def __init__(self, images: int) -> None:
         self._parts = {}
@@ -47,7 +55,7 @@ def peak() -> float:
 
 def prepared(recipe_name: str, precision: str) -> RecipeRun:
     recipe = dataclasses.replace(RECIPES[recipe_name], epochs=EPOCHS)
-    data = Noise(TURN * recipe.batch_size)
+    data = Noise(turn_images(recipe_name))
     return RecipeRun(recipe, precision=precision, data=data, progress=False)
 
 
@@ -66,14 +74,14 @@ def theirs(recipe_name: str, who: str, threads: int) -> Callable[[], None]:
     torch.set_num_threads(threads)
     run = prepared(recipe_name, "f32")
     run.prepare()
-    images, labels = Noise(TURN * run.recipe.batch_size).raw("train")
+    images, labels = Noise(turn_images(recipe_name)).raw("train")
     training = TorchTraining(
-        run.network, run.recipe, images, labels, EPOCHS * TURN,
+        run.network, run.recipe, images, labels, EPOCHS * steps(recipe_name),
         bf16="bf16" in who, compiled="compile" in who,
     )  # fmt: skip
 
     def turn() -> None:
-        for _ in range(TURN):
+        for _ in range(steps(recipe_name)):
             training.step()
 
     return turn
@@ -93,7 +101,7 @@ def main() -> None:
         turn = theirs(recipe_name, who, threads)
     turn()
     answer("ready")
-    images = TURN * RECIPES[recipe_name].batch_size
+    images = turn_images(recipe_name)
     for line in sys.stdin:
         if "memory" in json.loads(line):
             answer(peak())

@@ -184,6 +184,12 @@ void bind_runtime(py::module_& parent) {
           "Logits (n, outputs) of images (n, channels, height, width): a Tensor for a Tensor, else "
           "an ndarray.")
       .def("describe", &CnnSession::describe, "The steps, a line each, and the memory.")
+      .def("memory",
+           [](const CnnSession& self) {
+             const CnnSession::Memory memory = self.memory();
+             return std::map<std::string, index_t>{{"activations", memory.activations},
+                                                   {"workspace", memory.workspace}};
+           })
       .def_property_readonly("outputs", &CnnSession::outputs)
       .def_property_readonly(
           "ranges",

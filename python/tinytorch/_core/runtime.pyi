@@ -113,6 +113,7 @@ class CnnSession:
     def describe(self) -> str:
         """The steps, a line each, and the memory."""
 
+    def memory(self) -> dict[str, int]: ...
     def run(self, images: ArrayLike) -> Any:
         """Logits (n, outputs) of images (n, channels, height, width): a Tensor for a Tensor,
         else an ndarray.

@@ -14,7 +14,7 @@ from .. import _core
 from ..core.losses import CrossEntropyLoss
 from ..core.tensor import Tensor
 from ..datasets import ImageLoader
-from ..models.convnet import ConvNet
+from ..models.int8_convnet import Int8ConvNet
 
 _ops = _core.ops
 
@@ -22,7 +22,7 @@ _ops = _core.ops
 class TaughtLoader:
     """Batches of `loader` with targets (N, 1 + classes): the label, then the teacher's scores."""
 
-    def __init__(self, loader: ImageLoader, teacher: ConvNet) -> None:
+    def __init__(self, loader: ImageLoader, teacher: Int8ConvNet) -> None:
         self.loader = loader
         self.session = teacher.session(batch=loader.batch_size)
         # The teacher normalizes in its own way.

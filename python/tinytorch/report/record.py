@@ -87,6 +87,29 @@ class Example:
 
 
 @dataclass
+class Photograph:
+    """One image of CIFAR10Sample, by its number there."""
+
+    index: int
+    label: str
+    said: str
+    probability: float
+
+
+@dataclass
+class Photographs:
+    """What a shipped model says of the photographs that come with the package."""
+
+    model: str
+    file_bytes: int
+    count: int
+    right: int
+    latency_us: float  # median of one image
+    images_per_s: float
+    shown: list[Photograph]
+
+
+@dataclass
 class DataInfo:
     name: str
     source: str
@@ -105,6 +128,7 @@ class Run:
     models: list[ModelRun]
     data: DataInfo | None = None
     examples: list[Example] = field(default_factory=list)
+    photographs: Photographs | None = None
     notes: list[str] = field(default_factory=list)
 
     def save(self, path: str | os.PathLike[str]) -> None:

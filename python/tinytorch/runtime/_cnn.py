@@ -97,3 +97,8 @@ class CnnSession:
     def describe(self) -> str:
         """The steps, a line each with what is joined to them, and the memory."""
         return self._session.describe()
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that a call needs beside the weights: "activations" for each image of a group,
+        "workspace" for each thread."""
+        return dict(self._session.memory())

@@ -49,6 +49,11 @@ class CnnSession {
   const Value& input() const { return plan_.graph().values.front(); }
   // int8: of every value of the graph, to make the same session again; else empty.
   const std::vector<quant::Range>& ranges() const { return ranges_; }
+  // Bytes beside the weights: activations of one image, and workspace of one thread.
+  struct Memory {
+    index_t activations, workspace;
+  };
+  Memory memory() const { return {plan_.activations() / plan_.group(), plan_.workspace()}; }
   // A line per step: name, result, way of computing, what is joined to it; then the memory.
   std::string describe() const { return plan_.describe(); }
 
