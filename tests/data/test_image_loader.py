@@ -11,7 +11,7 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (50, 3, 8, 8), dtype=np.uint8)
 LABELS = RNG.integers(0, 10, 50)
 STATISTICS = {"mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.4)}
-MUCH = Augment(pad=2, flip="random", cutout=3)
+MUCH = Augment(pad=2, flip="random", cutout=3, mix=0.7)
 
 
 def loader(batch_size: int = 16, **options) -> ImageLoader:  # type: ignore[no-untyped-def]
@@ -57,6 +57,26 @@ def test_a_loader_goes_on_where_another_stopped(done: int) -> None:
         assert np.array_equal(y, want_y)
 
 
+def test_a_mixed_batch_has_a_rectangle_of_the_next_image_in_each() -> None:
+    seen = []
+    for seed in range(20):
+        plain, mixed = (next(iter(loader(seed=seed, augment=Augment(mix=m)))) for m in (0.0, 1.0))
+        labels, shares = plain[1], mixed[1][:, 2]
+        assert np.array_equal(mixed[1][:, 0], labels)
+        assert np.array_equal(mixed[1][:, 1], np.roll(labels, -1))
+        changed = (plain[0].data != mixed[0].data).any(axis=1)
+        inside = changed.any(axis=0)
+        rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        assert inside.sum() == len(rows) * len(cols)
+        others = np.roll(plain[0].data, -1, axis=0)
+        assert np.array_equal(np.where(inside, others, plain[0].data), mixed[0].data)
+        np.testing.assert_allclose(shares, 1 - inside.mean(), atol=1e-6)
+        seen.append(inside.mean())
+    assert min(seen) < 0.2 < 0.5 < max(seen)
+    unmixed = next(iter(loader(augment=Augment(mix=1e-9))))[1]
+    assert (unmixed[:, 2] == 1).all()
+
+
 def test_a_state_of_another_loader_is_refused() -> None:
     with pytest.raises(ValueError, match="seed 1"):
         loader().load_state_dict(loader(seed=1).state_dict())
@@ -77,8 +97,15 @@ def test_arguments_are_checked(options: dict, said: str) -> None:  # type: ignor
 
 
 @pytest.mark.parametrize(
-    "augment", [Augment(pad=8), Augment(border="wrap"), Augment(flip="yes"), Augment(cutout=-1)]
+    "augment",
+    [
+        Augment(pad=8),
+        Augment(border="wrap"),
+        Augment(flip="yes"),
+        Augment(cutout=-1),
+        Augment(mix=1.5),
+    ],
 )
 def test_augmentations_are_checked(augment: Augment) -> None:
-    with pytest.raises(ValueError, match=r"pad|border|flip|cutout"):
+    with pytest.raises(ValueError, match=r"pad|border|flip|cutout|mix"):
         next(iter(loader(augment=augment)))

@@ -17,6 +17,7 @@ from tinytorch.models import MODELS, load_model
 from tinytorch.models.convnet import normalized_bytes
 from tinytorch.models.int8_convnet import Int8ConvNet
 from tinytorch.recipes import RECIPES, ImageRecipe, RecipeRun, recipe
+from tinytorch.recipes._mixed import MixedLoss
 from tinytorch.recipes._quant_aware import QuantAwareNet
 from tinytorch.recipes._start import whitening_filters
 
@@ -124,6 +125,28 @@ def test_a_teacher_takes_part(figures: Figures, tmp_path: Path) -> None:
     assert any(not np.array_equal(x, y) for x, y in zip(states(alone), states(helped), strict=True))
     assert helped.settings()["recipe"]["teacher_share"] == 0.9
     assert alone.settings()["recipe"]["teacher_share"] == 0.0
+
+
+def test_mixed_images_are_learnt_from_by_their_shares(figures: Figures, tmp_path: Path) -> None:
+    mixed = dataclasses.replace(SMALL, epochs=8, augment=Augment(pad=2, mix=0.5))
+    learnt = run(figures, folder=tmp_path, recipe=mixed)
+    assert learnt.accuracy > 0.6
+    taught = dataclasses.replace(mixed, epochs=2, teacher_share=0.5)
+    assert run(figures, recipe=taught, teacher=tmp_path / "swiftcnn-tiny").stopped is None
+
+
+def test_the_mixed_loss_is_that_of_mixed_targets() -> None:
+    r = np.random.default_rng(0)
+    scores = Tensor(r.standard_normal((5, 4)).astype(np.float32))
+    one, other = r.integers(0, 4, (2, 5))
+    logs = scores.data - np.log(np.exp(scores.data).sum(axis=1, keepdims=True))
+    rows = np.arange(5)
+    wanted = -(0.25 * logs[rows, one] + 0.75 * logs[rows, other]).mean()
+    targets = np.stack([one, other, np.full(5, 0.25)], axis=1).astype(np.float32)
+    found = MixedLoss().forward(scores, targets)
+    np.testing.assert_allclose(found.data, wanted, rtol=1e-6)
+    plain = CrossEntropyLoss().forward(scores, one)
+    assert MixedLoss().forward(scores, one).data == plain.data
 
 
 def test_training_with_int8s_rounding(figures: Figures, tmp_path: Path) -> None:

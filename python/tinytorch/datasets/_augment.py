@@ -22,18 +22,23 @@ class Augment:
     pad: pixels by which an image moves, at most, along each axis. border: what comes in from
     outside, "reflect" or "zero" (the mean colour). flip: "none", "random" or "alternating", which
     mirrors every other epoch, beginning with half of the images. cutout: side of a square of the
-    mean colour.
+    mean colour. mix: the share of batches in which a rectangle of each image, of any size, is that
+    of another image (Yun et al. 2019, "CutMix"); the loader's docstring has what becomes of labels.
     """
 
     pad: int = 0
     border: str = "reflect"
     flip: str = "none"
     cutout: int = 0
+    mix: float = 0.0
 
 
 class ImageLoader:
     """Batches (images float32 Tensor (n, C, H, W), labels int64) of a labelled set, in an order
     that depends on (seed, epoch) alone; for a `Trainer`, which keeps its place in checkpoints.
+
+    With `augment.mix` labels are float32 (n, 3): the class, that of the other image, and the share
+    of pixels that are the first one's.
 
     Args:
         images: uint8 (N, C, H, W).
@@ -62,6 +67,8 @@ class ImageLoader:
             raise ValueError(f"{len(images)} images but labels of shape {labels.shape}")
         if not 1 <= batch_size <= len(images):
             raise ValueError(f"batch_size must be 1 to {len(images)}, got {batch_size}")
+        if augment is not None and not 0 <= augment.mix <= 1:
+            raise ValueError(f"mix is a share, 0 to 1, got {augment.mix}")
         self.images = np.ascontiguousarray(images)
         self.labels = labels.astype(np.int64)
         self.batch_size = batch_size
@@ -81,6 +88,8 @@ class ImageLoader:
         for number in range(self._done, len(self)):
             rows = order[number * self.batch_size : (number + 1) * self.batch_size]
             batch = self._images(rows), self.labels[rows]
+            if self.augment.mix > 0:
+                batch = self._mixed(*batch, np.random.default_rng((self.seed, self._epoch, number)))
             self._done = number + 1
             yield batch
         self._epoch, self._done = self._epoch + 1, 0
@@ -109,3 +118,27 @@ class ImageLoader:
                 cutout=a.cutout, seed=self.seed, epoch=self._epoch,
             )
         )  # fmt: skip
+
+    def _mixed(
+        self, images: Tensor, labels: np.ndarray, draws: np.random.Generator
+    ) -> tuple[Tensor, np.ndarray]:
+        """Each image with the next one's rectangle, which is at one place in the whole batch."""
+        others, share = np.roll(labels, -1), 1.0
+        if draws.random() < self.augment.mix:
+            height, width = images.shape[2:]
+            side = np.sqrt(draws.random())
+            top, bottom = _interval(draws, height, side)
+            left, right = _interval(draws, width, side)
+            pixels = images.data
+            part = np.roll(pixels[:, :, top:bottom, left:right], -1, axis=0)
+            pixels[:, :, top:bottom, left:right] = part
+            images = Tensor(pixels)
+            share = 1 - (bottom - top) * (right - left) / (height * width)
+        columns = [labels, others, np.full(len(labels), share)]
+        return images, np.stack(columns, axis=1).astype(np.float32)
+
+
+def _interval(draws: np.random.Generator, size: int, share: float) -> tuple[int, int]:
+    """A `share` of `size` around a random middle, cut at the ends."""
+    middle, half = draws.integers(size), size * share / 2
+    return max(0, round(middle - half)), min(size, round(middle + half))

@@ -31,6 +31,7 @@ from ..workflow.fit import seed_all
 from ..workflow.measure import cross_entropy
 from . import _start
 from ._classify import accuracy, scores
+from ._mixed import MixedLoss
 from ._quant_aware import QuantAwareNet
 from ._recipe import ImageRecipe
 from ._teacher import TaughtLoader, TaughtLoss
@@ -155,6 +156,8 @@ class RecipeRun:
     def _trainer(self, steps: int) -> Trainer:
         r = self.recipe
         loss: Any = CrossEntropyLoss(label_smoothing=r.label_smoothing)
+        if r.augment.mix > 0:
+            loss = MixedLoss(r.label_smoothing)
         if self.teacher is not None:
             loss = TaughtLoss(r.teacher_share, r.temperature, r.label_smoothing)
         return _RecipeTrainer(

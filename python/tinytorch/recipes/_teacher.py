@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..core.losses import CrossEntropyLoss
 from ..core.tensor import Tensor
 from ..datasets import ImageLoader
 from ..models.int8_convnet import Int8ConvNet
+from ._mixed import MixedLoss
 
 _ops = _core.ops
 
 
 class TaughtLoader:
-    """Batches of `loader` with targets (N, 1 + classes): the label, then the teacher's scores."""
+    """Batches of `loader` with targets (N, ... + classes): the label, of mixed images three
+    columns, then the teacher's scores."""
 
     def __init__(self, loader: ImageLoader, teacher: Int8ConvNet) -> None:
         self.loader = loader
@@ -36,7 +37,8 @@ class TaughtLoader:
     def __iter__(self) -> Iterator[tuple[Tensor, np.ndarray]]:
         for images, labels in self.loader:
             answers = self.session(np.asarray(images.data) * self._scale + self._shift)
-            yield images, np.concatenate([labels[:, None].astype(np.float32), answers], axis=1)
+            known = labels.astype(np.float32).reshape(len(labels), -1)
+            yield images, np.concatenate([known, answers], axis=1)
 
     def state_dict(self) -> dict[str, Any]:
         return self.loader.state_dict()
@@ -50,11 +52,12 @@ class TaughtLoss:
 
     def __init__(self, share: float, temperature: float, label_smoothing: float) -> None:
         self.share, self.temperature = share, temperature
-        self.labels = CrossEntropyLoss(label_smoothing=label_smoothing)
+        self.labels = MixedLoss(label_smoothing)
 
     def forward(self, outputs: Tensor, targets: np.ndarray) -> Tensor:
-        hard = self.labels.forward(outputs, targets[:, 0].astype(np.int64))
-        answers = targets[:, 1:] / np.float32(self.temperature)
+        known = targets.shape[1] - outputs.shape[1]
+        hard = self.labels.forward(outputs, targets[:, 0] if known == 1 else targets[:, :known])
+        answers = targets[:, known:] / np.float32(self.temperature)
         shares = np.exp(answers - answers.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
         weight = self.share * self.temperature**2 / len(targets)
