@@ -43,9 +43,11 @@ test-all: test  ## test, the slow Python tests, and the C++ tests under ASan+UBS
 	@tools/test_preset.sh tsan
 
 .PHONY: test-arm64
-test-arm64:  ## C++ tests cross-compiled for AArch64, run under qemu-user
+test-arm64: extension  ## C++ tests and the packed classifier, cross-compiled for AArch64, run under qemu-user
 	@tools/setup.sh arm64
 	@tools/test_preset.sh arm64
+	@tools/build.sh build/arm64 tinytorch-classify
+	@$(BIN)/python -m pytest -q tests/deploy/test_arm64.py
 
 .PHONY: test-baseline
 test-baseline: build  ## C++ tests on an emulated x86-64 CPU without AVX, under qemu-user

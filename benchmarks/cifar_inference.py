@@ -53,7 +53,8 @@ def print_rows(precision: str, result: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--float", required=True, help="saved float32 network")
-    parser.add_argument("--int8", required=True, help="the int8 one made of it")
+    parser.add_argument("--int8", required=True, help="the int8 one made of it, or a shipped name")
+    parser.add_argument("--weights", default="f32,int8")
     parser.add_argument("--batches", default="1,256")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=9)
@@ -69,7 +70,8 @@ def main() -> None:
     print("| weights | batch | threads | engine | us per call | images/s | ours is faster by |")
     print("|---|---|---|---|---|---|---|")
     rows = []
-    for precision, models in contenders.items():
+    for precision in args.weights.split(","):
+        models = contenders[precision]
         for batch in args.batches.split(","):
             for threads in args.threads.split(","):
                 result = compare(models, int(batch), int(threads), args.rounds)

@@ -66,7 +66,7 @@ def residual(widths: tuple[int, ...]) -> list[tuple[Any, ...]]:
 
 CANDIDATES: dict[str, list[tuple[Any, ...]]] = {
     "plain 16-32-64": swiftcnn((16, 32, 64)),
-    "plain 16-32-80": swiftcnn((16, 32, 80)),
+    "plain 16-48-64": swiftcnn((16, 48, 64)),
     "plain 24-48-64": swiftcnn((24, 48, 64)),
     "plain 24-48-96": swiftcnn((24, 48, 96)),
     "plain 32-64-128": swiftcnn((32, 64, 128)),

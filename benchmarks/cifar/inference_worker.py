@@ -29,6 +29,7 @@ from tinytorch.datasets import CIFAR10Sample
 from tinytorch.models import load_model
 from tinytorch.models.convnet import normalized_bytes
 from tinytorch.models.onnx_export import export_onnx
+from tinytorch.models.shipped import shipped, shipped_names
 
 TURN_SECONDS = 0.3
 
@@ -61,6 +62,8 @@ def _without_normalization(graph: Any, batch: int) -> None:
     """The first two operators centre and scale."""
     last = graph.node[1].output[0]
     del graph.node[:2]
+    for constant in [c for c in graph.initializer if c.name in ("mean", "std")]:
+        graph.initializer.remove(constant)
     for node in graph.node:
         node.input[:] = ["images" if name == last else name for name in node.input]
     for value in (graph.input[0], graph.output[0]):
@@ -126,7 +129,7 @@ def open_vino(model: bytes, images: np.ndarray, threads: int) -> Callable[[], An
 
 
 def contender(who: str, path: str, batch: int, threads: int) -> Callable[[], Any]:
-    network = load_model(path).network
+    network = load_model(shipped(path) if path in shipped_names() else path).network
     images = photographs(network, batch)
     if who == "tinytorch":
         return ours(network, images, threads)

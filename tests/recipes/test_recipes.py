@@ -165,6 +165,13 @@ def test_training_with_int8s_rounding(figures: Figures, tmp_path: Path) -> None:
         run(figures, recipe=rounded, begin=tmp_path / "b" / "swiftcnn-tiny")
 
 
+def test_training_with_int8s_rounding_in_bfloat16(figures: Figures, tmp_path: Path) -> None:
+    run(figures, folder=tmp_path, recipe=dataclasses.replace(SMALL, epochs=4))
+    rounded = dataclasses.replace(SMALL, epochs=1, lr=0.01, int8=True)
+    tuned = run(figures, recipe=rounded, begin=tmp_path / "swiftcnn-tiny", precision="bf16")
+    assert isinstance(tuned.result, Int8ConvNet)
+
+
 def test_the_rounded_forward_pass_is_what_the_int8_session_computes(figures: Figures) -> None:
     done = run(figures, recipe=dataclasses.replace(SMALL, epochs=6))
     images, _ = figures.raw("test")

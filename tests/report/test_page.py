@@ -16,6 +16,8 @@ from tinytorch.report.record import (
     Example,
     LayerCost,
     ModelRun,
+    Photograph,
+    Photographs,
     Prediction,
     Variant,
 )
@@ -127,6 +129,8 @@ def full_run() -> Run:
     )
     data = DataInfo("digits", "somewhere", 80, 20, ["0", "1"])
     system = {"cpu": "A CPU", "isa": "avx2", "threads": 2, "memory_mb": 1024}
+    surest = Photograph(7, "cat", "dog", 0.93)
+    photographs = Photographs("swiftcnn-int8", 295_000, 200, 180, 54.0, 2e4, [surest])
     return Run(
         "A run",
         "tinytorch demo",
@@ -137,26 +141,28 @@ def full_run() -> Run:
         data,
         [shown],
         ["A note."],
+        photographs,
     )
 
 
 def test_a_full_run_has_every_section() -> None:
     checker = check(page(full_run()))
     anchors = {"results", "tradeoffs", "layers", "sizes", "throughput", "training", "confusion"}
-    assert anchors | {"examples", "method"} <= set(checker.ids)
+    assert anchors | {"examples", "photographs", "method"} <= set(checker.ids)
     assert checker.tags["svg"] >= 10
     assert checker.tags["table"] >= 10
 
 
 def test_what_is_missing_is_left_out() -> None:
     run = full_run()
-    run.data, run.examples, run.notes = None, [], []
+    run.data, run.examples, run.notes, run.photographs = None, [], [], None
     for model in run.models:
         model.training = model.fine_tuning = model.target_accuracy = None
         model.variants = [Variant(v.key, v.title, v.metrics) for v in model.variants]
     checker = check(page(run))
     assert {"results", "tradeoffs", "sizes", "method"} <= set(checker.ids)
-    assert not {"layers", "throughput", "training", "confusion", "examples"} & set(checker.ids)
+    gone = {"layers", "throughput", "training", "confusion", "examples", "photographs"}
+    assert not gone & set(checker.ids)
 
 
 def test_the_four_metrics_of_an_old_submission_are_enough() -> None:
@@ -192,6 +198,7 @@ def test_equal_variants_and_perfect_accuracy_draw() -> None:
 
 def test_names_cannot_become_markup() -> None:
     run = full_run()
+    run.photographs = None
     run.title = '<script>alert("x")</script>'
     run.models[0].variants[0].title = "<img src=http-x onerror=y>"
     run.notes = ["</style><b>"]

@@ -6,8 +6,6 @@
 namespace tt::autograd {
 namespace {
 
-Dims all_but_channels() { return {0, 2, 3}; }
-
 kernels::Window2d window_of(Pair kernel, Pair stride, Pair padding) {
   kernels::Window2d w;
   w.kernel_h = kernel.h, w.kernel_w = kernel.w;
@@ -41,7 +39,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
              [shape, sx = Saved(x.array()), sw = Saved(weight.array())](const Array& dy, Grads& g) {
                if (g.want(0)) g.set(0, ops::conv2d_grad_input(dy, sw.get(), shape));
                if (g.want(1)) g.set(1, ops::conv2d_grad_weight(dy, sx.get(), shape));
-               if (g.want(2)) g.set(2, ops::sum(dy, all_but_channels()));
+               if (g.want(2)) g.set(2, ops::channel_sums(dy));
              }));
 }
 

@@ -8,6 +8,7 @@
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/reduce/reference.hpp"
+#include "tinytorch/kernels/scratch.hpp"
 #include "tinytorch/kernels/softmax/reference.hpp"
 #include "tinytorch/ops/elementwise.hpp"
 #include "tinytorch/ops/reduce_rows.hpp"
@@ -46,17 +47,23 @@ Array sum_leading(const Array& x, int leading) {
   return out;
 }
 
-// The two axes in the middle of (n, h, w, c), f32: rows of c values, summed image by image.
+thread_local kernels::ScratchBuffer t_widened;
+
+// The two axes in the middle of (n, h, w, c), f32 or bfloat16: rows of c values, summed image by
+// image, in f32.
 Array sum_middle(const Array& x) {
   const index_t images = x.shape(0), rows = x.shape(1) * x.shape(2), width = x.shape(3);
   const Array out = Array::zeros({images, width}, DType::f32);
   const auto add_kernel = kernels::active().binary.arithmetic[static_cast<int>(Binary::add)];
-  const float* px = x.data<float>();
-  float* po = out.data<float>();
-  parallel_for(images, row_grain(rows * width), [=](index_t begin, index_t end) {
+  const auto widen = kernels::active().half.widen_bf16;
+  const bool codes = x.dtype() == DType::bf16;
+  const auto size = static_cast<std::size_t>(width);
+  parallel_for(images, row_grain(rows * width), [&](index_t begin, index_t end) {
+    float* widened = codes ? t_widened.reserve<float>(width) : nullptr;
     for (index_t r = begin * rows; r < end * rows; ++r) {
-      float* sums = po + r / rows * width;
-      add_kernel(sums, 1, px + r * width, 1, sums, static_cast<std::size_t>(width));
+      if (codes) widen(x.data<std::uint16_t>() + r * width, widened, size);
+      float* sums = out.data<float>() + r / rows * width;
+      add_kernel(sums, 1, codes ? widened : x.data<float>() + r * width, 1, sums, size);
     }
   });
   return out;
@@ -201,6 +208,12 @@ Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
                       [f](const auto* row, std::size_t n) { return reduce_row(f, row, n); });
   }
   return from_compute(out, x.dtype());
+}
+
+Array channel_sums(const Array& x) {
+  if (!has_pixels(x)) return sum(to_compute(x), Dims{0, 2, 3});
+  kernels::count_call(kernels::Family::reduce);
+  return sum_leading(sum_middle(pixels_of(x)), 1);
 }
 
 Array mean(const Array& x, const Axes& axes, bool keepdims) {

@@ -15,6 +15,8 @@ Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims);
 inline Array sum(const Array& x, const Axes& axes = {}, bool keepdims = false) {
   return reduce(Reduce::sum, x, axes, keepdims);
 }
+// (C,) of images (N, C, H, W), not rounded to a half type: float32, or float64 of such.
+Array channel_sums(const Array& x);
 Array mean(const Array& x, const Axes& axes = {}, bool keepdims = false);
 // sum((x - mean)^2) / (n - correction)
 Array variance(const Array& x, const Axes& axes, double correction, bool keepdims);

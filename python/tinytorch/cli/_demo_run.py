@@ -14,12 +14,13 @@ from .. import capstone
 from ..core.tensor import Tensor
 from ..models import Network, Origin, Recipe, create, save_model, spec
 from ..report import figures, write_report
-from ..report.record import Curves, DataInfo, ModelRun, Run, Variant
+from ..report.record import Curves, DataInfo, ModelRun, Photographs, Run, Variant
 from ..workflow import measure
 from ..workflow.data import Data, load
 from ..workflow.examples import examples
 from ..workflow.fit import fit, seed_all
 from ..workflow.layer_costs import layer_costs
+from ..workflow.photographs import classified
 from ..workflow.variants import Form, Interrupted, Plan, forms
 from ._console import console, say
 from ._demo_notes import notes
@@ -94,9 +95,11 @@ class DemoRun:
         console.print("[bold]3  Measure[/]  every variant on all test images")
         models, reports = self._measure(trained)
         console.print(variant_table(models))
-        console.print("[bold]4  Submit and report[/]")
+        console.print("[bold]4  Photographs[/]  a network that comes trained")
+        photographs = self._photographs()
+        console.print("[bold]5  Submit and report[/]")
         self._submit(trained, reports)
-        self._report(models, trained)
+        self._report(models, trained, photographs)
         return self._verdict(models)
 
     def _train(self, name: str) -> Trained:
@@ -172,6 +175,15 @@ class DemoRun:
             models.append(self._model_run(model, variants))
         return models, reports
 
+    def _photographs(self) -> Photographs:
+        found = classified(runs=self.settings.runs)
+        say(
+            f"  {found.model} ({figures.size(found.file_bytes)}): {found.right} of {found.count} "
+            f"right, one in {figures.time_ms(found.latency_us / 1e3)}, in one batch "
+            f"{figures.amount(found.images_per_s)} a second"
+        )
+        return found
+
     def _model_run(self, model: Trained, variants: list[Variant]) -> ModelRun:
         tuned = next((f.fine_tuning for f in model.forms if f.fine_tuning is not None), None)
         return ModelRun(
@@ -202,7 +214,9 @@ class DemoRun:
         ]
         say(f"  {self.out / 'submission.json'}: valid; {model.title} {', '.join(said)}")
 
-    def _report(self, models: list[ModelRun], trained: list[Trained]) -> None:
+    def _report(
+        self, models: list[ModelRun], trained: list[Trained], photographs: Photographs
+    ) -> None:
         outputs = {m.name: measure.scores(m.forms[-1].network, self.data.images) for m in trained}
         run = Run(
             title="Handwritten digits, trained and made smaller",
@@ -219,6 +233,7 @@ class DemoRun:
                 list(self.data.classes),
             ),
             examples=examples(self.data, outputs),
+            photographs=photographs,
             notes=notes(models, self.settings.plan),
         )
         run.save(self.out / "run.json")

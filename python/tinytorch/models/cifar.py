@@ -93,7 +93,7 @@ def _resnet(widths: Sequence[int], blocks: int) -> list[Node]:
 NETWORKS: dict[str, tuple[str, list[Node]]] = {
     "cnn_baseline": ("plain CNN", cnn_baseline()),
     "swiftcnn": ("SwiftCNN", swiftcnn()),
-    "swiftcnn-tiny": ("SwiftCNN tiny", swiftcnn((16, 32, 80))),
+    "swiftcnn-tiny": ("SwiftCNN tiny", swiftcnn((16, 48, 64))),
     "speednet": ("SpeedNet", speednet()),
     "speednet-small": ("SpeedNet small", speednet((32, 64, 64))),
     "resnet20": ("ResNet-20", resnet20()),

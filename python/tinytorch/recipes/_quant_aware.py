@@ -81,6 +81,7 @@ def weight_rounded(weight: Tensor) -> Tensor:
 
 def activation_rounded(x: Tensor) -> Tensor:
     """255 steps over the range of the batch, 0 being one of them."""
+    x = _ops.astype(x, "float32")  # bfloat16 would round what int8 tells apart
     values = np.asarray(x.data)
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     if high == low:

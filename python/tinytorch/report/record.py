@@ -128,8 +128,8 @@ class Run:
     models: list[ModelRun]
     data: DataInfo | None = None
     examples: list[Example] = field(default_factory=list)
-    photographs: Photographs | None = None
     notes: list[str] = field(default_factory=list)
+    photographs: Photographs | None = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write run.json, atomically."""

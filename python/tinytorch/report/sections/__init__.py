@@ -2,6 +2,7 @@
 
 from .layers import layers
 from .method import method
+from .photographs import photographs
 from .predictions import confusion, examples
 from .results import headlines, results
 from .sizes import sizes
@@ -19,6 +20,7 @@ SECTIONS = (
     ("training", "Training", training),
     ("confusion", "Confusion", confusion),
     ("examples", "Examples", examples),
+    ("photographs", "Photographs", photographs),
     ("method", "Method", method),
 )
 
