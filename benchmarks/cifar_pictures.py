@@ -95,6 +95,7 @@ def mistakes() -> None:
 def time() -> None:
     """Accuracy on all test images against seconds of training, ours and PyTorch's."""
     figure, ax = plt.subplots(figsize=(7.2, 4.2))
+    ax.margins(y=0.09)
     for path in sorted(RESULTS.glob("*_history.json")):
         recipe, engine = path.stem.removesuffix("_history").rsplit("_", 1)
         rows = [r for r in json.loads(path.read_text()) if r.get("val_accuracy") is not None]
@@ -105,13 +106,16 @@ def time() -> None:
             marker="o", markersize=3, label=f"{recipe}, {'tinytorch' if ours else 'PyTorch'}",
         )  # fmt: skip
         last = rows[-1]
-        ax.annotate(f"{recipe} {100 * last['val_accuracy']:.1f} %",
-                    (last["seconds"], 100 * last["val_accuracy"]), fontsize=8,
-                    xytext=(4, 3), textcoords="offset points")  # fmt: skip
+        ax.annotate(
+            f"{recipe} {100 * last['val_accuracy']:.1f} %",
+            (last["seconds"], 100 * last["val_accuracy"]), fontsize=8,
+            xytext=(-6, 3) if ours else (6, -3), ha="right" if ours else "left",
+            textcoords="offset points",
+        )  # fmt: skip
     ax.set(xscale="log", xlabel="seconds of training, two cores", ylabel="test accuracy, %")
     ax.grid(alpha=0.25)
     handles = [plt.Line2D([], [], color=OURS), plt.Line2D([], [], color=THEIRS, linestyle="--")]
-    ax.legend(handles, ["tinytorch", "PyTorch, same recipe"], frameon=False, loc="lower right")
+    ax.legend(handles, ["tinytorch", "PyTorch, same recipe"], frameon=False, loc="lower center")
     save(figure, "time")
 
 
