@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from cifar.contender import Contender
+from contender import Contender, quartiles
 from tinytorch import _core
 
 WORKER = Path(__file__).resolve().parent / "cifar" / "inference_worker.py"
@@ -24,7 +24,8 @@ WORKER = Path(__file__).resolve().parent / "cifar" / "inference_worker.py"
 def compare(models: dict[str, str], batch: int, threads: int, rounds: int) -> dict[str, Any]:
     """Seconds per call by contender; `models` names whom and with which file."""
     contenders = {
-        who: Contender(WORKER, [who, path, str(batch)], threads) for who, path in models.items()
+        who: Contender(WORKER, [who, path, str(batch), str(threads)], threads)
+        for who, path in models.items()
     }
     seconds: dict[str, list[float]] = {who: [] for who in models}
     try:
@@ -41,11 +42,10 @@ def print_rows(precision: str, result: dict[str, Any]) -> None:
     batch, seconds = result["batch"], result["seconds"]
     for who, values in seconds.items():
         ratios = [b / a for a, b in zip(seconds["tinytorch"], values, strict=True)]
-        low, mid, high = statistics.quantiles(ratios, n=4)
         each = statistics.median(values)
         print(
             f"| {precision} | {batch} | {result['threads']} | {who} | {each * 1e6:,.1f} | "
-            f"{batch / each:,.0f} | {mid:.2f} ({low:.2f} to {high:.2f}) |",
+            f"{batch / each:,.0f} | {quartiles(ratios)} |",
             flush=True,
         )
 

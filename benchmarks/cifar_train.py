@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from cifar.contender import Contender
+from contender import Contender, quartiles
 from tinytorch import _core
 
 WORKER = Path(__file__).resolve().parent / "cifar" / "worker.py"
@@ -26,7 +26,7 @@ PEERS = {"f32": ["torch", "torch-compile"], "bf16": ["torch-bf16", "torch-compil
 def compare(recipe: str, precision: str, threads: int, rounds: int) -> dict[str, Any]:
     ours = "tinytorch" if precision == "f32" else "tinytorch-bf16"
     names = [ours, *PEERS[precision]]
-    contenders = {who: Contender(WORKER, [who, recipe], threads) for who in names}
+    contenders = {who: Contender(WORKER, [who, recipe, str(threads)], threads) for who in names}
     try:
         rates: dict[str, list[float]] = {who: [] for who in names}
         for _ in range(rounds):
@@ -44,10 +44,9 @@ def print_rows(result: dict[str, Any]) -> None:
     ours, rates = result["ours"], result["images_per_s"]
     for who, values in rates.items():
         ratios = [a / b for a, b in zip(rates[ours], values, strict=True)]
-        low, mid, high = statistics.quantiles(ratios, n=4)
         print(
             f"| {result['recipe']} | {result['precision']} | {result['threads']} | {who} | "
-            f"{statistics.median(values):,.0f} | {mid:.2f} ({low:.2f} to {high:.2f}) | "
+            f"{statistics.median(values):,.0f} | {quartiles(ratios)} | "
             f"{result['peak_mb'][who]:,.0f} |",
             flush=True,
         )

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from datetime import datetime, timezone
@@ -23,38 +21,18 @@ from typing import Any
 
 import numpy as np
 
+from contender import Contender
 from tinytorch import _core
 
-THREAD_LIMITS = ("TINYTORCH", "OPENBLAS", "MKL", "OMP")
 CONTENDERS = ("tinytorch", "numpy", "torch")
 SAMPLE_SECONDS = 0.01  # calls are repeated until a sample lasts this long
 
 
-class Contender:
-    """One process that runs one column of the table (course/worker.py), on request."""
+class Column(Contender):
+    """One column of the table. start: {version, rows: [[module, operation, takes part]]}"""
 
     def __init__(self, who: str, threads: int) -> None:
-        limits = {f"{name}_NUM_THREADS": str(threads) for name in THREAD_LIMITS}
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "course" / "worker.py"), who],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **limits},
-        )
-        self.start = self._answer()  # {version, rows: [[module, operation, takes part]]}
-
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("a contender's process ended; its message is above")
-        return json.loads(line)
-
-    def ask(self, **request: Any) -> Any:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        self._process.stdin.flush()
-        return self._answer()
+        super().__init__(Path(__file__).parent / "course" / "worker.py", [who], threads)
 
     def takes_part(self, row: int) -> bool:
         return bool(self.start["rows"][row][2])
@@ -62,13 +40,8 @@ class Contender:
     def seconds(self, row: int, calls: int) -> float:
         return float(self.ask(row=row, calls=calls))
 
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
 
-
-def check(row: int, contenders: dict[str, Contender], folder: Path) -> None:
+def check(row: int, contenders: dict[str, Column], folder: Path) -> None:
     """The contenders do the same work."""
     results = {}
     for who, contender in contenders.items():
@@ -83,7 +56,7 @@ def check(row: int, contenders: dict[str, Contender], folder: Path) -> None:
         )
 
 
-def measure(row: int, contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
+def measure(row: int, contenders: dict[str, Column], rounds: int) -> dict[str, list[float]]:
     """Seconds per call of each round. A contender that takes seconds runs three times at most."""
     calls = {}
     slowest = 0.0
@@ -127,7 +100,7 @@ def is_slower(times: dict[str, list[float]]) -> bool:
     return "numpy" in times and statistics.median(ratios(times, "numpy")) < 1
 
 
-def run(args: argparse.Namespace, contenders: dict[str, Contender]) -> dict[str, Any]:
+def run(args: argparse.Namespace, contenders: dict[str, Column]) -> dict[str, Any]:
     ours = contenders["tinytorch"].start
     machine = {
         "cpu": _core.cpu_name(),
@@ -162,7 +135,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=_core.num_threads())
     args = parser.parse_args()
     names = [who for who in CONTENDERS if who != "torch" or find_spec("torch") is not None]
-    contenders = {who: Contender(who, args.threads) for who in names}
+    contenders = {who: Column(who, args.threads) for who in names}
     try:
         results = run(args, contenders)
     finally:

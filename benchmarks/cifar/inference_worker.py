@@ -9,7 +9,6 @@ calibrated on the shipped photographs); OpenVINO reads the same file.
 
 from __future__ import annotations
 
-import json
 import logging
 import statistics
 import sys
@@ -23,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from course.worker import settle
+from contender import serve
 from tinytorch import _core
 from tinytorch.datasets import CIFAR10Sample
 from tinytorch.models import load_model
@@ -138,27 +137,22 @@ def contender(who: str, path: str, batch: int, threads: int) -> Callable[[], Any
     return (onnx_runtime if peer == "ort" else open_vino)(model, images, threads)
 
 
-def main() -> None:
+def prepare() -> tuple[str, Callable[[dict[str, Any]], float]]:
     who, path, batch, threads = *sys.argv[1:3], int(sys.argv[3]), int(sys.argv[4])
-    answers, sys.stdout = sys.stdout, sys.stderr
-
-    def answer(value: Any) -> None:
-        answers.write(json.dumps(value) + "\n")
-        answers.flush()
-
     call = contender(who, path, batch, threads)
     for _ in range(20):
         call()
-    answer("ready")
-    for _line in sys.stdin:
+
+    def reply(_: dict[str, Any]) -> float:
         times, end = [], time.perf_counter() + TURN_SECONDS
         while time.perf_counter() < end:
             start = time.perf_counter()
             call()
             times.append(time.perf_counter() - start)
-        answer(statistics.median(times))
-        settle()
+        return statistics.median(times)
+
+    return "ready", reply
 
 
 if __name__ == "__main__":
-    main()
+    serve(prepare)

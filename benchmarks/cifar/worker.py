@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import resource
 import sys
 import time
@@ -19,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from course.worker import settle
+from contender import serve
 from tinytorch import _core
 from tinytorch.datasets import CIFAR10
 from tinytorch.recipes import RECIPES, RecipeRun
@@ -87,30 +86,23 @@ def theirs(recipe_name: str, who: str, threads: int) -> Callable[[], None]:
     return turn
 
 
-def main() -> None:
+def prepare() -> tuple[str, Callable[[dict[str, Any]], float]]:
     who, recipe_name, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    answers, sys.stdout = sys.stdout, sys.stderr  # nothing else may write among the answers
-
-    def answer(value: Any) -> None:
-        answers.write(json.dumps(value) + "\n")
-        answers.flush()
-
     if who.startswith("tinytorch"):
         turn = ours(recipe_name, "bf16" if who.endswith("bf16") else "f32", threads)
     else:
         turn = theirs(recipe_name, who, threads)
     turn()
-    answer("ready")
-    images = turn_images(recipe_name)
-    for line in sys.stdin:
-        if "memory" in json.loads(line):
-            answer(peak())
-            continue
+
+    def reply(request: dict[str, Any]) -> float:
+        if "memory" in request:
+            return peak()
         start = time.perf_counter()
         turn()
-        answer(images / (time.perf_counter() - start))
-        settle()
+        return turn_images(recipe_name) / (time.perf_counter() - start)
+
+    return "ready", reply
 
 
 if __name__ == "__main__":
-    main()
+    serve(prepare)

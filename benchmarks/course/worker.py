@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from contender import serve
 from course.rows import Row, all_rows
 
 WARM_UP_SECONDS = 0.03
@@ -36,15 +36,6 @@ def seconds(fn: Callable[[], Any], calls: int) -> float:
     return (time.perf_counter_ns() - start) / calls / 1e9
 
 
-def settle() -> None:
-    """Waits until this process's own threads, which spin on after their work, are asleep."""
-    for _ in range(100):
-        used = time.process_time()
-        time.sleep(0.01)
-        if time.process_time() - used < 0.002:
-            return
-
-
 def save(row: Row, fn: Callable[[], Any], file: str) -> float | None:
     if row.check is None:
         return None
@@ -52,28 +43,20 @@ def save(row: Row, fn: Callable[[], Any], file: str) -> float | None:
     return row.tolerance
 
 
-def main() -> None:
+def prepare() -> tuple[Any, Callable[[dict[str, Any]], Any]]:
     who = sys.argv[1]
-    answers, sys.stdout = sys.stdout, sys.stderr  # nothing else may write among the answers
-
-    def answer(value: Any) -> None:
-        answers.write(json.dumps(value) + "\n")
-        answers.flush()
-
     rows = all_rows(with_torch=who == "torch")
     described = [[row.module, row.operation, getattr(row, who) is not None] for row in rows]
-    answer({"version": version(who), "rows": described})
-    for line in sys.stdin:
-        request = json.loads(line)
+
+    def reply(request: dict[str, Any]) -> float | None:
         row = rows[request["row"]]
         fn = getattr(row, who)
-        if "save" in request:
-            result = save(row, fn, request["save"])
-        else:
-            result = seconds(fn, request["calls"])
-        settle()
-        answer(result)
+        return (
+            save(row, fn, request["save"]) if "save" in request else seconds(fn, request["calls"])
+        )
+
+    return {"version": version(who), "rows": described}, reply
 
 
 if __name__ == "__main__":
-    main()
+    serve(prepare)

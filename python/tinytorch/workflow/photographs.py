@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-
 import numpy as np
 
 from ..datasets import CIFAR10Sample
@@ -12,6 +9,7 @@ from ..models import load_model
 from ..models.convnet import normalized_bytes
 from ..models.int8_convnet import Int8ConvNet
 from ..models.shipped import shipped
+from ..perf._timing import median_ms
 from ..report.record import Photograph, Photographs
 from .measure import probabilities
 
@@ -31,7 +29,6 @@ def classified(model: str = MODEL, runs: int = 200) -> Photographs:
     one, many = network.session(batch=1), network.session(batch=len(images))
     shares = probabilities(many(images))
     said = shares.argmax(axis=1)
-    seconds = _median_seconds(lambda: one(images[:1]), runs)
     photographs = [
         Photograph(
             int(i), sample.classes[labels[i]], sample.classes[said[i]], float(shares[i, said[i]])
@@ -43,8 +40,8 @@ def classified(model: str = MODEL, runs: int = 200) -> Photographs:
         file_bytes=path.stat().st_size,
         count=len(labels),
         right=int((said == labels).sum()),
-        latency_us=1e6 * seconds,
-        images_per_s=len(images) / _median_seconds(lambda: many(images), max(5, runs // 20)),
+        latency_us=1e3 * median_ms(lambda: one(images[:1]), 1, runs),
+        images_per_s=1e3 * len(images) / median_ms(lambda: many(images), 0, max(5, runs // 20)),
         shown=photographs,
     )
 
@@ -55,13 +52,3 @@ def _worth_showing(shares: np.ndarray, labels: np.ndarray) -> list[int]:
     surest = wrong[np.argsort(-shares[wrong, said[wrong]], kind="stable")][:_MISTAKES]
     by_class = [right[labels[right] == c][:_PER_CLASS] for c in range(shares.shape[1])]
     return [int(i) for i in np.concatenate([surest, *by_class])]
-
-
-def _median_seconds(call: object, runs: int) -> float:
-    assert callable(call)
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)

@@ -50,6 +50,17 @@ def one_point_in(run: Run) -> str:
     return f"{figures.digits(100 / run.data.test_count, 2)} points"
 
 
+def gallery_item(image: Markup, label: str, answers: list[Markup], wrong: bool) -> Markup:
+    """An example: its picture, what it is, and what was said of it."""
+    return tag(
+        "li",
+        image,
+        tag("p", "true ", tag("b", label)),
+        tag("ul", answers),
+        class_="bad" if wrong else None,
+    )
+
+
 def legend(run: Run, models: bool = True) -> Markup:
     """Colours are models, shapes are variants."""
     colours = [

@@ -9,6 +9,7 @@ from ..markup import Markup, tag
 from ..png import data_uri, rgb_png
 from ..record import Photograph, Run
 from ..tables import section
+from ._shared import gallery_item
 
 
 def photographs(run: Run) -> Markup | None:
@@ -42,10 +43,4 @@ def _item(photograph: Photograph, pixels: np.ndarray) -> Markup:
         height=72,
     )
     answer = tag("li", tag("b", photograph.said), f" {sure}", class_="miss" if wrong else None)
-    return tag(
-        "li",
-        image,
-        tag("p", "true ", tag("b", photograph.label)),
-        tag("ul", answer),
-        class_="bad" if wrong else None,
-    )
+    return gallery_item(image, photograph.label, [answer], wrong)

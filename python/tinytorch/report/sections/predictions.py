@@ -7,6 +7,7 @@ from ..markup import Markup, tag
 from ..png import data_uri, ink_png
 from ..record import Example, ModelRun, Run, Variant
 from ..tables import section
+from ._shared import gallery_item
 
 
 def confusion(run: Run) -> Markup | None:
@@ -103,10 +104,4 @@ def _example(example: Example, titles: dict[str, str], order: dict[str, int]) ->
         )
         for p in example.predictions
     ]
-    return tag(
-        "li",
-        image,
-        tag("p", "true ", tag("b", example.label)),
-        tag("ul", answers),
-        class_="bad" if wrong else None,
-    )
+    return gallery_item(image, example.label, answers, wrong)
