@@ -107,8 +107,9 @@ Array fit(Array g, const GradMeta& meta) {
 }
 
 Array run_hooks(const GradMeta& meta, Array g) {
-  if (!meta.hooks().empty()) g = ops::cast(g, gradient_type(meta.dtype));
-  for (const auto& [id, hook] : meta.hooks()) {  // a copy: a hook may remove itself
+  const auto hooks = meta.hooks();  // a copy: a hook may remove itself
+  if (!hooks.empty()) g = ops::cast(g, gradient_type(meta.dtype));
+  for (const auto& [id, hook] : hooks) {
     const Array replaced = hook(g);
     if (replaced.defined()) g = fit(replaced, meta);
   }

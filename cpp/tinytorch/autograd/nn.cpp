@@ -104,7 +104,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
   if (!training && !(running_mean.defined() && running_var.defined())) {
     fail<ValueError>("batch norm outside training needs running_mean and running_var");
   }
-  const DType type = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const DType type = ops::compute_type(x.dtype());
   const ops::BatchStats stats =
       training ? ops::batch_stats(x.array())
                : ops::BatchStats{running_mean.astype(type).copy(), running_var.astype(type)};

@@ -278,7 +278,7 @@ ConvShape conv_shape(const Array& x, const Array& weight, const Array& bias,
 }
 
 Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvShape& shape) {
-  const DType compute = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const DType compute = compute_type(x.dtype());
   const Array w = weight.astype(compute).contiguous();
   const Array b = bias.defined() ? bias.astype(compute).contiguous() : bias;
   if (as_tiles(x, shape)) return conv2d_tiles(x, w, b, shape);

@@ -151,7 +151,7 @@ Array cast(const Array& x, DType dtype) {
   return y;
 }
 
-Array to_compute(const Array& x) { return x.dtype() == DType::f64 ? x : cast(x, DType::f32); }
+Array to_compute(const Array& x) { return cast(x, compute_type(x.dtype())); }
 
 namespace {
 

@@ -38,6 +38,9 @@ void add_in_place(const Array& target, const Array& other);  // raises the stora
 // fast between float32 and bfloat16.
 Array cast(const Array& x, DType dtype);
 
+// What functions that compute in floats compute values of this type in.
+constexpr DType compute_type(DType t) { return t == DType::f64 ? DType::f64 : DType::f32; }
+
 // float32 or float64 form of x for functions that compute in floats: half and integers to float32.
 Array to_compute(const Array& x);
 // What was computed so, back in the type of its input if that is a half type.
