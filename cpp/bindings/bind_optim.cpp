@@ -11,6 +11,7 @@
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/kernels/optim/optim.hpp"
+#include "tinytorch/nn/muon.hpp"
 
 namespace py = pybind11;
 
@@ -143,6 +144,38 @@ void adam_steps(const py::list& arrays, const py::list& changes, double lr, doub
   set_attributes(changes);
 }
 
+nn::MuonScale scale_from_name(const std::string& name) {
+  if (name == "original") return nn::MuonScale::original;
+  if (name == "match_rms_adamw") return nn::MuonScale::match_rms_adamw;
+  fail<ValueError>("adjust_lr_fn must be original or match_rms_adamw, got '", name, "'");
+}
+
+void muon_steps(const py::list& arrays, const py::list& changes, double lr, double momentum,
+                double weight_decay, bool nesterov, int ns_steps, const std::string& adjust_lr_fn) {
+  const nn::MuonOptions options{lr,       momentum, weight_decay,
+                                nesterov, ns_steps, scale_from_name(adjust_lr_fn)};
+  std::vector<Row> rows;
+  std::vector<std::pair<index_t, index_t>> sizes;
+  for (const py::handle given : arrays) {
+    const auto a = py::cast<py::tuple>(given);
+    if (a.size() != 3) fail<ValueError>("a row is (w, g, momentum_buffer)");
+    const auto w = py::cast<py::array>(a[0]);
+    if (w.ndim() != 2) fail<ShapeError>("Muon is for matrices, got ", w.ndim(), " dimensions");
+    if (a[2].is_none()) fail<ValueError>("Muon needs a momentum_buffer");
+    rows.push_back(row(w, a[1], a[2], py::none()));
+    sizes.emplace_back(w.shape(0), w.shape(1));
+  }
+  {
+    const ReleaseGil unlocked;
+    const Uninterrupted whole;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto [m, n] = sizes[i];
+      nn::muon_step(rows[i].w, rows[i].g, rows[i].first, m, n, options, nn::muon_products());
+    }
+  }
+  set_attributes(changes);
+}
+
 }  // namespace
 
 void bind_optim(py::module_& m) {
@@ -163,6 +196,11 @@ void bind_optim(py::module_& m) {
             py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"),
             py::arg("step"), py::arg("decoupled") = false,
             "adam_step for each (w, g, m, v), then set_attributes(changes), as sgd_steps.");
+  optim.def("muon_steps", &muon_steps, py::arg("arrays"), py::arg("changes"), py::arg("lr"),
+            py::arg("momentum"), py::arg("weight_decay"), py::arg("nesterov"), py::arg("ns_steps"),
+            py::arg("adjust_lr_fn"),
+            "Muon (Jordan et al. 2024) for each matrix (w, g, momentum_buffer), then "
+            "set_attributes(changes), as sgd_steps.");
   optim.def("unshared", &unshared, py::arg("parameter"),
             "Whether a Tensor's array is held by that tensor alone, so that a step may change it "
             "in place and nobody can tell.");

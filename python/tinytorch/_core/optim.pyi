@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 __all__: list[str] = [
     "adam_step",
     "adam_steps",
+    "muon_steps",
     "set_attributes",
     "sgd_step",
     "sgd_steps",
@@ -40,6 +41,20 @@ def adam_steps(
     decoupled: bool = False,
 ) -> None:
     """adam_step for each (w, g, m, v), then set_attributes(changes), as sgd_steps."""
+
+def muon_steps(
+    arrays: list[Any],
+    changes: list[Any],
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+    nesterov: bool,
+    ns_steps: int,
+    adjust_lr_fn: str,
+) -> None:
+    """Muon (Jordan et al. 2024) for each matrix (w, g, momentum_buffer), then
+    set_attributes(changes), as sgd_steps.
+    """
 
 def set_attributes(changes: list[Any]) -> None:
     """Sets each (object, attribute, value) in turn; Ctrl-C waits until all are set."""

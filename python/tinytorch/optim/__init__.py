@@ -3,6 +3,7 @@
 from ..core._clip import clip_grad_norm, clip_grad_value
 from ..core.optimizers import SGD, Adam, AdamW, Optimizer
 from .groups import Groups
+from .muon import Muon
 from .schedules import (
     ConstantSchedule,
     CosineSchedule,
@@ -18,6 +19,7 @@ __all__ = [
     "ConstantSchedule",
     "CosineSchedule",
     "Groups",
+    "Muon",
     "OneCycleSchedule",
     "Optimizer",
     "StepSchedule",

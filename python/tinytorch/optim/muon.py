@@ -1,0 +1,71 @@
+"""Muon: momentum for matrices, made orthogonal before it is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from .. import _core
+from ..core.optimizers import Optimizer, _gradient, _moment
+from ..core.tensor import Tensor
+
+
+class Muon(Optimizer):
+    """K. Jordan et al. 2024, for the matrices of hidden layers; others learn by AdamW beside it.
+
+    With gradient G (m, n)::
+
+        V = momentum V + (1 - momentum) G;   U = momentum V + (1 - momentum) G   (V without nesterov)
+        W = (1 - lr weight_decay) W - lr scale O,     O nearly U (U^T U)^(-1/2)
+
+    O by `ns_steps` of a Newton-Schulz iteration, in bfloat16 where the processor has it. scale is
+    sqrt(max(1, m / n)), or 0.2 sqrt(max(m, n)) with adjust_lr_fn="match_rms_adamw", for which
+    AdamW's rates fit (Liu et al. 2025). The arguments are those of PyTorch.
+
+    ValueError for parameters that are no matrices.
+    """
+
+    _settings = ("lr", "weight_decay", "momentum", "nesterov", "ns_steps", "adjust_lr_fn")
+    _buffers = ("momentum_buffers",)
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
+        nesterov: bool = True,
+        ns_steps: int = 5,
+        adjust_lr_fn: str = "original",
+    ) -> None:
+        super().__init__(params)
+        for index, param in enumerate(self.params):
+            if len(param.shape) != 2:
+                raise ValueError(
+                    f"parameter {index} has shape {param.shape}: Muon is for matrices; give others "
+                    "to AdamW, both in tinytorch.optim.Groups"
+                )
+        if adjust_lr_fn not in ("original", "match_rms_adamw"):
+            raise ValueError(
+                f"adjust_lr_fn must be original or match_rms_adamw, got {adjust_lr_fn!r}"
+            )
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum must be from 0 to below 1, got {momentum}")
+        if not 1 <= ns_steps <= 100:
+            raise ValueError(f"ns_steps must be from 1 to 100, got {ns_steps}")
+        self.lr, self.weight_decay, self.momentum = lr, weight_decay, momentum
+        self.nesterov, self.ns_steps, self.adjust_lr_fn = nesterov, ns_steps, adjust_lr_fn
+        self.momentum_buffers: list[np.ndarray | None] = [None] * len(self.params)
+
+    def step(self) -> None:
+        """One update of all parameters that have a gradient; Ctrl-C never leaves half of it."""
+        new = self._new_weights()
+        arrays = [
+            (w, _gradient(param, w), _moment(self.momentum_buffers, index, w))
+            for index, param, w in new
+        ]
+        _core.optim.muon_steps(
+            arrays, self._changes(new), self.lr, self.momentum, self.weight_decay, self.nesterov,
+            self.ns_steps, self.adjust_lr_fn,
+        )  # fmt: skip

@@ -1,0 +1,92 @@
+"""Muon: like PyTorch's, and by what it promises of the matrices it applies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinytorch import AdamW, Linear, MSELoss, Tensor
+from tinytorch.optim import Groups, Muon
+from tinytorch.train import Trainer
+
+RNG = np.random.default_rng(0)
+
+
+def matrix(rows: int, columns: int, seed: int = 0) -> Tensor:
+    rng = np.random.default_rng(seed)
+    made = Tensor(rng.standard_normal((rows, columns)), requires_grad=True)
+    made.grad = rng.standard_normal((rows, columns)).astype(np.float32)
+    return made
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_a_step_is_nearly_orthogonal(rows: int, columns: int, seed: int) -> None:
+    p = matrix(rows, columns, seed)
+    before = p.data.copy()
+    Muon([p], lr=1.0, weight_decay=0.0).step()
+    step = (before - p.data) / np.sqrt(max(1.0, rows / columns))
+    values = np.linalg.svd(step, compute_uv=False)
+    gradient = np.linalg.svd(p.grad, compute_uv=False)
+    clear = values[gradient > 0.02 * np.linalg.norm(gradient)]  # tiny ones take more steps to grow
+    assert np.all(values < 1.3)
+    assert np.all(clear > 0.5)
+    assert np.sum(step * p.grad) > 0  # downhill
+
+
+@pytest.mark.parametrize("shape", [(16, 48), (48, 16), (24, 24), (1, 7)])
+@pytest.mark.parametrize("adjust", ["original", "match_rms_adamw"])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_like_pytorchs(shape: tuple[int, int], adjust: str, nesterov: bool) -> None:
+    torch = pytest.importorskip("torch")
+    p = matrix(*shape)
+    q = torch.nn.Parameter(torch.tensor(p.data.copy()))
+    options: dict[str, Any] = {"momentum": 0.9, "weight_decay": 0.1, "nesterov": nesterov}
+    ours = Muon([p], lr=0.02, adjust_lr_fn=adjust, **options)
+    theirs = torch.optim.Muon([q], lr=0.02, adjust_lr_fn=adjust, **options)
+    for seed in range(4):
+        p.grad = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+        q.grad = torch.tensor(p.grad)
+        before, theirs_before = p.data.copy(), q.detach().numpy().copy()
+        ours.step()
+        theirs.step()
+        moved, expected = p.data - before, q.detach().numpy() - theirs_before
+        # Its iteration is in bfloat16, whose errors the quintic spreads among singular values.
+        assert np.linalg.norm(moved - expected) < 0.06 * np.linalg.norm(expected)
+
+
+def test_state_round_trip_and_training() -> None:
+    layer = Linear(6, 4)
+    groups = Groups([Muon([layer.weight], 0.05), AdamW([layer.bias], 0.01)])
+    x = RNG.standard_normal((64, 6)).astype(np.float32)
+    y = x @ RNG.standard_normal((6, 4)).astype(np.float32)
+    trainer = Trainer(layer, groups, MSELoss(), progress=False)
+    first = trainer.fit([(x, y)], 120)
+    assert first[-1]["train_loss"] < 0.2 * first[0]["train_loss"]
+    other = Groups([Muon([layer.weight], 0.5), AdamW([layer.bias], 0.01)])
+    other.load_state_dict(groups.state_dict())
+    assert other.lr == groups.lr
+    np.testing.assert_array_equal(
+        other.optimizers[0].momentum_buffers[0], groups.optimizers[0].momentum_buffers[0]
+    )
+
+
+def test_refuses_what_it_is_not_for() -> None:
+    with pytest.raises(ValueError, match="matrices"):
+        Muon([Tensor(np.zeros(3), requires_grad=True)])
+    p = matrix(3, 3)
+    for wrong in ({"adjust_lr_fn": "none"}, {"momentum": 1.0}, {"ns_steps": 0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Muon([p], **wrong)  # type: ignore[arg-type]
+
+
+def test_a_gradient_of_zeros_moves_nothing() -> None:
+    p = matrix(4, 5)
+    before = p.data.copy()
+    p.grad = np.zeros((4, 5), np.float32)
+    Muon([p], weight_decay=0.0).step()
+    np.testing.assert_array_equal(p.data, before)
