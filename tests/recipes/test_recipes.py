@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 
 from tinytorch import CrossEntropyLoss, Tensor
-from tinytorch.datasets import CIFAR10, Augment, TinyShapes
+from tinytorch.datasets import CIFAR10, Augment, ImageLoader, TinyShapes
 from tinytorch.models import MODELS, load_model
-from tinytorch.models.convnet import normalized_bytes
+from tinytorch.models.convnet import ConvNet, normalized_bytes
 from tinytorch.models.int8_convnet import Int8ConvNet
 from tinytorch.recipes import RECIPES, ImageRecipe, RecipeRun, recipe
 from tinytorch.recipes._mixed import MixedLoss
 from tinytorch.recipes._quant_aware import QuantAwareNet
 from tinytorch.recipes._start import whitening_filters
+from tinytorch.recipes._teacher import TaughtLoader
 
 SMALL = ImageRecipe(
     "small", model="swiftcnn-tiny", epochs=3, batch_size=32, lr=0.1, weight_decay=1e-4,
@@ -125,6 +126,26 @@ def test_a_teacher_takes_part(figures: Figures, tmp_path: Path) -> None:
     assert any(not np.array_equal(x, y) for x, y in zip(states(alone), states(helped), strict=True))
     assert helped.settings()["recipe"]["teacher_share"] == 0.9
     assert alone.settings()["recipe"]["teacher_share"] == 0.0
+
+
+def test_a_teacher_is_asked_about_mirror_images_too(figures: Figures, tmp_path: Path) -> None:
+    run(figures, folder=tmp_path, recipe=dataclasses.replace(SMALL, epochs=1))
+    images, labels = figures.raw("train")
+    network = load_model(tmp_path / "swiftcnn-tiny").network
+    assert isinstance(network, ConvNet)
+    teacher = Int8ConvNet.of(network, images[:64])
+    session = teacher.session(batch=32)
+    mean, std = network.mean.tolist(), network.std.tolist()
+
+    def loader() -> ImageLoader:
+        return ImageLoader(images, labels, 32, mean=mean, std=std, shuffle=False)
+
+    for (_, targets), (batch, _) in zip(
+        TaughtLoader(loader(), teacher, mirrored=True), loader(), strict=True
+    ):
+        pixels = np.asarray(batch.data)
+        both = session(pixels) + session(np.ascontiguousarray(pixels[..., ::-1]))
+        np.testing.assert_allclose(targets[:, 1:], both / 2, rtol=1e-5, atol=1e-5)
 
 
 def test_mixed_images_are_learnt_from_by_their_shares(figures: Figures, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ class Muon(Optimizer):
 
     With gradient G (m, n)::
 
-        V = momentum V + (1 - momentum) G;   U = momentum V + (1 - momentum) G   (V without nesterov)
+        V = momentum V + (1 - momentum) G
+        U = momentum V + (1 - momentum) G       (V, without nesterov)
         W = (1 - lr weight_decay) W - lr scale O,     O nearly U (U^T U)^(-1/2)
 
     O by `ns_steps` of a Newton-Schulz iteration, in bfloat16 where the processor has it. scale is

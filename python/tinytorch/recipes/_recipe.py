@@ -23,6 +23,7 @@ class ImageRecipe:
     int8: begin with a trained network, and train it to be rounded (`_quant_aware`); the result is
         an int8 network.
     teacher_share: with a teacher, the share of the loss that is its answer, at `temperature`.
+    teacher_mirrors: its answer is the mean of those to an image and its mirror image.
     """
 
     title: str
@@ -43,6 +44,7 @@ class ImageRecipe:
     int8: bool = False
     teacher_share: float = 0.0
     temperature: float = 2.0
+    teacher_mirrors: bool = False
     nodes: tuple[Any, ...] | None = None
 
 

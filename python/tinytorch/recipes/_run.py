@@ -151,7 +151,8 @@ class RecipeRun:
         loader = ImageLoader(*train, batch, mean=mean, std=std, augment=augment, seed=self.seed)
         if self.teacher is None:
             return loader
-        return TaughtLoader(loader, _int8(self.teacher, train[0][:_CALIBRATION_IMAGES]))
+        teacher = _int8(self.teacher, train[0][:_CALIBRATION_IMAGES])
+        return TaughtLoader(loader, teacher, mirrored=self.recipe.teacher_mirrors)
 
     def _trainer(self, steps: int) -> Trainer:
         r = self.recipe

@@ -21,10 +21,14 @@ _ops = _core.ops
 
 class TaughtLoader:
     """Batches of `loader` with targets (N, ... + classes): the label, of mixed images three
-    columns, then the teacher's scores."""
+    columns, then the teacher's scores; with `mirrored` their mean with those of the mirror image.
+    """
 
-    def __init__(self, loader: ImageLoader, teacher: Int8ConvNet) -> None:
+    def __init__(
+        self, loader: ImageLoader, teacher: Int8ConvNet, *, mirrored: bool = False
+    ) -> None:
         self.loader = loader
+        self.mirrored = mirrored
         self.session = teacher.session(batch=loader.batch_size)
         # The teacher normalizes in its own way.
         own_mean, own_std = np.array(loader.mean), np.array(loader.std)
@@ -36,7 +40,10 @@ class TaughtLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, np.ndarray]]:
         for images, labels in self.loader:
-            answers = self.session(np.asarray(images.data) * self._scale + self._shift)
+            seen = np.asarray(images.data) * self._scale + self._shift
+            answers = self.session(seen)
+            if self.mirrored:
+                answers = (answers + self.session(seen[..., ::-1])) / 2
             known = labels.astype(np.float32).reshape(len(labels), -1)
             yield images, np.concatenate([known, answers], axis=1)
 
