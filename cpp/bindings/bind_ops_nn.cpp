@@ -143,6 +143,16 @@ void bind_ops_nn(py::module_& m) {
       },
       py::arg("qkv").none(false), py::arg("heads"), py::arg("causal") = false,
       py::arg("scale") = py::none());
+  bind_op(
+      m, "rotary",
+      [](Tensor x, Tensor cos, Tensor sin, py::handle heads) {
+        const std::optional<index_t> turned =
+            heads.is_none() ? std::nullopt : std::optional<index_t>(index_from(heads));
+        const WithoutGil released(x, cos, sin);
+        return autograd::rotary(x, cos, sin, turned);
+      },
+      py::arg("x").none(false), py::arg("cos").none(false), py::arg("sin").none(false),
+      py::arg("heads") = py::none());
 }
 
 }  // namespace tt::bindings

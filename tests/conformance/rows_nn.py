@@ -215,6 +215,26 @@ def torch_packed_attention(t: Any, x: Any, heads: int, causal: bool, scale: floa
     return y.transpose(-3, -2).reshape((*x.shape[:-1], -1))
 
 
+@st.composite
+def rotary_cases(draw: Callable, smooth: bool) -> Case:
+    batch = draw(st.sampled_from([(), (2,), (0,), (2, 2)]))
+    length, heads, half = (draw(st.integers(1, n)) for n in (4, 3, 3 if smooth else 17))
+    x = draw(values((*batch, length, heads * 2 * half), smooth=smooth))
+    angles = draw(values((length + draw(st.integers(0, 2)), half), smooth=smooth, slot=1))
+    turned = draw(st.sampled_from([None, 0, heads - 1, heads]))
+    return Case((x, np.cos(angles), np.sin(angles)), {"heads": turned}, draw(layouts(3)))
+
+
+def rotary_by(cat: Callable, x: Any, cos: Any, sin: Any, heads: int | None) -> Any:
+    length, half = x.shape[-2], cos.shape[-1]
+    apart = x.reshape((*x.shape[:-1], x.shape[-1] // (2 * half), 2, half))
+    a, b = apart[..., 0, :], apart[..., 1, :]
+    c, s = cos[:length, None], sin[:length, None]
+    turned = cat([(a * c - b * s)[..., None, :], (b * c + a * s)[..., None, :]], -2)
+    count = a.shape[-2] if heads is None else heads
+    return cat([turned[..., :count, :, :], apart[..., count:, :, :]], -3).reshape(x.shape)
+
+
 # ---- losses ------------------------------------------------------------------------------------
 
 
@@ -341,6 +361,14 @@ ROWS = [
         grad_ulps=64,
         terms=lambda c: sum(c.arrays[0].shape[-2:]),
         magnitude=lambda c: largest(c) ** 3,
+    ),
+    Row(
+        "rotary",
+        rotary_cases,
+        lambda x, cos, sin, heads: rotary_by(np.concatenate, x, cos, sin, heads),
+        lambda t, x, cos, sin, heads: rotary_by(t.cat, x, cos, sin, heads),
+        ulps=4,
+        magnitude=lambda c: 2 * largest(c),
     ),
     Row(
         "mse_loss",

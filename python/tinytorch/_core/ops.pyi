@@ -73,6 +73,7 @@ __all__: list[str] = [
     "relu",
     "reshape",
     "rms_norm",
+    "rotary",
     "rsqrt",
     "scaled_dot_product_attention",
     "scatter_add",
@@ -330,6 +331,12 @@ def reshape(x: ArrayLike, shape: int | Sequence[int]) -> Tensor:
 
 def rms_norm(x: ArrayLike, weight: ArrayLike | None = None, eps: float = 1e-06) -> Tensor:
     """x / sqrt(mean(x^2) + eps) * weight over the last axis (Zhang & Sennrich 2019)."""
+
+def rotary(x: ArrayLike, cos: ArrayLike, sin: ArrayLike, heads: int | None = None) -> Tensor:
+    """Rotary positions (Su et al. 2021): x (..., L, heads * size), tables cos and sin (at
+    least L, size / 2), which get no gradients; values i and i + size / 2 of each head
+    are turned as a pair. Only the first `heads` heads are, if given.
+    """
 
 def rsqrt(x: ArrayLike) -> Tensor:
     """1 / sqrt(x)."""
