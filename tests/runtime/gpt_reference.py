@@ -1,4 +1,4 @@
-"""A GPT's formulas in NumPy float64, and random models to put them to: the oracle of the sessions."""
+"""A GPT in NumPy float64, and random models to put it to: the oracle of the sessions."""
 
 from __future__ import annotations
 

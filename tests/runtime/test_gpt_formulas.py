@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gpt_reference import GPT2, LLAMA, expected_logits, ids_of, random_weights
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt_reference import GPT2, LLAMA, expected_logits, ids_of, random_weights
 from tinytorch.models.gpt import GptConfig
 from tinytorch.models.gpt_names import from_gpt2_names
 from tinytorch.runtime import GptSession

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from gpt_reference import GPT2, LLAMA, expected_logits, ids_of, random_weights
+
 from tinytorch import _core
 from tinytorch.models.gpt import GptConfig
 from tinytorch.runtime import GptSession
