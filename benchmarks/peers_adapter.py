@@ -20,6 +20,7 @@ import tinytorch as tt
 from peers import workloads as W
 from tinytorch import _core
 from tinytorch.core.autograd import no_grad
+from tinytorch.models.gpt_names import from_gpt2_names
 from tinytorch.runtime import CnnSession, GptSession, Int8Matmul, LinearSession, MlpSession
 
 ops = _core.ops
@@ -143,7 +144,8 @@ def gpt_session(name: str, precision: str) -> GptSession:
         for ours, theirs in linears.items():
             named[f"h.{i}.{theirs}.weight"] = w[f"h{i}.{ours}.w"].T
             named[f"h.{i}.{theirs}.bias"] = w[f"h{i}.{ours}.b"]
-    return GptSession(named, heads=W.GPTS[name].n_head, precision=precision)
+    weights, config = from_gpt2_names(named, heads=W.GPTS[name].n_head)
+    return GptSession(weights, config, precision=precision)
 
 
 def trained(parameters: list[Any], loss_of: Call, optimizer: Any, precision: str) -> Call:

@@ -77,6 +77,7 @@ PARAMETERS = {
     "qkv": "ArrayLike",
     "hook": "Callable[[np.ndarray], Any]",
     "sequences": "Sequence[GptSequence]",
+    "wanted": "int | Sequence[int] | None",
     "tensors": "Sequence[ArrayLike]",
     "widths": "Sequence[Sequence[int]]",
 }
@@ -87,6 +88,8 @@ RETURNS = {
     "Node.inputs": "list[Tensor | None]",
     "Node.next_nodes": "list[Node | None]",
     "Node.output_shape": "tuple[int, ...]",
+    ".gpt_config": "dict[str, int]",
+    ".gpt_shapes": "dict[str, tuple[tuple[int, ...], bool]]",
     "GptSession.append": "np.ndarray",
     "GptSession.generate": "np.ndarray",
     "__call__": "Any",

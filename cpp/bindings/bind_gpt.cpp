@@ -1,6 +1,10 @@
 // tinytorch._core.runtime: inference with a GPT.
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <map>
+#include <type_traits>
+
 #include "layer_binding.hpp"
 #include "tinytorch/runtime/gpt/session.hpp"
 
@@ -9,17 +13,9 @@ namespace py = pybind11;
 namespace tt::bindings {
 namespace {
 
-using runtime::GptActivation;
+using models::GptConfig;
 using runtime::GptSequence;
 using runtime::GptSession;
-
-GptActivation activation_from_name(const std::string& name) {
-  if (name == "gelu") return GptActivation::gelu;
-  if (name == "gelu_tanh") return GptActivation::gelu_tanh;
-  if (name == "gelu_sigmoid") return GptActivation::gelu_sigmoid;
-  if (name == "relu") return GptActivation::relu;
-  fail<ValueError>("unknown activation '", name, "'; use gelu, gelu_tanh, gelu_sigmoid or relu");
-}
 
 kernels::CacheFormat cache_from_name(const std::string& name) {
   if (name == "f32") return kernels::CacheFormat::f32;
@@ -27,64 +23,101 @@ kernels::CacheFormat cache_from_name(const std::string& name) {
   fail<ValueError>("unknown cache format '", name, "'; use f32 or f16");
 }
 
-// Arrays by the names that GPT-2's published weights have; matrices of blocks are (in, out) there.
-class Weights {
+// The fields of a config by name, with an error that names them where a type is wrong.
+class Fields {
  public:
-  explicit Weights(const py::dict& arrays) : arrays_(arrays) {}
+  explicit Fields(const py::dict& given) : given_(given) {}
 
-  Array at(const std::string& name) const {
-    if (!arrays_.contains(name.c_str())) {
-      fail<ValueError>("the weights lack '", name,
-                       "'; a GPT-2 has wte.weight, wpe.weight, "
-                       "h.N.{ln_1,ln_2,attn.c_attn,attn.c_proj,mlp.c_fc,mlp.c_proj}.{weight,bias}, "
-                       "ln_f.{weight,bias} and perhaps lm_head.weight");
+  template <class T>
+  T at(const char* name, T otherwise, const char* kind) const {
+    if (!given_.contains(name)) return otherwise;
+    const py::object value = given_[name];
+    if (value.is_none()) return otherwise;
+    const bool flag = PyBool_Check(value.ptr());
+    if (flag == std::is_same_v<T, bool>) {
+      try {
+        return py::cast<T>(value);
+      } catch (const py::cast_error&) {  // told below
+      }
     }
-    return floats_of(arrays_[name.c_str()]);
+    fail<TypeError>("GPT config: ", name, " must be ", kind, ", got ",
+                    std::string(py::str(py::repr(value))));
   }
-  Array turned(const std::string& name) const {
-    const Array a = at(name);
-    if (a.ndim() != 2) {
-      fail<ShapeError>("'", name, "' must be a matrix (in, out), got ", to_string(a.shape()));
-    }
-    return a.transpose(0, 1);
+  index_t count(const char* name, index_t otherwise) const {
+    return at<index_t>(name, otherwise, "an integer");
   }
-  bool has(const std::string& name) const { return arrays_.contains(name.c_str()); }
+  double number(const char* name, double otherwise) const {
+    return at<double>(name, otherwise, "a number");
+  }
+  bool flag(const char* name, bool otherwise) const {
+    return at<bool>(name, otherwise, "True or False");
+  }
+  std::string text(const char* name, const char* otherwise) const {
+    return at<std::string>(name, otherwise, "a string");
+  }
 
  private:
-  const py::dict& arrays_;
+  const py::dict& given_;
 };
 
-runtime::GptBlock block_from(const Weights& w, const std::string& p) {
-  return {w.at(p + "ln_1.weight"),
-          w.at(p + "ln_1.bias"),
-          w.turned(p + "attn.c_attn.weight"),
-          w.at(p + "attn.c_attn.bias"),
-          w.turned(p + "attn.c_proj.weight"),
-          w.at(p + "attn.c_proj.bias"),
-          w.at(p + "ln_2.weight"),
-          w.at(p + "ln_2.bias"),
-          w.turned(p + "mlp.c_fc.weight"),
-          w.at(p + "mlp.c_fc.bias"),
-          w.turned(p + "mlp.c_proj.weight"),
-          w.at(p + "mlp.c_proj.bias")};
+GptConfig config_from(const py::dict& given) {
+  const Fields f(given);
+  GptConfig c;
+  c.vocabulary = f.count("vocabulary", 0), c.width = f.count("width", 0);
+  c.layers = f.count("layers", 0), c.heads = f.count("heads", 0);
+  c.kv_heads = f.count("kv_heads", 0), c.head_size = f.count("head_size", 0);
+  c.hidden = f.count("hidden", 0), c.max_length = f.count("max_length", c.max_length);
+  c.norm = models::gpt_norm_from_name(f.text("norm", "layer"));
+  c.positions = models::gpt_positions_from_name(f.text("positions", "learned"));
+  c.rope_theta = f.number("rope_theta", c.rope_theta);
+  c.activation = models::gpt_activation_from_name(f.text("activation", "gelu_tanh"));
+  c.gated = f.flag("gated", c.gated), c.tied = f.flag("tied", c.tied);
+  c.eps = f.number("eps", c.eps);
+  return models::completed(c);
 }
 
-runtime::GptModel model_from(const py::dict& arrays, index_t heads, float eps,
-                             const std::string& activation) {
-  const Weights w(arrays);
-  runtime::GptModel m;
-  m.heads = heads, m.eps = eps, m.activation = activation_from_name(activation);
-  m.tokens = w.at("wte.weight"), m.positions = w.at("wpe.weight");
-  for (int i = 0; w.has("h." + std::to_string(i) + ".ln_1.weight"); ++i) {
-    m.blocks.push_back(block_from(w, "h." + std::to_string(i) + "."));
+models::GptModel model_from(const py::dict& weights, const GptConfig& config) {
+  std::map<std::string, Array> arrays;
+  for (const auto& [name, array] : weights) {
+    arrays[py::cast<std::string>(py::str(name))] = floats_of(array);
   }
-  m.norm_gamma = w.at("ln_f.weight"), m.norm_beta = w.at("ln_f.bias");
-  if (w.has("lm_head.weight")) m.head = w.at("lm_head.weight");
-  return m;
+  return models::gpt_from_arrays(config, arrays);
 }
 
+py::dict shapes_of(const GptConfig& config) {
+  models::GptModel m;
+  m.config = config;
+  m.blocks.resize(static_cast<std::size_t>(config.layers));
+  py::dict shapes;
+  for (const models::GptArray& a : arrays_of(m)) {
+    if (a.need == models::GptArray::Need::absent) continue;
+    py::tuple shape(a.shape.size());
+    for (int d = 0; d < a.shape.size(); ++d) shape[static_cast<std::size_t>(d)] = a.shape[d];
+    const bool required = a.need == models::GptArray::Need::required;
+    shapes[py::str(a.name)] = py::make_tuple(shape, required);
+  }
+  return shapes;
+}
+
+void bind_config(py::module_& m) {
+  m.def(
+      "gpt_config",
+      [](const py::dict& config) {
+        const GptConfig c = config_from(config);
+        py::dict sizes;
+        sizes["kv_heads"] = c.kv_heads, sizes["head_size"] = c.head_size;
+        sizes["hidden"] = c.hidden;
+        return sizes;
+      },
+      py::arg("config"), "Checks a config; the sizes that follow from others.");
+  m.def(
+      "gpt_shapes", [](const py::dict& config) { return shapes_of(config_from(config)); },
+      py::arg("config"), "Of each array that a model may have: its shape, and whether it must.");
+}
+
+// Tokens that nobody else can change.
 Array tokens_from(py::handle object) {
-  const Array tokens = from_object(object, DType::i64).contiguous();
+  const Array tokens = from_object(object, DType::i64).copy();
   if (tokens.ndim() != 1) {
     fail<ShapeError>("the tokens of a sequence must have shape (count,), got ",
                      to_string(tokens.shape()));
@@ -92,20 +125,41 @@ Array tokens_from(py::handle object) {
   return tokens;
 }
 
-py::array append(const GptSession& self, const py::sequence& sequences,
-                 const py::sequence& tokens) {
+// How many logits of each of `count` inputs are wanted: None is one each.
+std::vector<index_t> wanted_from(py::handle object, std::size_t count) {
+  if (object.is_none()) return std::vector<index_t>(count, 1);
+  const Array given = from_object(object, DType::i64).contiguous();
+  if (given.ndim() == 0) return std::vector<index_t>(count, given.data<std::int64_t>()[0]);
+  if (!(given.shape() == Shape{static_cast<index_t>(count)})) {
+    fail<ShapeError>("wanted must be a number or one per sequence, (", count, ",), got shape ",
+                     to_string(given.shape()));
+  }
+  return {given.data<std::int64_t>(), given.data<std::int64_t>() + count};
+}
+
+py::array append(const GptSession& self, const py::sequence& sequences, const py::sequence& tokens,
+                 py::handle wanted) {
   if (sequences.size() != tokens.size()) {
     fail<ValueError>("append wants as many lists of tokens as sequences, got ", tokens.size(),
                      " for ", sequences.size());
   }
+  const py::list held(sequences);  // the caller's may change meanwhile
+  const std::vector<index_t> rows = wanted_from(wanted, held.size());
   std::vector<runtime::GptInput> inputs;
   std::vector<Array> kept;
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
+  index_t total = 0;
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (!py::isinstance<GptSequence>(held[i])) {
+      fail<TypeError>("append wants sequences made by sequence(), got ",
+                      std::string(py::str(py::type::of(held[i]))));
+    }
     kept.push_back(tokens_from(py::object(tokens[i])));
-    inputs.push_back({py::cast<GptSequence*>(py::object(sequences[i])),
-                      kept.back().data<std::int64_t>(), kept.back().size()});
+    const index_t count = kept.back().size();
+    inputs.push_back({py::cast<GptSequence*>(py::object(held[i])), kept.back().data<std::int64_t>(),
+                      count, rows[i]});
+    total += std::clamp(rows[i], index_t{0}, count);  // others are refused
   }
-  const Array logits = Array::empty({static_cast<index_t>(inputs.size()), self.vocabulary()});
+  const Array logits = Array::empty({total, self.vocabulary()});
   {
     const ReleaseGil release;
     self.append(inputs, logits.data<float>());
@@ -121,19 +175,20 @@ void bind_gpt(py::module_& parent) {
       .def_property_readonly("length", &GptSequence::length)
       .def_property_readonly("capacity", &GptSequence::capacity)
       .def_property_readonly("nbytes", &GptSequence::bytes)
-      .def("truncate", &GptSequence::truncate, py::arg("length"));
+      .def("truncate", &GptSequence::truncate, py::arg("length"))
+      .def("copy_prefix", &GptSequence::copy_prefix, py::arg("other").none(false),
+           py::arg("length"));
+  bind_config(m);
   py::class_<GptSession>(m, "GptSession", "Inference with a GPT whose weights are packed once.")
-      .def(py::init([](const py::dict& weights, index_t heads, float eps,
-                       const std::string& activation, const std::string& precision,
-                       const std::string& cache) {
-             runtime::GptModel model = model_from(weights, heads, eps, activation);
+      .def(py::init([](const py::dict& weights, const py::dict& config,
+                       const std::string& precision, const std::string& cache) {
              const runtime::Precision format = runtime::precision_from_name(precision);
              const kernels::CacheFormat kept = cache_from_name(cache);
+             models::GptModel model = model_from(weights, config_from(config));
              const ReleaseGil release;
              return std::make_unique<GptSession>(std::move(model), format, kept);
            }),
-           py::arg("weights"), py::arg("heads"), py::arg("eps") = 1e-5f,
-           py::arg("activation") = "gelu_tanh", py::arg("precision") = "f32",
+           py::arg("weights"), py::arg("config"), py::arg("precision") = "f32",
            py::arg("cache") = "f32")
       .def_property_readonly("vocabulary", &GptSession::vocabulary)
       .def_property_readonly("max_length", &GptSession::max_length)
@@ -142,7 +197,8 @@ void bind_gpt(py::module_& parent) {
           [](const GptSession& self) { return std::string(name_of(self.precision())); })
       .def_property_readonly("nbytes", &GptSession::stored_bytes)
       .def("sequence", &GptSession::make_sequence, py::arg("capacity"))
-      .def("append", &append, py::arg("sequences"), py::arg("tokens"))
+      .def("append", &append, py::arg("sequences"), py::arg("tokens"),
+           py::arg("wanted") = py::none())
       .def(
           "generate",
           [](const GptSession& self, py::handle prompts, index_t count) {

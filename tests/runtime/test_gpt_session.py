@@ -1,133 +1,117 @@
-"""GptSession against GPT-2's formulas, and against itself: one by one, batched, threaded."""
+"""GptSession against itself: one by one, batched, threaded, cut and copied; and what it refuses."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from gpt_reference import GPT2, LLAMA, expected_logits, ids_of, random_weights
 
 from tinytorch import _core
+from tinytorch.models.gpt import GptConfig
 from tinytorch.runtime import GptSession
 
-WIDTH, HEADS, LAYERS, VOCABULARY, POSITIONS = 48, 3, 2, 37, 40
+PRECISIONS = ["f32", "bf16", "int8", "int4"]
+CONFIGS = [pytest.param(GPT2, id="gpt2"), pytest.param(LLAMA, id="llama")]
+LENGTH = GPT2.max_length
 
 
-def weights(seed: int = 0, tied: bool = True) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-
-    def normal(*shape: int, scale: float = 0.2) -> np.ndarray:
-        return (rng.standard_normal(shape) * scale).astype(np.float32)
-
-    w = {"wte.weight": normal(VOCABULARY, WIDTH), "wpe.weight": normal(POSITIONS, WIDTH)}
-    for name in [f"h.{i}.ln_{j}" for i in range(LAYERS) for j in (1, 2)] + ["ln_f"]:
-        w[name + ".weight"] = 1 + normal(WIDTH)
-        w[name + ".bias"] = normal(WIDTH)
-    for i in range(LAYERS):
-        for name, n, m in (
-            ("attn.c_attn", WIDTH, 3 * WIDTH),
-            ("attn.c_proj", WIDTH, WIDTH),
-            ("mlp.c_fc", WIDTH, 4 * WIDTH),
-            ("mlp.c_proj", 4 * WIDTH, WIDTH),
-        ):
-            w[f"h.{i}.{name}.weight"] = normal(n, m)
-            w[f"h.{i}.{name}.bias"] = normal(m)
-    if not tied:
-        w["lm_head.weight"] = normal(VOCABULARY, WIDTH)
-    return w
-
-
-def layer_norm(x: np.ndarray, w: dict[str, np.ndarray], name: str) -> np.ndarray:
-    h = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
-    return h * w[name + ".weight"] + w[name + ".bias"]
-
-
-def gelu_tanh(x: np.ndarray) -> np.ndarray:
-    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-
-
-def expected_logits(w: dict[str, np.ndarray], ids: list[int]) -> np.ndarray:
-    """Logits after the last of `ids`, in float64."""
-    w = {k: v.astype(np.float64) for k, v in w.items()}
-    n, size = len(ids), WIDTH // HEADS
-    x = w["wte.weight"][ids] + w["wpe.weight"][:n]
-    for i in range(LAYERS):
-        p = f"h.{i}."
-        h = layer_norm(x, w, p + "ln_1")
-        qkv = h @ w[p + "attn.c_attn.weight"] + w[p + "attn.c_attn.bias"]
-        q, k, v = qkv.reshape(n, 3, HEADS, size).transpose(1, 2, 0, 3)
-        scores = q @ k.transpose(0, 2, 1) / np.sqrt(size)
-        scores[:, np.triu(np.ones((n, n), bool), 1)] = -np.inf
-        a = np.exp(scores - scores.max(-1, keepdims=True))
-        y = (a / a.sum(-1, keepdims=True) @ v).transpose(1, 0, 2).reshape(n, WIDTH)
-        x = x + y @ w[p + "attn.c_proj.weight"] + w[p + "attn.c_proj.bias"]
-        h = layer_norm(x, w, p + "ln_2")
-        h = gelu_tanh(h @ w[p + "mlp.c_fc.weight"] + w[p + "mlp.c_fc.bias"])
-        x = x + h @ w[p + "mlp.c_proj.weight"] + w[p + "mlp.c_proj.bias"]
-    return layer_norm(x, w, "ln_f")[-1] @ w.get("lm_head.weight", w["wte.weight"]).T
-
-
-def ids_of(n: int, seed: int = 1) -> list[int]:
-    return [int(t) for t in np.random.default_rng(seed).integers(0, VOCABULARY, n)]
+def session_of(config: GptConfig = GPT2, **options: Any) -> GptSession:
+    return GptSession(random_weights(config), config, **options)
 
 
 def prefill(session: GptSession, ids: list[int]) -> np.ndarray:
-    return session.append([session.sequence(POSITIONS)], [ids])[0]
+    return session.append([session.sequence(LENGTH)], [ids])[0]
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_float_logits_are_those_of_the_formulas(tied: bool) -> None:
-    w = weights(tied=tied)
-    session = GptSession(w, heads=HEADS)
-    for n in (1, 2, 17, POSITIONS):
-        ids = ids_of(n)
-        np.testing.assert_allclose(prefill(session, ids), expected_logits(w, ids), atol=1e-4)
-
-
+@pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize(
     ("precision", "tolerance"), [("f32", 1e-6), ("bf16", 0.02), ("int8", 0.08), ("int4", 0.3)]
 )
-def test_other_precisions_stay_near(precision: str, tolerance: float) -> None:
-    w, ids = weights(), ids_of(20)
-    exact = expected_logits(w, ids)
-    error = np.abs(prefill(GptSession(w, heads=HEADS, precision=precision), ids) - exact).max()
+def test_other_precisions_stay_near(config: GptConfig, precision: str, tolerance: float) -> None:
+    ids = ids_of(config, 20)
+    exact = expected_logits(random_weights(config), config, ids)[-1]
+    error = np.abs(prefill(session_of(config, precision=precision), ids) - exact).max()
     assert error / np.abs(exact).max() < tolerance
 
 
+@pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("cache", ["f32", "f16"])
-@pytest.mark.parametrize("precision", ["f32", "bf16", "int8", "int4"])
-def test_bits_do_not_depend_on_how_positions_come(precision: str, cache: str) -> None:
-    session = GptSession(weights(), heads=HEADS, precision=precision, cache=cache)
-    ids = ids_of(30)
-    together = prefill(session, ids)
-    one_by_one = session.sequence(POSITIONS)
-    for token in ids:
-        last = session.append([one_by_one], [[token]])[0]
-    np.testing.assert_array_equal(last, together)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_bits_do_not_depend_on_how_positions_come(
+    config: GptConfig, precision: str, cache: str
+) -> None:
+    session = session_of(config, precision=precision, cache=cache)
+    ids = ids_of(config, 30)
+    together = session.append([session.sequence(LENGTH)], [ids], 30)
+    one_by_one = session.sequence(LENGTH)
+    for i, token in enumerate(ids):
+        np.testing.assert_array_equal(session.append([one_by_one], [[token]])[0], together[i])
     pieces = session.sequence(30)
-    session.append([pieces], [ids[:7]])
-    np.testing.assert_array_equal(session.append([pieces], [ids[7:]])[0], together)
+    session.append([pieces], [ids[:7]], 0)
+    np.testing.assert_array_equal(session.append([pieces], [ids[7:]], 5), together[-5:])
     assert pieces.length == 30
 
 
-@pytest.mark.parametrize("precision", ["f32", "bf16", "int8", "int4"])
-def test_bits_do_not_depend_on_the_batch_or_threads(precision: str) -> None:
-    session = GptSession(weights(), heads=HEADS, precision=precision)
-    texts = [ids_of(n, seed=n) for n in (3, 11, 1, 26, 8)]
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_long_texts_are_taken_in_pieces_that_do_not_show(precision: str) -> None:
+    config = replace(LLAMA, max_length=1300)
+    session = session_of(config, precision=precision)
+    texts = [ids_of(config, n, seed=n) for n in (3, 1250, 1, 700)]
+    sequences = [session.sequence() for _ in texts]
+    together = session.append(sequences, texts, [2, 900, 0, 700])
+    parts = []
+    for text, wanted in zip(texts, (2, 900, 0, 700), strict=True):
+        sequence = session.sequence()
+        for i in range(0, len(text), 11):
+            part = text[i : i + 11]
+            logits = session.append([sequence], [part], len(part))
+            parts.append(logits[max(0, len(text) - wanted - i) :])
+    np.testing.assert_array_equal(together, np.concatenate(parts))
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_bits_do_not_depend_on_the_batch_or_threads(config: GptConfig, precision: str) -> None:
+    session = session_of(config, precision=precision)
+    texts = [ids_of(config, n, seed=n) for n in (3, 11, 1, 26, 8)]
     alone = np.stack([prefill(session, ids) for ids in texts])
     before = _core.num_threads()
     try:
         for threads in (1, 2, 5):
             _core.set_num_threads(threads)
-            sequences = [session.sequence(POSITIONS) for _ in texts]
+            sequences = [session.sequence(LENGTH) for _ in texts]
             np.testing.assert_array_equal(session.append(sequences, texts), alone)
     finally:
         _core.set_num_threads(before)
 
 
+def test_wanted_logits_come_sequence_after_sequence() -> None:
+    session = session_of()
+    texts = [ids_of(GPT2, n, seed=n) for n in (4, 9, 2)]
+
+    def append(wanted: Any) -> np.ndarray:
+        return session.append([session.sequence(LENGTH) for _ in texts], texts, wanted)
+
+    alone = [session.append([session.sequence()], [ids], len(ids)) for ids in texts]
+    got = append([4, 0, 1])
+    np.testing.assert_array_equal(got, np.concatenate([alone[0], alone[2][-1:]]))
+    np.testing.assert_array_equal(append(2), np.concatenate([a[-2:] for a in alone]))
+    np.testing.assert_array_equal(append(None), append(1))
+    assert append(0).shape == (0, GPT2.vocabulary)
+    for wrong in (3, -1, [1, 1, 3], [1, -1, 1]):
+        with pytest.raises(ValueError, match="can be wanted"):
+            append(wrong)
+    with pytest.raises(ValueError, match="one per sequence"):
+        append([1, 1])
+
+
 def test_generation_is_greedy_and_batched_generation_the_same() -> None:
-    session = GptSession(weights(), heads=HEADS, precision="int8")
-    prompts = np.array([ids_of(5, seed=s) for s in range(3)])
+    session = session_of(precision="int8")
+    prompts = np.array([ids_of(GPT2, 5, seed=s) for s in range(3)])
     made = session.generate(prompts, 12)
     assert made.shape == (3, 12)
     assert made.dtype == np.int64
@@ -141,78 +125,154 @@ def test_generation_is_greedy_and_batched_generation_the_same() -> None:
 
 
 def test_a_cut_sequence_goes_on_as_if_never_longer() -> None:
-    session = GptSession(weights(), heads=HEADS)
-    ids = ids_of(12)
-    sequence = session.sequence(POSITIONS)
+    session = session_of()
+    ids = ids_of(GPT2, 12)
+    sequence = session.sequence(LENGTH)
     session.append([sequence], [ids])
     sequence.truncate(5)
     np.testing.assert_array_equal(session.append([sequence], [ids[5:]])[0], prefill(session, ids))
 
 
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("cache", ["f32", "f16"])
+@pytest.mark.parametrize("length", [0, 1, 16, 29, 33])
+def test_a_copied_prefix_goes_on_as_its_origin(config: GptConfig, cache: str, length: int) -> None:
+    session = session_of(config, cache=cache)
+    ids, others = ids_of(config, 34), ids_of(config, 38, seed=2)
+    origin, copy = session.sequence(), session.sequence(38)
+    expected = prefill(session, ids)
+    session.append([origin, copy], [ids, others])
+    copy.copy_prefix(origin, length)
+    assert (copy.length, origin.length) == (length, 34)
+    origin.truncate(0)
+    session.append([origin], [others[:20]])  # what the origin does later is not the copy's
+    np.testing.assert_array_equal(session.append([copy], [ids[length:]])[0], expected)
+    copy.copy_prefix(copy, 7)
+    np.testing.assert_array_equal(session.append([copy], [ids[7:]])[0], expected)
+
+
+def test_prefixes_that_cannot_be_copied_change_nothing() -> None:
+    session, other = session_of(), session_of()
+    ids = ids_of(GPT2, 10)
+    origin, copy, foreign = session.sequence(), session.sequence(6), other.sequence()
+    session.append([origin, copy], [ids, ids[:3]])
+    with pytest.raises(ValueError, match="room for 6"):
+        copy.copy_prefix(origin, 7)
+    for length in (-1, 11):
+        with pytest.raises(ValueError, match="sequence of 10"):
+            session.sequence().copy_prefix(origin, length)
+    with pytest.raises(ValueError, match="one session"):
+        foreign.copy_prefix(origin, 2)
+    with pytest.raises(TypeError):
+        copy.copy_prefix(None, 0)
+    assert (origin.length, copy.length, foreign.length) == (10, 3, 0)
+    np.testing.assert_array_equal(
+        session.append([copy], [ids[3:6]])[0], prefill(session_of(), ids[:6])
+    )
+
+
 def test_a_half_precision_cache_is_half_as_large_and_nearly_as_good() -> None:
-    w, ids = weights(), ids_of(30)
-    full, half = (GptSession(w, heads=HEADS, cache=c) for c in ("f32", "f16"))
+    ids = ids_of(GPT2, 30)
+    full, half = (session_of(cache=c) for c in ("f32", "f16"))
     assert half.sequence(30).nbytes * 2 == full.sequence(30).nbytes
-    exact = expected_logits(w, ids)
+    exact = expected_logits(random_weights(GPT2), GPT2, ids)[-1]
     error = np.abs(prefill(half, ids) - exact).max()
     assert 0 < error < 2e-3 * np.abs(exact).max()
     with pytest.raises(ValueError, match="unknown cache format"):
-        GptSession(w, heads=HEADS, cache="f8")
+        session_of(cache="f8")
 
 
-def test_bytes_shrink_with_the_format() -> None:
-    sizes = {
-        p: GptSession(weights(), heads=HEADS, precision=p).nbytes
-        for p in ("f32", "bf16", "int8", "int4")
-    }
+def test_bytes_shrink_with_the_format_and_with_shared_heads() -> None:
+    sizes = {p: session_of(precision=p).nbytes for p in PRECISIONS}
     assert sizes["f32"] > sizes["bf16"] > sizes["int8"] > sizes["int4"]
+    many = session_of(replace(LLAMA, kv_heads=6)).sequence().nbytes
+    assert many == 3 * session_of(LLAMA).sequence().nbytes
 
 
 def test_refusals_leave_sequences_as_they_were() -> None:
-    session = GptSession(weights(), heads=HEADS)
+    session = session_of()
     a, b = session.sequence(4), session.sequence(4)
     session.append([a], [[1, 2, 3]])
     with pytest.raises(ValueError, match="room for 4"):
         session.append([b, a], [[1], [1, 2]])
-    with pytest.raises(ValueError, match=r"tokens must be in \[0, 37\)"):
-        session.append([b], [[5, VOCABULARY]])
+    for bad in (GPT2.vocabulary, -1):
+        with pytest.raises(ValueError, match=r"tokens must be in \[0, 37\)"):
+            session.append([b], [[5, bad]])
     with pytest.raises(ValueError, match="no tokens"):
         session.append([b], [[]])
+    with pytest.raises(ValueError, match="shape"):
+        session.append([b], [[[1, 2]]])
     with pytest.raises(RuntimeError, match="named twice"):
         session.append([b, b], [[1], [2]])
     with pytest.raises(ValueError, match="as many"):
         session.append([b], [])
+    with pytest.raises(ValueError, match="another session"):
+        session.append([session_of(LLAMA).sequence()], [[1]])
+    for thing in (None, 3, session):
+        with pytest.raises(TypeError, match="sequences made by"):
+            session.append([thing], [[1]])  # type: ignore[list-item]
     assert (a.length, b.length) == (3, 0)
-    with pytest.raises(ValueError, match="1 to 40"):
-        session.sequence(POSITIONS + 1)
+    for capacity in (LENGTH + 1, 0, -1):
+        with pytest.raises(ValueError, match="1 to 40"):
+            session.sequence(capacity)
     with pytest.raises(ValueError, match="cannot be cut"):
         a.truncate(4)
-    with pytest.raises(ValueError, match="positions"):
-        session.generate([[1, 2]], POSITIONS)
+    for count in (LENGTH, 2**62):
+        with pytest.raises(ValueError, match="positions"):
+            session.generate([[1, 2]], count)
 
 
 def test_bad_weights_are_named() -> None:
-    good = weights()
-    with pytest.raises(ValueError, match=r"lack 'h.1.mlp.c_fc.bias'"):
-        GptSession({k: v for k, v in good.items() if k != "h.1.mlp.c_fc.bias"}, heads=HEADS)
-    with pytest.raises(ValueError, match=r"blocks\[0\].qkv must have shape"):
-        GptSession(good | {"h.0.attn.c_attn.weight": np.zeros((WIDTH, 7))}, heads=HEADS)
-    with pytest.raises(ValueError, match="heads do not divide"):
-        GptSession(good, heads=5)
+    good = random_weights(GPT2)
+
+    def make(changed: dict[str, Any], config: GptConfig = GPT2, **options: Any) -> GptSession:
+        return GptSession(good | changed, config, **options)
+
+    with pytest.raises(ValueError, match=r"lack 'blocks.1.up.weight' of shape \(192, 48\)"):
+        GptSession({k: v for k, v in good.items() if k != "blocks.1.up.weight"}, GPT2)
+    with pytest.raises(ValueError, match=r"blocks.0.qkv.weight must have shape \(144, 48\)"):
+        make({"blocks.0.qkv.weight": np.zeros((48, 7))})
+    for name in ("blocks.2.norm1.gamma", "blocks.0.qkv", "lm_head.weight", ""):
+        with pytest.raises(ValueError, match=f"no array of this model is called '{name}'"):
+            make({name: np.zeros(48)})
+    with pytest.raises(ValueError, match=r"'head.weight', but this one is tied"):
+        make({"head.weight": np.zeros((37, 48))})
+    with pytest.raises(ValueError, match=r"'positions', but only models with learned"):
+        make({}, replace(GPT2, positions="rotary"))
+    with pytest.raises(ValueError, match="rms norms have no beta"):
+        make({}, replace(GPT2, norm="rms"))
+    with pytest.raises(ValueError, match=r"lack 'blocks.0.gate.weight'"):
+        make({}, replace(GPT2, gated=True))
+    for precision in PRECISIONS:
+        for bad in (np.nan, np.inf, -np.inf):
+            broken = good["blocks.1.down.weight"].copy()
+            broken[17, 150] = bad
+            with pytest.raises(ValueError, match=r"blocks.1.down.weight holds NaN or infinity"):
+                make({"blocks.1.down.weight": broken}, precision=precision)
     with pytest.raises(ValueError, match="unknown precision 'int3'"):
-        GptSession(good, heads=HEADS, precision="int3")
-    with pytest.raises(ValueError, match="unknown activation"):
-        GptSession(good, heads=HEADS, activation="swish")
+        make({}, precision="int3")
+    with pytest.raises(TypeError, match="GptConfig, got int"):
+        make({}, 3)  # type: ignore[arg-type]
+
+
+def test_a_session_does_not_change_with_the_arrays_it_was_made_of() -> None:
+    for config in (GPT2, LLAMA):
+        weights, ids = random_weights(config), ids_of(config, 9)
+        session = GptSession(weights, config)
+        before = prefill(session, ids)
+        for array in weights.values():
+            array[...] = np.nan
+        np.testing.assert_array_equal(prefill(session, ids), before)
 
 
 def test_threads_share_a_session_but_not_a_sequence() -> None:
-    session = GptSession(weights(), heads=HEADS)
-    texts = [ids_of(POSITIONS, seed=s) for s in range(6)]
+    session = session_of()
+    texts = [ids_of(GPT2, LENGTH, seed=s) for s in range(6)]
     alone = [prefill(session, ids) for ids in texts]
     got: list[np.ndarray | None] = [None] * len(texts)
 
     def work(i: int) -> None:
-        sequence = session.sequence(POSITIONS)
+        sequence = session.sequence(LENGTH)
         for token in texts[i]:
             got[i] = session.append([sequence], [[token]])[0]
 

@@ -66,20 +66,21 @@ std::size_t PackedLinear::stored_bytes() const {
   return bytes + 4 * bias_.size();
 }
 
-void PackedLinear::apply(const float* x, index_t m, float* y, bool add_to_y) const {
+void PackedLinear::apply(const float* x, index_t m, float* y, bool add_to_y, index_t x_row) const {
+  if (x_row == 0) x_row = in_;
   const float* bias = bias_.empty() ? nullptr : bias_.data();
   std::visit(
       [&](const auto& packed) {
         using Packed = std::decay_t<decltype(packed)>;
         if constexpr (std::is_same_v<Packed, kernels::PackedF32>) {
-          kernels::gemm_packed(x, m, in_, packed, {y, out_, add_to_y, bias});
+          kernels::gemm_packed(x, m, x_row, packed, {y, out_, add_to_y, bias});
         } else if constexpr (std::is_same_v<Packed, kernels::PackedBf16>) {
-          kernels::gemm_bf16(x, m, in_, packed, {y, out_, add_to_y, bias});
+          kernels::gemm_bf16(x, m, x_row, packed, {y, out_, add_to_y, bias});
         } else if constexpr (std::is_same_v<Packed, Int8>) {
-          kernels::linear_s8(x, m, in_, packed.weights, packed.scales.data(), bias, y, out_, 0.0f,
+          kernels::linear_s8(x, m, x_row, packed.weights, packed.scales.data(), bias, y, out_, 0.0f,
                              add_to_y);
         } else {
-          kernels::linear_s4(x, m, in_, packed, bias, y, out_, add_to_y);
+          kernels::linear_s4(x, m, x_row, packed, bias, y, out_, add_to_y);
         }
       },
       packed_);

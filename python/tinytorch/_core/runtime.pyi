@@ -12,11 +12,14 @@ __all__: list[str] = [
     "Int8Matmul",
     "LinearSession",
     "MlpSession",
+    "gpt_config",
+    "gpt_shapes",
 ]
 
 class GptSequence:
     """A text's positions: their keys and values."""
 
+    def copy_prefix(self, other: GptSequence, length: int) -> None: ...
     def truncate(self, length: int) -> None: ...
     @property
     def capacity(self) -> int: ...
@@ -31,13 +34,16 @@ class GptSession:
     def __init__(
         self,
         weights: dict[str, Any],
-        heads: int,
-        eps: float = 9.999999747378752e-06,
-        activation: str = "gelu_tanh",
+        config: dict[str, Any],
         precision: str = "f32",
         cache: str = "f32",
     ) -> None: ...
-    def append(self, sequences: Sequence[Any], tokens: Sequence[Any]) -> np.ndarray: ...
+    def append(
+        self,
+        sequences: Sequence[Any],
+        tokens: Sequence[Any],
+        wanted: int | Sequence[int] | None = None,
+    ) -> np.ndarray: ...
     def generate(self, prompts: ArrayLike, count: int) -> np.ndarray: ...
     def sequence(self, capacity: int) -> GptSequence: ...
     @property
@@ -124,3 +130,9 @@ class CnnSession:
     @property
     def ranges(self) -> list[tuple[float, float]]:
         """int8: the smallest and largest number that the codes of each value stand for."""
+
+def gpt_config(config: dict[str, Any]) -> dict[str, int]:
+    """Checks a config; the sizes that follow from others."""
+
+def gpt_shapes(config: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], bool]]:
+    """Of each array that a model may have: its shape, and whether it must."""

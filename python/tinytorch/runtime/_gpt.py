@@ -1,57 +1,59 @@
-"""Inference with a GPT-2: weights packed once, keys and values kept per sequence."""
+"""Inference with a GPT: weights packed once, keys and values kept per sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..models.gpt import GptConfig
 
 GptSequence = _core.runtime.GptSequence
 
 
 class GptSession:
-    """A GPT-2 whose weights were packed once in a number format; immutable, shared by threads.
+    """A GPT whose weights were packed once in a number format; immutable, shared by threads.
 
     Results depend neither on the number of threads, nor on which sequences share a call, nor on
     whether positions come one by one or many at once.
 
     Args:
-        weights: arrays by GPT-2's published names: `wte.weight`, `wpe.weight`,
-            `h.N.{ln_1,attn.c_attn,attn.c_proj,ln_2,mlp.c_fc,mlp.c_proj}.{weight,bias}`,
-            `ln_f.{weight,bias}`, and `lm_head.weight` if it is not the token table. Matrices of
-            blocks are (in, out), as there.
-        heads: attention heads of a block.
-        eps: what norms add to the variance.
-        activation: "gelu_tanh" (GPT-2's), "gelu", "gelu_sigmoid" or "relu".
+        weights: arrays by canonical name (`tinytorch.models.gpt`); `tinytorch.models.gpt_names`
+            makes them of the names that others have.
+        config: the sizes and choices that the arrays belong to.
         precision: of weights: "f32", "bf16", "int8" (a scale per output, activations quantized row
             by row) or "int4" (a scale per 32 inputs, activations likewise).
         cache: of keys and values: "f32" or "f16"; None takes f32 for f32 weights, else f16, which
             rounds to 11 bits and halves what a token reads of its past.
 
     Raises:
-        ValueError: a weight that is missing or does not fit, heads that do not divide the width,
+        ValueError: a weight that is missing, has no place, does not fit, or holds NaN or infinity;
             an unknown name.
     """
 
     def __init__(
         self,
         weights: Mapping[str, Any],
+        config: GptConfig,
         *,
-        heads: int,
-        eps: float = 1e-5,
-        activation: str = "gelu_tanh",
         precision: str = "f32",
         cache: str | None = None,
     ) -> None:
+        if not isinstance(config, GptConfig):
+            raise TypeError(f"config must be a GptConfig, got {type(config).__name__}")
         if cache is None:
             cache = "f32" if precision == "f32" else "f16"
-        self._native = _core.runtime.GptSession(
-            dict(weights), heads, eps, activation, precision, cache
-        )
+        self._config = config
+        self._native = _core.runtime.GptSession(dict(weights), asdict(config), precision, cache)
+
+    @property
+    def config(self) -> GptConfig:
+        """The sizes and choices of the model."""
+        return self._config
 
     @property
     def vocabulary(self) -> int:
@@ -78,19 +80,31 @@ class GptSession:
         return self._native.sequence(self.max_length if capacity is None else capacity)
 
     def append(
-        self, sequences: Sequence[GptSequence], tokens: Sequence[Sequence[int] | npt.NDArray[Any]]
+        self,
+        sequences: Sequence[GptSequence],
+        tokens: Sequence[Sequence[int] | npt.NDArray[Any]],
+        wanted: int | Sequence[int] | None = None,
     ) -> npt.NDArray[np.float32]:
         """Append tokens to sequences, any number to each; all are computed together.
 
+        Args:
+            sequences: made by `sequence()` of this session, each once.
+            tokens: of each sequence, at least one.
+            wanted: of how many of its last tokens each sequence wants logits: one number for all
+                or one per sequence, from 0 (a part of a prompt) to all of them (to score a text);
+                None is 1.
+
         Returns:
-            Logits (sequences, vocabulary) of what follows the last token of each.
+            Logits (sum of wanted, vocabulary) of what follows each wanted token, sequence after
+            sequence.
 
         Raises:
-            ValueError: no tokens, a token outside the vocabulary, a sequence without room. No
-                sequence has changed then.
+            ValueError: no tokens, a token outside the vocabulary, a sequence without room or of
+                another session, a `wanted` that is negative or more than the tokens. No sequence
+                has changed then.
             RuntimeError: a sequence that is named twice, or in use by another thread.
         """
-        return self._native.append(sequences, tokens)
+        return self._native.append(sequences, tokens, wanted)
 
     def generate(self, prompts: npt.ArrayLike, count: int) -> npt.NDArray[np.int64]:
         """Return the `count` likeliest tokens, one after the other, after prompts (batch, length).

@@ -1,22 +1,45 @@
 #include "tinytorch/runtime/gpt/sequence.hpp"
 
+#include <cstring>
+
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 
 namespace tt::runtime {
+namespace {
 
-GptSequence::GptSequence(index_t layers, index_t heads, index_t size, index_t capacity,
-                         kernels::CacheFormat format)
-    : heads_(heads),
-      size_(size),
-      capacity_(capacity),
-      format_(format),
-      head_keys_(kernels::cached_key_count(kernels::active().gemm_f32, capacity, size)),
-      held_(std::make_unique<std::atomic<bool>>(false)) {
-  const index_t bytes = kernels::size_of(format);
-  for (index_t l = 0; l < layers; ++l) {
-    keys_.push_back(Array::zeros({heads, head_keys_ * bytes}, DType::u8));
-    values_.push_back(Array::zeros({heads, capacity * size * bytes}, DType::u8));
+// Holds a sequence for as long as it lives.
+class Use {
+ public:
+  explicit Use(GptSequence& sequence) : sequence_(sequence) {
+    if (!sequence.hold()) fail<StateError>("the sequence is in use by another thread's call");
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() { sequence_.release(); }
+
+ private:
+  GptSequence& sequence_;
+};
+
+// The first `bytes` of each row.
+void copy_rows(const Array& from, const Array& to, index_t bytes) {
+  for (index_t h = 0; h < to.shape(0); ++h) {
+    std::memcpy(to.raw() + h * to.shape(1), from.raw() + h * from.shape(1),
+                static_cast<std::size_t>(bytes));
+  }
+}
+
+}  // namespace
+
+GptSequence::GptSequence(const Form& form, index_t capacity)
+    : form_(form), capacity_(capacity), held_(std::make_unique<std::atomic<bool>>(false)) {
+  const index_t bytes = kernels::size_of(form.format);
+  const index_t keys =
+      kernels::cached_key_count(kernels::active().gemm_f32, capacity, form.size) * bytes;
+  for (index_t l = 0; l < form.layers; ++l) {
+    keys_.push_back(Array::zeros({form.heads, keys}, DType::u8));
+    values_.push_back(Array::zeros({form.heads, capacity * form.size * bytes}, DType::u8));
   }
 }
 
@@ -28,22 +51,43 @@ std::size_t GptSequence::bytes() const {
 }
 
 void GptSequence::truncate(index_t length) {
+  const Use use(*this);
   if (length < 0 || length > length_) {
     fail<ValueError>("a sequence of ", length_, " positions cannot be cut to ", length);
   }
   length_ = length;
 }
 
+void GptSequence::copy_prefix(GptSequence& from, index_t length) {
+  if (&from == this) return truncate(length);
+  const Use use(*this), other(from);
+  if (from.form_.session != form_.session) {
+    fail<ValueError>("a prefix can be copied between sequences of one session only");
+  }
+  if (length < 0 || length > from.length_ || length > capacity_) {
+    fail<ValueError>("cannot copy ", length, " positions from a sequence of ", from.length_,
+                     " into one with room for ", capacity_);
+  }
+  const index_t bytes = kernels::size_of(form_.format);
+  const index_t keys =
+      kernels::cached_key_count(kernels::active().gemm_f32, length, form_.size) * bytes;
+  for (std::size_t l = 0; l < keys_.size(); ++l) {
+    copy_rows(from.keys_[l], keys_[l], keys);
+    copy_rows(from.values_[l], values_[l], length * form_.size * bytes);
+  }
+  length_ = length;
+}
+
 kernels::CachedHead GptSequence::head(index_t layer, index_t head) const {
   const auto l = static_cast<std::size_t>(layer);
-  return {size_, format_, keys_[l].raw() + head * keys_[l].shape(1),
+  return {form_.size, form_.format, keys_[l].raw() + head * keys_[l].shape(1),
           values_[l].raw() + head * values_[l].shape(1)};
 }
 
 void GptSequence::store(index_t layer, index_t position, const float* key, const float* value) {
-  for (index_t h = 0; h < heads_; ++h) {
-    kernels::store_position(kernels::active(), head(layer, h), position, key + h * size_,
-                            value + h * size_);
+  for (index_t h = 0; h < form_.heads; ++h) {
+    kernels::store_position(kernels::active(), head(layer, h), position, key + h * form_.size,
+                            value + h * form_.size);
   }
 }
 

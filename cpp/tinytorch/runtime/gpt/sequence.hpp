@@ -1,6 +1,7 @@
 // A text in the making: how many positions it has, and their keys and values in every layer.
 #pragma once
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -11,16 +12,27 @@ namespace tt::runtime {
 
 class GptSequence {
  public:
-  GptSequence(index_t layers, index_t heads, index_t size, index_t capacity,
-              kernels::CacheFormat format);
+  struct Form {
+    index_t layers, heads, size;  // heads of keys and values
+    kernels::CacheFormat format;
+    std::uint64_t session;  // whose positions they are
+  };
+  GptSequence(const Form& form, index_t capacity);
 
   index_t length() const { return length_; }
   index_t capacity() const { return capacity_; }
   std::size_t bytes() const;  // of keys and values
-  // Forgets positions from `length` on; ValueError if there are fewer.
+
+  // Forgets positions from `length` on. ValueError if there are fewer, StateError while a call uses
+  // the sequence.
   void truncate(index_t length);
+  // Forgets all and takes over the first `length` positions of `from`. ValueError for a sequence of
+  // another session, or one with fewer positions than that, or if they do not fit; StateError while
+  // a call uses one of the two. Then nothing has changed.
+  void copy_prefix(GptSequence& from, index_t length);
 
   // For the session that made it.
+  std::uint64_t session() const { return form_.session; }
   kernels::CachedHead head(index_t layer, index_t head) const;
   // Key and value rows of one position: (heads, size) each.
   void store(index_t layer, index_t position, const float* key, const float* value);
@@ -30,9 +42,8 @@ class GptSequence {
   void release() { held_->store(false); }
 
  private:
-  index_t heads_, size_, capacity_, length_ = 0;
-  kernels::CacheFormat format_;
-  index_t head_keys_;  // elements of a head's keys
+  Form form_;
+  index_t capacity_, length_ = 0;
   std::unique_ptr<std::atomic<bool>> held_;
   std::vector<Array> keys_, values_;  // per layer: (heads, bytes of a head)
 };

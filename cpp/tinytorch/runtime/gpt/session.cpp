@@ -1,7 +1,7 @@
 #include "tinytorch/runtime/gpt/session.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <atomic>
 #include <utility>
 
 #include "tinytorch/base/error.hpp"
@@ -9,44 +9,27 @@
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
-#include "tinytorch/kernels/scratch.hpp"
 
 namespace tt::runtime {
 namespace {
 
 using kernels::Family;
 
-constexpr index_t kChunkValues = 1 << 14;    // elementwise work worth a thread's attention
-constexpr index_t kChunkProducts = 1 << 16;  // likewise, multiply-adds
-thread_local kernels::ScratchBuffer t_rows, t_scores;
-
-kernels::Unary function_of(GptActivation activation) {
-  switch (activation) {
-    case GptActivation::gelu:
-      return kernels::Unary::gelu;
-    case GptActivation::gelu_tanh:
-      return kernels::Unary::gelu_tanh;
-    case GptActivation::gelu_sigmoid:
-      return kernels::Unary::gelu_sigmoid;
-    case GptActivation::relu:
-      break;
-  }
-  return kernels::Unary::relu;
-}
-
-void activate(GptActivation activation, float* x, index_t n) {
-  kernels::count_call(Family::unary);
-  const auto fn = kernels::active().unary.forward[static_cast<int>(function_of(activation))];
-  parallel_for(n, kChunkValues / 2, [&](index_t begin, index_t end) {
-    fn(x + begin, x + begin, static_cast<std::size_t>(end - begin), 0.0f);
-  });
-}
+constexpr index_t kChunkValues = 1 << 14;  // elementwise work worth a thread's attention
+// Positions taken through the layers together: enough for the products to run at full speed, and
+// what a long prompt needs in memory is bounded.
+constexpr index_t kRowsTogether = 512;
 
 std::int64_t likeliest(const float* logits, index_t n) {
   kernels::count_call(Family::reduce);
   const float most = kernels::active().reduce.max(logits, static_cast<std::size_t>(n));
   const auto* found = std::find(logits, logits + n, most);
   return found == logits + n ? 0 : found - logits;  // NaN equals nothing
+}
+
+std::uint64_t next_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
 }
 
 // Holds the sequences of a call. StateError where another call has one of them, or this call twice.
@@ -74,48 +57,28 @@ class Hold {
 
 }  // namespace
 
-// All positions of a call lie one after the other: (count, width) and so on.
-struct GptSession::Rows {
-  const std::vector<GptInput>& inputs;
-  index_t count = 0;
-  float *x, *normed, *qkv, *mixed, *hidden;
-
-  Rows(const GptSession& s, const std::vector<GptInput>& all) : inputs(all) {
-    for (const GptInput& in : all) count += in.count;
-    const index_t w = s.width_;
-    float* at = t_rows.reserve<float>(count * (6 * w + s.hidden_));
-    const auto take = [&](index_t columns) { return std::exchange(at, at + count * columns); };
-    x = take(w), normed = take(w), qkv = take(3 * w), mixed = take(w), hidden = take(s.hidden_);
-  }
-};
-
-GptSession::GptSession(GptModel given, Precision precision, kernels::CacheFormat cache)
-    : precision_(precision), cache_(cache) {
-  const GptModel m = checked(std::move(given));
+GptSession::GptSession(models::GptModel given, Precision precision, kernels::CacheFormat cache)
+    : precision_(precision), cache_(cache), id_(next_id()) {
+  const models::GptModel m = checked(std::move(given));
   const kernels::PageArena arena;
-  heads_ = m.heads, width_ = m.width(), eps_ = m.eps, activation_ = m.activation;
-  tokens_ = m.tokens, positions_ = m.positions;
-  norm_gamma_ = m.norm_gamma, norm_beta_ = m.norm_beta;
-  for (const GptBlock& b : m.blocks) {
-    stop_if_interrupted();
-    hidden_ = std::max(hidden_, b.up.shape(0));
-    blocks_.push_back(
-        {b.norm1_gamma, b.norm1_beta, b.norm2_gamma, b.norm2_beta,
-         PackedLinear(b.qkv, b.qkv_bias, precision), PackedLinear(b.proj, b.proj_bias, precision),
-         PackedLinear(b.up, b.up_bias, precision), PackedLinear(b.down, b.down_bias, precision)});
+  config_ = m.config;
+  tokens_ = m.tokens.copy();
+  if (m.positions.defined()) positions_ = m.positions.copy();
+  if (config_.positions == models::GptPositions::rotary) {
+    rotary_ = Rotary(config_.head_size, config_.rope_theta, config_.max_length);
   }
-  head_ = PackedLinear(m.head, Array(), precision);
+  for (const models::GptBlock& block : m.blocks) {
+    stop_if_interrupted();
+    layers_.emplace_back(config_, block, precision, static_cast<index_t>(layers_.size()));
+  }
+  norm_ = RowNorm(config_, m.norm_gamma, m.norm_beta);
+  head_ = PackedLinear(config_.tied ? m.tokens : m.head, Array(), precision);
 }
 
 std::size_t GptSession::stored_bytes() const {
-  std::size_t total = head_.stored_bytes() + positions_.nbytes() + norm_gamma_.nbytes() +
-                      norm_beta_.nbytes() + tokens_.nbytes();
-  for (const Block& b : blocks_) {
-    for (const PackedLinear* l : {&b.qkv, &b.proj, &b.up, &b.down}) total += l->stored_bytes();
-    for (const Array* a : {&b.norm1_gamma, &b.norm1_beta, &b.norm2_gamma, &b.norm2_beta}) {
-      total += a->nbytes();
-    }
-  }
+  std::size_t total = head_.stored_bytes() + norm_.stored_bytes() + tokens_.nbytes() +
+                      (positions_.defined() ? positions_.nbytes() : 0);
+  for (const GptLayer& layer : layers_) total += layer.stored_bytes();
   return total;
 }
 
@@ -124,14 +87,20 @@ GptSequence GptSession::make_sequence(index_t capacity) const {
     fail<ValueError>("a sequence of this model holds 1 to ", max_length(), " positions, got ",
                      capacity);
   }
-  return GptSequence(static_cast<index_t>(blocks_.size()), heads_, width_ / heads_, capacity,
-                     cache_);
+  return GptSequence({config_.layers, config_.kv_heads, config_.head_size, cache_, id_}, capacity);
 }
 
 void GptSession::check(const std::vector<GptInput>& inputs) const {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const GptInput& in = inputs[i];
+    if (in.sequence->session() != id_) {
+      fail<ValueError>("sequence ", i, " was made by another session; use this one's sequence()");
+    }
     if (in.count < 1) fail<ValueError>("sequence ", i, " was given no tokens; give at least one");
+    if (in.wanted < 0 || in.wanted > in.count) {
+      fail<ValueError>("of sequence ", i, " logits of the last 0 to ", in.count,
+                       " tokens can be wanted, got ", in.wanted);
+    }
     if (in.sequence->length() + in.count > in.sequence->capacity()) {
       fail<ValueError>("sequence ", i, " has room for ", in.sequence->capacity(),
                        " positions: ", in.count, " more do not fit after ", in.sequence->length());
@@ -144,117 +113,63 @@ void GptSession::check(const std::vector<GptInput>& inputs) const {
   }
 }
 
-void GptSession::embed(const Rows& rows) const {
+void GptSession::embed(const GptRows& rows) const {
   kernels::count_call(Family::rows);
   kernels::count_call(Family::binary);
   const auto add = kernels::active().binary.arithmetic[static_cast<int>(kernels::Binary::add)];
+  const index_t width = config_.width;
   index_t row = 0;
-  for (const GptInput& in : rows.inputs) {
-    for (index_t t = 0; t < in.count; ++t, ++row) {
-      add(tokens_.data<float>() + in.tokens[t] * width_, 1,
-          positions_.data<float>() + (in.sequence->length() + t) * width_, 1, rows.x + row * width_,
-          static_cast<std::size_t>(width_));
-    }
-  }
-}
-
-void GptSession::normalize(const float* x, index_t rows, const Array& gamma, const Array& beta,
-                           float* y) const {
-  kernels::count_call(Family::norm);
-  const auto norm = kernels::active().norm.layer_norm;
-  parallel_for(rows, grain_for(kChunkValues, width_), [&](index_t begin, index_t end) {
-    float mean, rstd;
-    for (index_t i = begin; i < end; ++i) {
-      norm(x + i * width_, gamma.data<float>(), beta.data<float>(), eps_, y + i * width_,
-           static_cast<std::size_t>(width_), &mean, &rstd);
-    }
-  });
-}
-
-// Keys and values of the new positions are kept, queries scaled.
-void GptSession::keep(const Rows& rows, index_t layer) const {
-  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width_ / heads_)));
-  const auto store = [&](const GptInput& in, index_t first, index_t t) {
-    float* row = rows.qkv + (first + t) * 3 * width_;
-    for (index_t i = 0; i < width_; ++i) row[i] *= scale;
-    in.sequence->store(layer, in.sequence->length() + t, row + width_, row + 2 * width_);
-  };
-  parallel_for(rows.count, grain_for(kChunkValues, 6 * width_), [&](index_t begin, index_t end) {
-    index_t first = 0;
-    for (const GptInput& in : rows.inputs) {
-      const index_t from = std::max(begin - first, index_t{0});
-      for (index_t t = from; t < std::min(end - first, in.count); ++t) store(in, first, t);
-      first += in.count;
-    }
-  });
-}
-
-// mixed = attention of every row to its sequence: of all sequences and heads, blocks of rows.
-void GptSession::attend(const Rows& rows, index_t layer) const {
-  kernels::count_call(Family::softmax);
-  const kernels::Table& table = kernels::active();
-  const index_t size = width_ / heads_, together = kernels::rows_together(table.gemm_f32);
-  index_t tasks = 0, longest = 0, products = 0;
-  for (const GptInput& in : rows.inputs) {
-    const index_t length = in.sequence->length() + in.count;
-    tasks += heads_ * ((in.count + together - 1) / together);
-    longest = std::max(longest, length);
-    products += heads_ * in.count * length * size;
-  }
-  const index_t grain = std::max<index_t>(1, kChunkProducts * tasks / (products + 1));
-  parallel_for(tasks, grain, [&](index_t begin, index_t end) {
-    float* scratch =
-        t_scores.reserve<float>(kernels::scratch_floats(table.gemm_f32, longest, size));
-    index_t task = 0, first = 0;  // of the sequence
-    for (const GptInput& in : rows.inputs) {
-      const index_t blocks = (in.count + together - 1) / together;
-      for (index_t i = std::max(begin - task, index_t{0});
-           i < std::min(end - task, heads_ * blocks); ++i) {
-        const index_t h = i / blocks, offset = h * size;
-        const kernels::NewPositions p{in.count,
-                                      in.sequence->length(),
-                                      rows.qkv + first * 3 * width_ + offset,
-                                      3 * width_,
-                                      rows.mixed + first * width_ + offset,
-                                      width_};
-        kernels::attend_rows(table, in.sequence->head(layer, h), p, i % blocks * together, scratch);
+  for (const GptPiece& p : rows.pieces) {
+    for (index_t t = 0; t < p.count; ++t, ++row) {
+      const float* token = tokens_.data<float>() + p.tokens[t] * width;
+      if (positions_.defined()) {
+        add(token, 1, positions_.data<float>() + (p.first + t) * width, 1, rows.x + row * width,
+            static_cast<std::size_t>(width));
+      } else {
+        std::copy_n(token, width, rows.x + row * width);
+        rotary_.factors(p.first + t, rows.cos_sin + row * config_.head_size);
       }
-      task += heads_ * blocks;
-      first += in.count;
     }
-  });
+  }
 }
 
-void GptSession::run_block(const Rows& rows, index_t layer) const {
-  const Block& b = blocks_[static_cast<std::size_t>(layer)];
-  normalize(rows.x, rows.count, b.norm1_gamma, b.norm1_beta, rows.normed);
-  b.qkv.apply(rows.normed, rows.count, rows.qkv);
-  keep(rows, layer);
-  attend(rows, layer);
-  b.proj.apply(rows.mixed, rows.count, rows.x, true);
-  normalize(rows.x, rows.count, b.norm2_gamma, b.norm2_beta, rows.normed);
-  b.up.apply(rows.normed, rows.count, rows.hidden);
-  activate(activation_, rows.hidden, rows.count * b.up.out_features());
-  b.down.apply(rows.hidden, rows.count, rows.x, true);
+index_t GptSession::run(std::vector<GptPiece>& pieces, float* logits) const {
+  GptRows rows(config_, pieces);
+  embed(rows);
+  for (const GptLayer& layer : layers_) {
+    layer.keep(rows, rotary_);
+    if (&layer == &layers_.back()) rows.narrow();
+    if (rows.count > 0) layer.run(rows);
+  }
+  if (rows.count == 0) return 0;
+  norm_.apply(rows.x, rows.count, rows.normed);
+  head_.apply(rows.normed, rows.count, logits);
+  return rows.count;
 }
 
 void GptSession::append(const std::vector<GptInput>& inputs, float* logits) const {
   const Hold hold(inputs);
   check(inputs);
-  if (inputs.empty()) return;
-  const Rows rows(*this, inputs);
-  embed(rows);
-  for (index_t l = 0; l < static_cast<index_t>(blocks_.size()); ++l) run_block(rows, l);
-  const auto count = static_cast<index_t>(inputs.size());
-  index_t last = -1;
-  for (index_t i = 0; i < count; ++i) {
-    GptInput in = inputs[static_cast<std::size_t>(i)];
-    last += in.count;
-    std::copy_n(rows.x + last * width_, width_, rows.mixed + i * width_);
-    in.sequence->grow(in.count);
+  thread_local std::vector<GptPiece> t_plan;
+  t_plan.clear();
+  index_t rows = 0;
+  const auto run_plan = [&] {
+    logits += run(t_plan, logits) * vocabulary();
+    t_plan.clear();
+    rows = 0;
+  };
+  for (const GptInput& in : inputs) {
+    const index_t first = in.sequence->length();
+    for (index_t t = 0, count; t < in.count; t += count) {
+      count = std::min(in.count - t, kRowsTogether - rows);
+      const index_t wanted = std::clamp(t + count - (in.count - in.wanted), index_t{0}, count);
+      t_plan.push_back({in.sequence, in.tokens + t, first + t, count, wanted});
+      rows += count;
+      if (rows == kRowsTogether) run_plan();
+    }
   }
-  normalize(rows.mixed, count, norm_gamma_, norm_beta_, rows.normed);
-  head_.apply(rows.normed, count, logits);
+  if (rows > 0) run_plan();
+  for (const GptInput& in : inputs) in.sequence->grow(in.count);
 }
 
 Array GptSession::generate(const Array& prompts, index_t count) const {
@@ -264,11 +179,11 @@ Array GptSession::generate(const Array& prompts, index_t count) const {
   }
   if (count < 0) fail<ValueError>("the number of new tokens must not be negative, got ", count);
   const index_t batch = prompts.shape(0), length = prompts.shape(1);
-  if (length + count - 1 > max_length()) {
-    fail<ValueError>("a prompt of ", length, " and ", count, " new tokens need ",
-                     length + count - 1, " positions; the model has ", max_length());
+  if (length > max_length() || count > max_length() - length + 1) {
+    fail<ValueError>("a prompt of ", length, " and ", count, " new tokens need more than the ",
+                     max_length(), " positions that the model has");
   }
-  const Array ids = prompts.astype(DType::i64).contiguous();
+  const Array ids = prompts.astype(DType::i64).copy();
   const Array made = Array::empty({batch, count}, DType::i64);
   if (batch == 0 || count == 0) return made;
   std::vector<GptSequence> sequences;

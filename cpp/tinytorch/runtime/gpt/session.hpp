@@ -7,12 +7,11 @@
 // positions come one by one or many at once.
 #pragma once
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "tinytorch/models/gpt.hpp"
+#include "tinytorch/runtime/gpt/layer.hpp"
 #include "tinytorch/runtime/gpt/sequence.hpp"
-#include "tinytorch/runtime/gpt/weights.hpp"
-#include "tinytorch/runtime/packed_linear.hpp"
 
 namespace tt::runtime {
 
@@ -21,14 +20,17 @@ struct GptInput {
   GptSequence* sequence = nullptr;
   const std::int64_t* tokens = nullptr;
   index_t count = 0;
+  index_t wanted = 1;  // logits of what follows each of the last `wanted` tokens: 0 to count
 };
 
 class GptSession {
  public:
-  GptSession(GptModel model, Precision precision, kernels::CacheFormat cache);
+  // What models::checked refuses is refused here.
+  GptSession(models::GptModel model, Precision precision, kernels::CacheFormat cache);
 
-  index_t vocabulary() const { return tokens_.shape(0); }
-  index_t max_length() const { return positions_.shape(0); }
+  const models::GptConfig& config() const { return config_; }
+  index_t vocabulary() const { return config_.vocabulary; }
+  index_t max_length() const { return config_.max_length; }
   Precision precision() const { return precision_; }
   // Of all weights and tables that it keeps: a tied token table stands beside the packed head.
   std::size_t stored_bytes() const;
@@ -36,10 +38,10 @@ class GptSession {
   // ValueError unless 1 <= capacity <= max_length().
   GptSequence make_sequence(index_t capacity) const;
 
-  // Appends the tokens and writes, for each input, the logits of what follows its last one:
-  // (inputs, vocabulary). ValueError for no tokens, one outside the vocabulary or a sequence
-  // without room, StateError for a sequence that is in use or named twice; then no sequence has
-  // changed.
+  // Appends the tokens and writes the wanted logits, input after input: (sum of wanted,
+  // vocabulary). ValueError for no tokens, one outside the vocabulary, a sequence without room or
+  // of another session, or `wanted` outside [0, count]; StateError for a sequence that is in use or
+  // named twice. After any error, an interrupt included, no sequence has changed.
   void append(const std::vector<GptInput>& inputs, float* logits) const;
 
   // Greedy: after prompts (batch, length) the `count` likeliest tokens one after the other,
@@ -47,27 +49,19 @@ class GptSession {
   Array generate(const Array& prompts, index_t count) const;
 
  private:
-  struct Block {
-    Array norm1_gamma, norm1_beta, norm2_gamma, norm2_beta;
-    PackedLinear qkv, proj, up, down;
-  };
-  struct Rows;  // the activations of one call
-
   void check(const std::vector<GptInput>& inputs) const;
-  void embed(const Rows& rows) const;
-  void normalize(const float* x, index_t rows, const Array& gamma, const Array& beta,
-                 float* y) const;
-  void keep(const Rows& rows, index_t layer) const;
-  void attend(const Rows& rows, index_t layer) const;
-  void run_block(const Rows& rows, index_t layer) const;
+  void embed(const GptRows& rows) const;
+  // Takes the rows through all layers; writes logits and returns how many rows of them.
+  index_t run(std::vector<GptPiece>& pieces, float* logits) const;
 
+  models::GptConfig config_;
   Precision precision_;
   kernels::CacheFormat cache_;
-  index_t heads_, width_, hidden_ = 0;
-  float eps_;
-  GptActivation activation_;
-  Array tokens_, positions_, norm_gamma_, norm_beta_;
-  std::vector<Block> blocks_;
+  std::uint64_t id_;  // of the session, for its sequences
+  Array tokens_, positions_;
+  Rotary rotary_;
+  std::vector<GptLayer> layers_;
+  RowNorm norm_;
   PackedLinear head_;
 };
 

@@ -1,0 +1,82 @@
+#include "tinytorch/runtime/gpt/attention.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/call_counter.hpp"
+#include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/scratch.hpp"
+
+namespace tt::runtime {
+namespace {
+
+constexpr index_t kChunkValues = 1 << 14;    // values moved, worth a thread's attention
+constexpr index_t kChunkProducts = 1 << 16;  // likewise, multiply-adds
+thread_local kernels::ScratchBuffer t_scores;
+
+}  // namespace
+
+void keep_positions(const GptRows& rows, index_t layer, const Rotary& rotary) {
+  const models::GptConfig& c = rows.config;
+  const index_t queries = c.query_width(), kv = c.kv_width(), width = c.qkv_width();
+  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_size)));
+  const auto keep = [&](const GptPiece& p, index_t r, index_t t) {
+    float* row = rows.qkv + r * width;
+    if (c.positions == models::GptPositions::rotary) {
+      rotary.turn(rows.cos_sin + r * c.head_size, c.heads + c.kv_heads, row);
+    }
+    for (index_t i = 0; i < queries; ++i) row[i] *= scale;
+    p.sequence->store(layer, p.first + t, row + queries, row + queries + kv);
+  };
+  parallel_for(rows.count, grain_for(kChunkValues, 2 * width), [&](index_t begin, index_t end) {
+    index_t row = 0;
+    for (const GptPiece& p : rows.pieces) {
+      const index_t from = std::max(begin - row, index_t{0});
+      for (index_t t = from; t < std::min(end - row, p.count); ++t) keep(p, row + t, t);
+      row += p.count;
+    }
+  });
+}
+
+// Of all sequences and heads, blocks of rows.
+void attend(const GptRows& rows, index_t layer) {
+  kernels::count_call(kernels::Family::softmax);
+  const models::GptConfig& c = rows.config;
+  const kernels::Table& table = kernels::active();
+  const index_t size = c.head_size, sharing = c.heads / c.kv_heads;
+  const index_t queries = c.query_width(), width = c.qkv_width();
+  const index_t together = kernels::rows_together(table.gemm_f32);
+  index_t tasks = 0, longest = 0, products = 0;
+  for (const GptPiece& p : rows.pieces) {
+    const index_t length = p.first + p.count;
+    tasks += c.heads * ((p.count + together - 1) / together);
+    longest = std::max(longest, length);
+    products += c.heads * p.count * length * size;
+  }
+  const index_t grain = std::max<index_t>(1, kChunkProducts * tasks / (products + 1));
+  parallel_for(tasks, grain, [&](index_t begin, index_t end) {
+    float* scratch =
+        t_scores.reserve<float>(kernels::scratch_floats(table.gemm_f32, longest, size));
+    index_t task = 0, row = 0;  // the piece's first ones
+    for (const GptPiece& p : rows.pieces) {
+      const index_t blocks = (p.count + together - 1) / together;
+      for (index_t i = std::max(begin - task, index_t{0});
+           i < std::min(end - task, c.heads * blocks); ++i) {
+        const index_t h = i / blocks, offset = h * size;
+        const kernels::NewPositions fresh{p.count,
+                                          p.first,
+                                          rows.qkv + row * width + offset,
+                                          width,
+                                          rows.mixed + row * queries + offset,
+                                          queries};
+        kernels::attend_rows(table, p.sequence->head(layer, h / sharing), fresh,
+                             i % blocks * together, scratch);
+      }
+      task += c.heads * blocks;
+      row += p.count;
+    }
+  });
+}
+
+}  // namespace tt::runtime
