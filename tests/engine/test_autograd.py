@@ -12,7 +12,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tinytorch import Tensor, engine
+from tinytorch import Tensor, autocast, engine
 from tinytorch.core.autograd import Function, checkpoint, enable_grad, no_grad
 
 F = engine.ops
@@ -517,6 +517,26 @@ def test_checkpoint_keeps_less_memory() -> None:
     kept_saved = engine.memory_stats()["live_bytes"] - start
     assert kept_saved * 5 < kept_plain
     saved.sum().backward()
+
+
+def test_checkpoint_repeats_random_numbers_and_rounding() -> None:
+    x = Tensor(np.random.default_rng(0).standard_normal((8, 16)), requires_grad=True)
+    w = Tensor(np.random.default_rng(1).standard_normal((16, 16)), requires_grad=True)
+
+    def block(t: Tensor) -> Tensor:
+        return F.matmul(F.dropout(t, 0.5), w)
+
+    grads = []
+    for run in (block, lambda t: checkpoint(block, t)):
+        engine.manual_seed(3)
+        with autocast():
+            out = run(x)
+        F.dropout(x, 0.5)  # moves the generator on before the backward pass
+        out.backward(np.ones(out.shape, np.float32))
+        grads.append((x.grad.copy(), w.grad.copy()))
+        x.grad = w.grad = None
+    for plain, again in zip(*grads, strict=True):
+        np.testing.assert_array_equal(plain, again)
 
 
 def test_checkpoint_without_recording() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ._autocast import autocast
 from ._function import EngineFunction, Function, register_node_class
 from ._grad_mode import enable_grad, no_grad
 from ._nodes import (
@@ -36,6 +37,7 @@ from ._nodes import (
     SumBackward,
     TransposeBackward,
 )
+from ._sample_order import capture, restore
 from .tensor import Tensor
 
 __all__ = [
@@ -83,11 +85,16 @@ def backward(tensor: Tensor, gradient: Any = None) -> None:
 
 
 class _CheckpointFunction(Function):
-    """Recomputes a part of the forward pass during backward, instead of storing it."""
+    """Recomputes a part of the forward pass during backward, instead of storing it: with the random
+    numbers and the number format of the first time."""
 
-    def __init__(self, fn: Callable[..., Tensor], inputs: tuple[Any, ...]) -> None:
+    def __init__(
+        self, fn: Callable[..., Tensor], inputs: tuple[Any, ...], random: dict[str, Any]
+    ) -> None:
         super().__init__(*inputs)
         self._fn = fn
+        self._random = random
+        self._rounded = _core.is_autocast_enabled()
 
     def apply(self, grad_output: np.ndarray) -> tuple[np.ndarray | None, ...]:
         replicas = []
@@ -96,8 +103,14 @@ class _CheckpointFunction(Function):
                 replicas.append(Tensor(value.data, requires_grad=value.requires_grad))
             else:
                 replicas.append(value)
-        with enable_grad():
-            result = self._fn(*replicas)
+        generator = _core.default_generator()
+        now = capture(generator)
+        restore(generator, self._random)
+        try:
+            with enable_grad(), autocast(enabled=self._rounded):
+                result = self._fn(*replicas)
+        finally:
+            restore(generator, now)
         result.backward(grad_output, free_graph=True)
         return tuple(r.grad if isinstance(r, Tensor) else None for r in replicas)
 
@@ -106,13 +119,14 @@ def checkpoint(fn: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """``fn(*inputs)`` whose intermediate results are recomputed during backward, not kept.
 
     Trades one more forward pass for memory (Chen et al. 2016). ``fn`` must give the same result
-    both times: no random numbers, unless drawn from a generator that it resets. Parameters that
+    both times: of random numbers only the engine's (`ops.dropout`) are drawn again. Parameters that
     ``fn`` reaches by closure receive their gradients too.
     """
+    random = capture(_core.default_generator())
     with no_grad():
         result = fn(*inputs)
     if _core.is_grad_enabled():
         out = Tensor(result.data, requires_grad=True)
-        out._grad_fn = _CheckpointFunction(fn, inputs)
+        out._grad_fn = _CheckpointFunction(fn, inputs, random)
         return out
     return result
