@@ -20,7 +20,7 @@ from .digits import TinyDigits
 from .idx import read_idx
 from .mnist import MNIST
 from .shapes import TinyShapes
-from .text import ShakespeareExcerpt, TextFile, TinyShakespeare, TokenWindows
+from .text import RandomWindows, ShakespeareExcerpt, TextFile, TinyShakespeare, TokenWindows
 
 __all__ = [
     "CIFAR10",
@@ -30,6 +30,7 @@ __all__ = [
     "ImageDataset",
     "ImageLoader",
     "ImageSet",
+    "RandomWindows",
     "ShakespeareExcerpt",
     "TextFile",
     "TinyDigits",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -72,17 +74,11 @@ class TokenWindows(Dataset):
     def __init__(
         self, ids: np.ndarray | list[int], length: int, *, step: int | None = None
     ) -> None:
-        self.ids = np.asarray(ids)
         self.length = length
         self.step = length if step is None else step
-        if self.ids.ndim != 1 or not np.issubdtype(self.ids.dtype, np.integer):
-            raise ValueError(
-                f"ids must be integers in one axis, got {self.ids.dtype} of shape {self.ids.shape}"
-            )
         if self.length < 1 or self.step < 1:
             raise ValueError(f"length and step must be at least 1, got {length} and {step}")
-        if len(self.ids) <= self.length:
-            raise ValueError(f"{len(self.ids)} tokens hold no window of {length} and one more")
+        self.ids = _tokens(ids, length)
 
     def __len__(self) -> int:
         return (len(self.ids) - 1 - self.length) // self.step + 1
@@ -95,6 +91,68 @@ class TokenWindows(Dataset):
 
     def __getbatch__(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The windows at `indices`: two arrays of shape (len(indices), length)."""
-        places = (indices * self.step)[:, None] + np.arange(self.length + 1)
-        window = self.ids[places].astype(np.int64)
-        return window[:, :-1], window[:, 1:]
+        return _windows(self.ids, indices * self.step, self.length)
+
+
+class RandomWindows:
+    """Batches of windows at random places of a text: (inputs, targets), both int64 (batch_size,
+    length), targets one token further.
+
+    Places depend on (seed, number of the batch) alone; an epoch is `batches` of them. For a
+    `tinytorch.train.Trainer`, which keeps the place in its checkpoints.
+    """
+
+    def __init__(
+        self,
+        ids: np.ndarray | list[int],
+        length: int,
+        batch_size: int,
+        batches: int,
+        *,
+        seed: int = 0,
+    ) -> None:
+        for name, size in (("length", length), ("batch_size", batch_size), ("batches", batches)):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        self.ids = _tokens(ids, length)
+        self.length, self.batch_size, self.batches, self.seed = length, batch_size, batches, seed
+        self._number = 0  # of the next batch, counted through all epochs
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        while True:
+            draws = np.random.default_rng((self.seed, self._number))
+            starts = draws.integers(0, len(self.ids) - self.length, self.batch_size)
+            self._number += 1
+            yield _windows(self.ids, starts, self.length)
+            if self._number % self.batches == 0:
+                return
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seed": self.seed, "number": self._number, "batches": self.batches}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if state["seed"] != self.seed or state["batches"] != self.batches:
+            raise ValueError(
+                f"the checkpoint was made with seed {state['seed']} and {state['batches']} batches "
+                f"in an epoch, this loader has {self.seed} and {self.batches}"
+            )
+        self._number = int(state["number"])
+
+
+def _tokens(ids: np.ndarray | list[int], length: int) -> np.ndarray:
+    found = np.asarray(ids)
+    if found.ndim != 1 or not np.issubdtype(found.dtype, np.integer):
+        raise ValueError(
+            f"ids must be integers in one axis, got {found.dtype} of shape {found.shape}"
+        )
+    if len(found) <= length:
+        raise ValueError(f"{len(found)} tokens hold no window of {length} and one more")
+    return found
+
+
+def _windows(ids: np.ndarray, starts: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    window = ids[starts[:, None] + np.arange(length + 1)].astype(np.int64)
+    return window[:, :-1], window[:, 1:]

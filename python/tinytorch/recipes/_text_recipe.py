@@ -1,0 +1,67 @@
+"""The recipes for a language model of Tiny Shakespeare, by name. Their numbers were chosen on the
+last tenth of the training part, held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TextRecipe:
+    """A transformer over characters: rotary positions, root-mean-square norms, no biases.
+
+    Its matrices learn by Muon, the tables and norms by AdamW; rates rise over the share `warmup` of
+    the steps and fall to the share `end` of them.
+
+    steps: updates, each on batch_size windows of `length` characters; every `evaluate_every` of
+        them the validation part is evaluated, and the state kept.
+    matrix_lr, lr: of Muon (scale "match_rms_adamw"), of AdamW.
+    dropout: of embeddings and branches.
+    average: decay of the weights' moving average, 0 for none.
+    accumulate: batches of which one update is made.
+    """
+
+    title: str
+    width: int
+    layers: int
+    heads: int
+    length: int
+    steps: int
+    batch_size: int
+    matrix_lr: float
+    lr: float
+    weight_decay: float = 0.1
+    dropout: float = 0.0
+    warmup: float = 0.1
+    end: float = 0.05
+    activation: str = "gelu_tanh"
+    gated: bool = False
+    average: float = 0.0
+    accumulate: int = 1
+    evaluate_every: int = 100
+
+
+TEXT_RECIPES: dict[str, TextRecipe] = {
+    "quick": TextRecipe(
+        "a small one for three minutes on two cores",
+        width=256, layers=4, heads=4, length=256, steps=400, batch_size=32,
+        matrix_lr=0.02, lr=3e-3,
+    ),
+    "standard": TextRecipe(
+        "a larger one for 25 minutes",
+        width=320, layers=6, heads=5, length=256, steps=1500, batch_size=48,
+        matrix_lr=0.02, lr=3e-3, dropout=0.1, evaluate_every=250,
+    ),
+    "best": TextRecipe(
+        "the size of nanoGPT's, for an hour and a half",
+        width=384, layers=6, heads=6, length=256, steps=3000, batch_size=64,
+        matrix_lr=0.015, lr=2e-3, dropout=0.2, evaluate_every=250,
+    ),
+}  # fmt: skip
+
+
+def text_recipe(name: str) -> TextRecipe:
+    """The recipe of this name; ValueError lists the names there are."""
+    if name not in TEXT_RECIPES:
+        raise ValueError(f"no recipe {name!r}; there are {', '.join(TEXT_RECIPES)}")
+    return TEXT_RECIPES[name]
