@@ -84,6 +84,9 @@ PARAMETERS = {
 # Results that the C++ side builds as Python objects. A layer gives a Tensor for a Tensor, else an
 # ndarray; the last two are what an exact type would need a type variable for.
 RETURNS = {
+    "GgufFile.metadata": "dict[str, Any]",
+    "GgufFile.read": "np.ndarray",
+    "GgufFile.tensors": "list[tuple[str, str, tuple[int, ...]]]",
     "Node.apply": "tuple[Any, ...]",
     "Node.inputs": "list[Tensor | None]",
     "Node.next_nodes": "list[Node | None]",

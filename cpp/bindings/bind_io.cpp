@@ -1,4 +1,4 @@
-// _core.io: safetensors between files and NumPy arrays, and atomic replacement of files.
+// _core.io: safetensors between files and NumPy arrays, GGUF files, and atomic replacement.
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
@@ -135,8 +135,11 @@ void write_atomic(const std::string& path, const py::buffer& data) {
 
 }  // namespace
 
+void bind_gguf(py::module_& module);
+
 void bind_io(py::module_& m) {
-  py::module_ module = m.def_submodule("io", "Safetensors files and atomic file replacement.");
+  py::module_ module = m.def_submodule("io", "Safetensors, GGUF and atomic file replacement.");
+  bind_gguf(module);
   module.def("load_safetensors", &load, py::arg("path"), py::arg("copy") = false,
              "(name -> ndarray, metadata, name -> dtype name). Arrays view the mapped file, "
              "read-only, unless `copy`. bfloat16 comes as uint16 bits.");

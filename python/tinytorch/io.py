@@ -1,4 +1,4 @@
-"""Files: tensors as safetensors, plain values as JSON. Both are replaced atomically.
+"""Files: tensors as safetensors, plain values as JSON. Both are replaced atomically. GGUF is read.
 
 A reader, or a crash at any moment, finds the old file or the new one, whole. Nothing is unpickled.
 """
@@ -15,7 +15,17 @@ import numpy as np
 
 from tinytorch import _core
 
-__all__ = ["TensorDict", "load_json", "load_safetensors", "save_json", "save_safetensors"]
+from ._gguf import GgufFile, load_gguf
+
+__all__ = [
+    "GgufFile",
+    "TensorDict",
+    "load_gguf",
+    "load_json",
+    "load_safetensors",
+    "save_json",
+    "save_safetensors",
+]
 
 PathLike = str | os.PathLike[str]
 MAX_JSON_BYTES = 256 << 20

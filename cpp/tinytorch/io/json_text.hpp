@@ -17,6 +17,8 @@ std::string quoted(std::string_view text, std::size_t limit = 60);
 // `text` as a JSON string with its quotes; FormatError unless it is valid UTF-8.
 std::string to_json_string(std::string_view text);
 
+bool is_utf8(std::string_view text);  // as Unicode defines it: no overlong forms, no surrogates
+
 class JsonCursor {
  public:
   // `what` begins every message: "safetensors header of 'x'".

@@ -5,7 +5,23 @@ from typing import Any
 import numpy as np
 from typing_extensions import Buffer
 
-__all__: list[str] = ["load_safetensors", "save_safetensors", "write_file_atomic"]
+__all__: list[str] = ["GgufFile", "load_safetensors", "save_safetensors", "write_file_atomic"]
+
+class GgufFile:
+    """A GGUF file; its tensors are read when asked for."""
+
+    def __init__(self, path: str | bytes) -> None: ...
+    def metadata(self) -> dict[str, Any]:
+        """key -> value: numbers, texts, ndarrays, lists of texts or lists."""
+
+    def read(self, index: int) -> np.ndarray:
+        """The tensor with this place in tensors(), float32."""
+
+    def tensors(self) -> list[tuple[str, str, tuple[int, ...]]]:
+        """(name, format, shape) of each, in the order of the file."""
+
+    @property
+    def version(self) -> int: ...
 
 def load_safetensors(
     path: str | bytes, copy: bool = False
