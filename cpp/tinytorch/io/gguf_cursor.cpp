@@ -29,6 +29,7 @@ void GgufCursor::require(std::string_view name, std::uint64_t count, std::size_t
 
 void GgufCursor::bytes(std::string_view name, std::byte* out, std::uint64_t count) {
   require(name, count, 1);
+  if (count == 0) return;  // `out` may be null
   if (count > window_.size()) {
     file_.read(at_, out, count);
   } else {
