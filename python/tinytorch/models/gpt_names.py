@@ -9,7 +9,7 @@ import numpy as np
 
 from .gpt import GptConfig
 
-_GPT2_BLOCK = {
+GPT2_BLOCK = {
     "ln_1.weight": "norm1.gamma",
     "ln_1.bias": "norm1.beta",
     "attn.c_attn.weight": "qkv.weight",
@@ -23,7 +23,7 @@ _GPT2_BLOCK = {
     "mlp.c_proj.weight": "down.weight",
     "mlp.c_proj.bias": "down.bias",
 }
-_GPT2_REST = {
+GPT2_REST = {
     "wte.weight": "tokens",
     "wpe.weight": "positions",
     "ln_f.weight": "norm.gamma",
@@ -74,13 +74,13 @@ def from_gpt2_names(
     )
     named: dict[str, Any] = {}
     for name, array in weights.items():
-        if name in _GPT2_REST:
-            named[_GPT2_REST[name]] = array
+        if name in GPT2_REST:
+            named[GPT2_REST[name]] = array
             continue
         block, _, rest = name.removeprefix("h.").partition(".")
-        if not name.startswith("h.") or rest not in _GPT2_BLOCK:
+        if not name.startswith("h.") or rest not in GPT2_BLOCK:
             raise ValueError(f"a GPT-2 has no array called '{name}'")
-        ours = _GPT2_BLOCK[rest]
+        ours = GPT2_BLOCK[rest]
         matrix = ours.endswith(".weight")
         named[f"blocks.{block}.{ours}"] = _array(weights, name, 2).T if matrix else array
     return named, config
