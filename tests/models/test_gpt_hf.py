@@ -27,6 +27,8 @@ from hypothesis import strategies as st
 from tinytorch.io import load_safetensors, save_safetensors
 from tinytorch.models.gpt import GptConfig
 from tinytorch.models.gpt_files import LoadedGpt, load_gpt, save_hf
+from tinytorch.models.gpt_net import GptNet
+from tinytorch.runtime import GptSession
 
 MODELS: dict[str, dict[str, Any]] = {
     "gpt2": GPT2,
@@ -188,9 +190,16 @@ def test_what_is_loaded(tmp_path):
     )  # fmt: skip
 
 
-def test_greedy_texts_are_those_of_transformers(tmp_path):
-    from tinytorch.runtime import GptSession
+def test_a_network_that_was_trained_here_goes_there(tmp_path):
+    net = GptNet(GptConfig(61, 48, 2, 4, max_length=40), biases=True)
+    net.load_weights(random_weights(net.config))
+    net.eval()
+    save_hf(tmp_path, net.config, net.weights())
+    expected = net.forward(TOKENS[None]).data[0]
+    np.testing.assert_allclose(their_logits(their_copy(tmp_path)), expected, rtol=0, atol=1e-4)
 
+
+def test_greedy_texts_are_those_of_transformers(tmp_path):
     model = random_model(**LLAMA)
     loaded = load_gpt(save(model, tmp_path))
     prompt = torch.tensor(TOKENS[:5])[None]
