@@ -21,6 +21,7 @@ void bind_sparse(pybind11::module_& m);
 void bind_capstone(pybind11::module_& m);
 void bind_models(pybind11::module_& m);
 void bind_gpt(pybind11::module_& m);
+void bind_generate(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 void bind_roofline(pybind11::module_& m);
@@ -53,6 +54,7 @@ PYBIND11_MODULE(_core, m) {
   bind_capstone(m);
   bind_models(m);
   bind_gpt(m);
+  bind_generate(m);
   bind_linear(m);
   bind_runtime(m);
   bind_roofline(m);

@@ -1,0 +1,65 @@
+#include "tinytorch/runtime/generate/select.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "tinytorch/kernels/dispatch.hpp"
+
+namespace tt::runtime {
+namespace {
+
+constexpr index_t kBlock = 256;     // values whose largest is looked at first
+constexpr index_t kHeapMost = 512;  // beyond, a heap costs more than a selection among all
+
+// A heap of the k largest, its smallest on top: few blocks have anything to add to it.
+void collect(const float* x, index_t n, index_t k, std::vector<float>& heap) {
+  const auto largest = kernels::active().reduce.max;
+  heap.assign(x, x + k);
+  std::make_heap(heap.begin(), heap.end(), std::greater<>());
+  for (index_t begin = k; begin < n; begin += kBlock) {
+    const index_t end = std::min(n, begin + kBlock);
+    if (!(largest(x + begin, static_cast<std::size_t>(end - begin)) > heap.front())) continue;
+    for (index_t i = begin; i < end; ++i) {
+      if (!(x[i] > heap.front())) continue;
+      std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+      heap.back() = x[i];
+      std::push_heap(heap.begin(), heap.end(), std::greater<>());
+    }
+  }
+}
+
+}  // namespace
+
+Cut<float> cut_top_k(const float* x, index_t n, index_t k, std::vector<float>& scratch) {
+  if (k <= kHeapMost) {
+    collect(x, n, k, scratch);
+  } else {
+    scratch.assign(x, x + n);
+    std::nth_element(scratch.begin(), scratch.begin() + (k - 1), scratch.end(), std::greater<>());
+    scratch.resize(static_cast<std::size_t>(k));
+  }
+  const float value = *std::min_element(scratch.begin(), scratch.end());
+  return {value, std::count(scratch.begin(), scratch.end(), value)};
+}
+
+Cut<double> cut_mass(std::vector<double>& x, double mass) {
+  // x[lo] is where the sum of the sorted values reaches the mass; the range of lo is halved.
+  auto lo = x.begin(), hi = x.end();
+  double before = 0;
+  while (hi - lo > 1) {
+    const auto middle = lo + (hi - lo) / 2;
+    std::nth_element(lo, middle, hi, std::greater<>());
+    const double sum = std::accumulate(lo, middle, before);
+    if (sum >= mass) {
+      hi = middle;
+    } else {
+      lo = middle;
+      before = sum;
+    }
+  }
+  return {*lo, std::count(x.begin(), lo + 1, *lo)};
+}
+
+}  // namespace tt::runtime
