@@ -37,9 +37,9 @@ TokenIds ids_from(py::handle object) {
 SamplingOptions sampling_from(double temperature, index_t top_k, double top_p, double min_p,
                               double repetition_penalty,
                               const std::map<std::int64_t, float>& logit_bias, std::uint64_t seed) {
-  SamplingOptions o{temperature,        top_k, top_p, min_p,
-                    repetition_penalty, {logit_bias.begin(), logit_bias.end()},
-                    seed};
+  SamplingOptions o{
+      temperature, top_k, top_p, min_p, repetition_penalty, {logit_bias.begin(), logit_bias.end()},
+      seed};
   check(o);
   return o;
 }
@@ -116,13 +116,13 @@ runtime::Draft draft_from(const std::string& name) {
 std::shared_ptr<GptRequest> submit(GptGenerator& self, py::handle prompt,
                                    const SamplingOptions& sampling, index_t max_new_tokens,
                                    const std::vector<TokenIds>& stop_tokens,
-                                   const std::vector<std::string>& stop_text,
+                                   const std::vector<py::bytes>& stop_text,
                                    const py::object& constraint, const std::string& speculate,
                                    index_t draft_tokens, index_t ngram) {
   GenerationOptions o;
   o.sampling = sampling;
   o.max_new_tokens = max_new_tokens;
-  o.stop_tokens = stop_tokens, o.stop_text = stop_text;
+  o.stop_tokens = stop_tokens, o.stop_text = {stop_text.begin(), stop_text.end()};
   o.constraint = constraint_from(constraint);
   o.draft = draft_from(speculate), o.draft_tokens = draft_tokens, o.ngram = ngram;
   return self.submit(ids_from(prompt), std::move(o));
@@ -201,13 +201,14 @@ void bind_generate(py::module_& parent) {
                  draft, bytes_from(bytes_of));
            }),
            py::arg("session"), py::arg("max_running"), py::arg("kept"), py::arg("capacity"),
-           py::arg("prompt_tokens"), py::arg("share_prefixes"), py::arg("draft"),
-           py::arg("bytes_of"), py::keep_alive<1, 2>(), py::keep_alive<1, 8>())
+           py::arg("prompt_tokens"), py::arg("share_prefixes"), py::arg("draft") = py::none(),
+           py::arg("bytes_of") = py::none(), py::keep_alive<1, 2>(), py::keep_alive<1, 8>())
       .def("submit", &submit, py::arg("prompt"), py::arg("sampling"), py::arg("max_new_tokens"),
            py::arg("stop_tokens"), py::arg("stop_text"), py::arg("constraint"),
            py::arg("speculate"), py::arg("draft_tokens"), py::arg("ngram"))
       .def("cancel", &GptGenerator::cancel, py::arg("id"), py::call_guard<ReleaseGil>())
-      .def("step", [](GptGenerator& self) { return self.step(); }, py::call_guard<ReleaseGil>())
+      .def(
+          "step", [](GptGenerator& self) { return self.step(); }, py::call_guard<ReleaseGil>())
       .def("close", &GptGenerator::close, py::call_guard<ReleaseGil>())
       .def_property_readonly("running", &GptGenerator::running)
       .def_property_readonly("waiting", &GptGenerator::waiting)

@@ -1,5 +1,5 @@
 # The C++ engine, for type checkers; `make stubs` writes this file.
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -7,11 +7,14 @@ from numpy.typing import ArrayLike
 
 __all__: list[str] = [
     "CnnSession",
+    "GptGenerator",
+    "GptRequest",
     "GptSequence",
     "GptSession",
     "Int8Matmul",
     "LinearSession",
     "MlpSession",
+    "SamplingOptions",
     "gpt_config",
     "gpt_shapes",
 ]
@@ -54,6 +57,75 @@ class GptSession:
     def precision(self) -> str: ...
     @property
     def vocabulary(self) -> int: ...
+
+class SamplingOptions:
+    """How a token is chosen from logits."""
+
+    def __init__(
+        self,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        min_p: float,
+        repetition_penalty: float,
+        logit_bias: Mapping[int, float],
+        seed: int,
+    ) -> None: ...
+    def probabilities(self, logits: ArrayLike, tokens: ArrayLike) -> np.ndarray: ...
+    def sample(self, logits: ArrayLike, tokens: ArrayLike, place: int) -> int: ...
+
+class GptRequest:
+    """A text to generate."""
+
+    def status(self) -> dict[str, Any]: ...
+    def take_error(self) -> BaseException | None: ...
+    def text(self, first: int = 0) -> bytes: ...
+    def times(self) -> np.ndarray: ...
+    def tokens(self, first: int = 0) -> np.ndarray: ...
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def prompt_length(self) -> int: ...
+
+class GptGenerator:
+    """Generation for many requests at once."""
+
+    def __init__(
+        self,
+        session: GptSession,
+        max_running: int,
+        kept: int,
+        capacity: int,
+        prompt_tokens: int,
+        share_prefixes: bool,
+        draft: GptSession | None = None,
+        bytes_of: Callable[..., Any] | None = None,
+    ) -> None: ...
+    def cancel(self, id: int) -> bool: ...
+    def close(self) -> None: ...
+    def step(self) -> bool: ...
+    def submit(
+        self,
+        prompt: ArrayLike,
+        sampling: SamplingOptions,
+        max_new_tokens: int,
+        stop_tokens: Sequence[Sequence[int]],
+        stop_text: Sequence[bytes],
+        constraint: Callable[..., Any] | None,
+        speculate: str,
+        draft_tokens: int,
+        ngram: int,
+    ) -> GptRequest: ...
+    @property
+    def cache_nbytes(self) -> int: ...
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def running(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
 
 class LinearSession:
     """A linear layer y = x W^T + b whose weight was packed once in a number format;

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from .. import _core
 from ._cnn import CnnSession
+from ._generate import GenerationOptions, GptGenerator, TokenDecoder
 from ._gpt import GptSequence, GptSession
+from ._request import GenerationTiming, GptRequest
+from ._sampling import Sampling
+from ._stream import TextStream, TokenStream
 
 Int8Matmul = _core.runtime.Int8Matmul
 LinearSession = _core.runtime.LinearSession
 MlpSession = _core.runtime.MlpSession
 
-__all__ = ["CnnSession", "GptSequence", "GptSession", "Int8Matmul", "LinearSession", "MlpSession"]
+__all__ = [
+    "CnnSession",
+    "GenerationOptions",
+    "GenerationTiming",
+    "GptGenerator",
+    "GptRequest",
+    "GptSequence",
+    "GptSession",
+    "Int8Matmul",
+    "LinearSession",
+    "MlpSession",
+    "Sampling",
+    "TextStream",
+    "TokenDecoder",
+    "TokenStream",
+]

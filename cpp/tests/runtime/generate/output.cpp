@@ -43,7 +43,8 @@ Expected search(const TokenIds& given, const std::vector<TokenIds>& stop_tokens,
     const TokenIds now(given.begin(), given.begin() + static_cast<index_t>(n));
     std::size_t tokens = n + 1, alone = 0;
     for (const TokenIds& s : stop_tokens) {
-      if (s.size() <= n && std::equal(s.begin(), s.end(), now.end() - static_cast<index_t>(s.size()))) {
+      if (s.size() <= n &&
+          std::equal(s.begin(), s.end(), now.end() - static_cast<index_t>(s.size()))) {
         tokens = std::min(tokens, n - s.size());
         alone = n - tokens;
       }
@@ -51,7 +52,8 @@ Expected search(const TokenIds& given, const std::vector<TokenIds>& stop_tokens,
     // The text's sequence that ends first, of those the one that begins first.
     const std::string text = text_of(now);
     std::size_t begin = std::string::npos;
-    for (std::size_t end = 1; end <= text.size() && begin == std::string::npos && alone != 1; ++end) {
+    for (std::size_t end = 1; end <= text.size() && begin == std::string::npos && alone != 1;
+         ++end) {
       for (const std::string& s : stop_text) {
         if (s.size() > end || text.compare(end - s.size(), s.size(), s) != 0) continue;
         begin = std::min(begin, end - s.size());

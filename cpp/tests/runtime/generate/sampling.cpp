@@ -34,7 +34,9 @@ TEST_CASE("sampling: options out of range are named") {
   CHECK_THAT(message([](auto& o) { o.top_k = -1; }), Catch::StartsWith("top_k"));
   CHECK_THAT(message([](auto& o) { o.repetition_penalty = 0; }),
              Catch::StartsWith("repetition_penalty"));
-  CHECK_THAT(message([](auto& o) { o.logit_bias = {{10, 1.0f}}; }),
+  CHECK_THAT(message([](auto& o) {
+               o.logit_bias = {{10, 1.0f}};
+             }),
              Catch::Contains("logit_bias must be in [0, 10), got 10"));
   CHECK_THAT(message([](auto& o) { o.logit_bias = {{3, NAN}}; }), Catch::Contains("token 3"));
   CHECK_THAT(message([](auto& o) { o.logit_bias = {{3, HUGE_VALF}}; }), Catch::Contains("token 3"));

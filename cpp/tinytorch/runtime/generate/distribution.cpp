@@ -30,6 +30,10 @@ double sum_of(const float* x, index_t n) {
 
 }  // namespace
 
+void Distribution::expect_drafts(index_t vocabulary) {
+  rests_.reserve(static_cast<std::size_t>(vocabulary));
+}
+
 void Distribution::set(const float* logits, index_t vocabulary, const SamplingOptions& o) {
   vocabulary_ = vocabulary;
   kept_.clear();
@@ -62,6 +66,7 @@ void Distribution::keep_likeliest(std::int64_t token) {
 }
 
 void Distribution::keep_top_k(const float* logits, float top, const SamplingOptions& o) {
+  kept_.reserve(static_cast<std::size_t>(o.top_k));
   auto [value, equal] = cut_top_k(logits, vocabulary_, o.top_k, selection_);
   for (index_t t = 0; t < vocabulary_; ++t) {
     if (logits[t] < value || (logits[t] == value && equal-- <= 0)) continue;
@@ -91,6 +96,7 @@ void Distribution::keep_all(const float* logits, float top, double temperature) 
 // Those at least as likely as that, to the list; never none, the likeliest stays.
 void Distribution::keep_from(double floor) {
   if (dense_) {
+    kept_.reserve(weights_.size());
     for (index_t t = 0; t < vocabulary_; ++t) {
       const float w = weights_[static_cast<std::size_t>(t)];
       if (w >= floor && w > 0.0f) kept_.push_back({t, w});
@@ -104,6 +110,7 @@ void Distribution::keep_from(double floor) {
 
 void Distribution::keep_nucleus(double mass) {
   weight_order_.clear();
+  weight_order_.reserve(kept_.capacity());
   for (const Kept& k : kept_) weight_order_.push_back(k.weight);
   auto [value, equal] = cut_mass(weight_order_, mass);
   std::erase_if(kept_, [v = value, &rest = equal](const Kept& k) {

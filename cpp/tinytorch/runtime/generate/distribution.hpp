@@ -1,8 +1,8 @@
 // Probabilities of the next token: what temperature, top-k, top-p and min-p leave of a row of
 // logits, drawn from, and compared with a draft's in speculative decoding.
 //
-// The cut of top-k and top-p is found by partial selection: O(vocabulary), no sort. Memory is kept
-// from one row to the next.
+// The cut of top-k and top-p is found by partial selection: O(vocabulary), no sort. The first row
+// takes the memory that any row needs.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -13,6 +13,7 @@ namespace tt::runtime {
 
 class Distribution {
  public:
+  void expect_drafts(index_t vocabulary);  // memory for subtract(Distribution)
   // ValueError where a logit is NaN or +inf, or all are -inf. Penalty and bias have been applied.
   void set(const float* logits, index_t vocabulary, const SamplingOptions& options);
 

@@ -19,6 +19,8 @@ void Drafter::run(const std::vector<std::unique_ptr<Running>>& running) {
     if (!r->model_drafts) continue;
     r->guesses.clear();
     GptSlot& slot = *r->slot;
+    // A step that was interrupted may have read all: the last token is read again.
+    slot.draft_valid = std::min(slot.draft_valid, r->length() - 1);
     slot.draft->truncate(slot.draft_valid);
     const std::int64_t* next = slot.tokens.data() + slot.draft_valid;
     if (r->draft_chunk > 0) {
@@ -28,8 +30,8 @@ void Drafter::run(const std::vector<std::unique_ptr<Running>>& running) {
     }
   }
   if (inputs_.empty()) return;
-  logits_.resize(std::max(logits_.size(),
-                          guessing_.size() * static_cast<std::size_t>(draft_.vocabulary())));
+  logits_.resize(
+      std::max(logits_.size(), guessing_.size() * static_cast<std::size_t>(draft_.vocabulary())));
   draft_.append(inputs_, logits_.data());
   for (const auto& r : running) {
     if (r->model_drafts) r->slot->draft_valid = r->slot->draft->length();

@@ -204,7 +204,10 @@ void GptGenerator::join(Running& r) {
     r.guesses.reserve(guesses);
     r.fed.reserve(guesses + 1);
     r.picked.reserve(guesses + 1);
-    if (r.model_drafts) r.guessed_from.resize(guesses);
+    if (r.model_drafts) {
+      r.guessed_from.resize(guesses);
+      r.next.expect_drafts(session_.vocabulary());
+    }
   }
   if (sampling.repetition_penalty != 1.0) {
     r.seen = SeenTokens(session_.vocabulary(), slots_.capacity() + 1 + kMostGuesses);
@@ -212,7 +215,8 @@ void GptGenerator::join(Running& r) {
   }
   r.slot = &slots_.acquire(r.prompt, r.model_drafts);
   r.prompt = {};
-  r.request->admit(r.most, r.slot->length());
+  r.request->admit(r.most);
+  r.request->count_cached(r.slot->length());
 }
 
 // Lets go of requests that have an end.

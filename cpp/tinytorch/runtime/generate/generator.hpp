@@ -7,8 +7,8 @@
 // and any number of threads.
 //
 // `submit` and `cancel` may be called by any thread at any time, the rest by one at a time. In
-// steady state nothing is allocated: a request makes room for its tokens when it joins; its text
-// grows; slots and rows of logits are made when there are more requests than ever before.
+// steady state nothing is allocated: a request makes room for its tokens when it joins, its text
+// grows, and slots, logits and scratch memory are as many as the largest step so far needed.
 #pragma once
 #include <atomic>
 #include <deque>

@@ -65,12 +65,16 @@ void GptRequest::forget_error() {
   error.swap(error_);
 }
 
-void GptRequest::admit(index_t most, index_t cached) {
+void GptRequest::admit(index_t most) {
   const std::lock_guard lock(mutex_);
   output_.reserve(most);
   times_.reserve(static_cast<std::size_t>(most));
-  status_.cached = cached;
   status_.admitted = since_submitted();
+}
+
+void GptRequest::count_cached(index_t tokens) {
+  const std::lock_guard lock(mutex_);
+  status_.cached += tokens;
 }
 
 bool GptRequest::take(std::int64_t token, std::string_view bytes) {

@@ -13,8 +13,8 @@
 
 namespace tt::runtime {
 
-// Changes the logits of the next token in place, given the prompt and all tokens so far. Called once
-// for each token that the request gets, in their order. An exception ends the request.
+// Changes the logits of the next token in place, given the prompt and all tokens so far. Called
+// once for each token that the request gets, in their order. An exception ends the request.
 using Constraint = std::function<void(const std::int64_t* tokens, index_t count, float* logits,
                                       index_t vocabulary)>;
 
@@ -33,7 +33,7 @@ struct GenerationOptions {
   Constraint constraint;
   Draft draft = Draft::none;
   index_t draft_tokens = 4;  // guesses at a time
-  index_t ngram = 3;         // of lookup: tokens that must agree, fewer where there is no such place
+  index_t ngram = 3;  // of lookup: tokens that must agree, fewer where there is no such place
 };
 
 enum class Finish : std::uint8_t { none, stop, length, capacity, cancelled, error };
@@ -46,7 +46,7 @@ class GptRequest {
 
   struct Status {
     Finish finish = Finish::none;
-    index_t tokens = 0, text = 0;  // that may be shown; text in bytes
+    index_t tokens = 0, text = 0;             // that may be shown; text in bytes
     index_t token_stop = -1, text_stop = -1;  // the stop sequence found, see GeneratedText
     index_t cached = 0;  // tokens of the prompt that another request had computed
     index_t drafted = 0, accepted = 0;
@@ -62,14 +62,16 @@ class GptRequest {
   // What may be shown, from `from` on.
   TokenIds tokens(index_t from = 0) const;
   std::string text(index_t from = 0) const;  // bytes
-  // When each token came, in seconds since the request was submitted; those of one step at nearly the same time.
+  // When each token came, in seconds since the request was submitted; those of one step at nearly
+  // the same time.
   std::vector<double> times() const;
   // What ended the request, where finish is `error`.
   std::exception_ptr error() const;
   void forget_error();  // an exception may hold on to much
 
   // For the generator.
-  void admit(index_t most, index_t cached);  // up to `most` tokens will come
+  void admit(index_t most);  // so many tokens will come at most
+  void count_cached(index_t tokens);
   // True where a stop sequence ended.
   bool take(std::int64_t token, std::string_view bytes);
   void count_drafts(index_t drafted, index_t accepted);

@@ -19,9 +19,9 @@ struct Running {
   SeenTokens seen;            // kept where there is a repetition penalty
 
   // Of one step.
-  index_t chunk = 0, draft_chunk = 0;  // tokens of the prompt that are read, by each model
-  index_t wanted = 0;                    // guesses
-  TokenIds guesses, fed;                 // the last token and the guesses
+  index_t chunk = 0, draft_chunk = 0;      // tokens of the prompt that are read, by each model
+  index_t wanted = 0;                      // guesses
+  TokenIds guesses, fed;                   // the last token and the guesses
   std::vector<Distribution> guessed_from;  // a model's guesses
   index_t row = 0, rows = 0;               // in the logits
   Distribution next;

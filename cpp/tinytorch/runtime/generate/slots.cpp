@@ -31,8 +31,7 @@ GptSlot* SlotPool::most_alike(const TokenIds& prompt, index_t prompt_length, ind
   *common = 0;
   for (const auto& s : slots_) {
     if (!share_ || &s->tokens == &prompt) continue;
-    const index_t here =
-        common_prefix(prompt, s->tokens, std::min(s->length(), prompt_length - 1));
+    const index_t here = common_prefix(prompt, s->tokens, std::min(s->length(), prompt_length - 1));
     if (here > *common) best = s.get(), *common = here;
   }
   return best;

@@ -41,7 +41,9 @@ void GptGenerator::plan() {
 }
 
 void GptGenerator::plan_reading(Running& r, index_t* budget) {
+  const index_t read = r.slot->length();
   slots_.share(*r.slot, r.prompt_length);
+  r.request->count_cached(r.slot->length() - read);
   if (should_wait(r)) return;
   index_t left = r.prompt_length - r.slot->length();
   if (r.model_drafts) {
@@ -58,8 +60,8 @@ void GptGenerator::plan_guesses(Running& r) const {
   r.guesses.clear();
   if (r.options.draft == Draft::none) return;
   // Room for what is fed, and no more than the last token but one.
-  const index_t wanted = std::min({r.options.draft_tokens, slots_.capacity() - r.length(),
-                                   r.most - r.generated() - 1});
+  const index_t wanted = std::min(
+      {r.options.draft_tokens, slots_.capacity() - r.length(), r.most - r.generated() - 1});
   if (r.options.draft == Draft::lookup) {
     look_up(r.tokens(), r.options.ngram, wanted, r.guesses);
   } else if (r.model_drafts) {
@@ -134,7 +136,7 @@ void GptGenerator::pick_rows(Running& r, bool take_each) {
   GptSlot& slot = *r.slot;
   slot.sequence.truncate(std::min(slot.length(), r.length() - 1));
   if (r.guesses.empty()) return;
-  slot.draft_valid = std::min(slot.draft ? slot.draft->length() : 0, before + r.accepted);
+  if (r.model_drafts) slot.draft_valid = std::min(slot.draft->length(), before + r.accepted);
   r.request->count_drafts(static_cast<index_t>(r.guesses.size()), r.accepted);
 }
 
