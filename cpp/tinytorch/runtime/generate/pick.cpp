@@ -53,8 +53,12 @@ void look_up(const TokenIds& text, index_t ngram, index_t count, TokenIds& guess
     // Backwards from the last place that is not the tail itself.
     for (index_t at = length - n - 1; at >= 0; --at) {
       if (!std::equal(tail, text.end(), text.begin() + at)) continue;
-      const index_t first = at + n;
-      guesses.assign(text.begin() + first, text.begin() + std::min(first + count, length));
+      // Where the text ends, the guesses go on: a text that repeats itself is expected to do so.
+      for (index_t i = at + n; static_cast<index_t>(guesses.size()) < count; ++i) {
+        const std::int64_t next = i < length ? text[static_cast<std::size_t>(i)]
+                                             : guesses[static_cast<std::size_t>(i - length)];
+        guesses.push_back(next);
+      }
       return;
     }
   }

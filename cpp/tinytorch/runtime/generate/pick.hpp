@@ -12,8 +12,9 @@ namespace tt::runtime {
 // the next row stands: a guess was kept. The row of logits is changed.
 bool pick_next(Running& r, float* row, index_t vocabulary);
 
-// The tokens that followed the last `ngram` ones of the text (or fewer, down to one) where these
-// were last seen before, at most `count`.
+// `count` guesses: what followed the last `ngram` tokens of the text (or fewer, down to one) where
+// these were last seen before, as in LZ77 beyond the text's end too. None if even the last token is
+// new.
 void look_up(const TokenIds& text, index_t ngram, index_t count, TokenIds& guesses);
 
 }  // namespace tt::runtime
