@@ -20,7 +20,8 @@ using runtime::GptSession;
 kernels::CacheFormat cache_from_name(const std::string& name) {
   if (name == "f32") return kernels::CacheFormat::f32;
   if (name == "f16") return kernels::CacheFormat::f16;
-  fail<ValueError>("unknown cache format '", name, "'; use f32 or f16");
+  if (name == "int8") return kernels::CacheFormat::int8;
+  fail<ValueError>("unknown cache format '", name, "'; use f32, f16 or int8");
 }
 
 // The fields of a config by name, with an error that names them where a type is wrong.
@@ -180,21 +181,23 @@ void bind_gpt(py::module_& parent) {
            py::arg("length"));
   bind_config(m);
   py::class_<GptSession>(m, "GptSession", "Inference with a GPT whose weights are packed once.")
-      .def(py::init([](const py::dict& weights, const py::dict& config,
-                       const std::string& precision, const std::string& cache) {
-             const runtime::Precision format = runtime::precision_from_name(precision);
-             const kernels::CacheFormat kept = cache_from_name(cache);
-             models::GptModel model = model_from(weights, config_from(config));
-             const ReleaseGil release;
-             return std::make_unique<GptSession>(std::move(model), format, kept);
-           }),
-           py::arg("weights"), py::arg("config"), py::arg("precision") = "f32",
-           py::arg("cache") = "f32")
+      .def(
+          py::init([](const py::dict& weights, const py::dict& config, const std::string& precision,
+                      const std::string& head, const std::string& cache) {
+            const runtime::GptFormats formats{runtime::precision_from_name(precision),
+                                              runtime::precision_from_name(head),
+                                              cache_from_name(cache)};
+            models::GptModel model = model_from(weights, config_from(config));
+            const ReleaseGil release;
+            return std::make_unique<GptSession>(std::move(model), formats);
+          }),
+          py::arg("weights"), py::arg("config"), py::arg("precision"), py::arg("head"),
+          py::arg("cache"))
       .def_property_readonly("vocabulary", &GptSession::vocabulary)
       .def_property_readonly("max_length", &GptSession::max_length)
       .def_property_readonly(
           "precision",
-          [](const GptSession& self) { return std::string(name_of(self.precision())); })
+          [](const GptSession& self) { return std::string(name_of(self.formats().weights)); })
       .def_property_readonly("nbytes", &GptSession::stored_bytes)
       .def("sequence", &GptSession::make_sequence, py::arg("capacity"))
       .def("append", &append, py::arg("sequences"), py::arg("tokens"),

@@ -89,7 +89,7 @@ std::vector<Step> engine_attention(const AttentionProblem& p, const Array& q, co
   const Array result = Array::zeros(q.shape());
   const index_t room = kernels::cached_key_count(table.gemm_f32, p.n, p.size);
   const Array keys = Array::zeros({p.heads, room}), values = Array::zeros(v.shape());
-  const index_t together = kernels::rows_together(table.gemm_f32);
+  const index_t together = kernels::positions_together(table.gemm_f32);
   const index_t blocks = (p.n + together - 1) / together;
   const auto cache = [=](index_t head) {
     return kernels::CachedHead{p.size, kernels::CacheFormat::f32, keys.raw() + head * room * 4,
@@ -108,7 +108,7 @@ std::vector<Step> engine_attention(const AttentionProblem& p, const Array& q, co
         const index_t head = i / blocks, start = head * p.n * p.size;
         const kernels::NewPositions rows{
             p.n, 0, q.data<float>() + start, p.size, result.data<float>() + start, p.size};
-        kernels::attend_rows(table, cache(head), rows, i % blocks * together,
+        kernels::attend_block(table, cache(head), rows, i % blocks * together,
                              scratch.data<float>());
       }
     });

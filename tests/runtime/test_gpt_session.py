@@ -15,6 +15,7 @@ from tinytorch.models.gpt import GptConfig
 from tinytorch.runtime import GptSession
 
 PRECISIONS = ["f32", "bf16", "int8", "int4"]
+CACHES = ["f32", "f16", "int8"]
 CONFIGS = [pytest.param(GPT2, id="gpt2"), pytest.param(LLAMA, id="llama")]
 LENGTH = GPT2.max_length
 
@@ -39,7 +40,7 @@ def test_other_precisions_stay_near(config: GptConfig, precision: str, tolerance
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-@pytest.mark.parametrize("cache", ["f32", "f16"])
+@pytest.mark.parametrize("cache", CACHES)
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_bits_do_not_depend_on_how_positions_come(
     config: GptConfig, precision: str, cache: str
@@ -134,7 +135,7 @@ def test_a_cut_sequence_goes_on_as_if_never_longer() -> None:
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-@pytest.mark.parametrize("cache", ["f32", "f16"])
+@pytest.mark.parametrize("cache", CACHES)
 @pytest.mark.parametrize("length", [0, 1, 16, 29, 33])
 def test_a_copied_prefix_goes_on_as_its_origin(config: GptConfig, cache: str, length: int) -> None:
     session = session_of(config, cache=cache)
@@ -171,20 +172,82 @@ def test_prefixes_that_cannot_be_copied_change_nothing() -> None:
     )
 
 
-def test_a_half_precision_cache_is_half_as_large_and_nearly_as_good() -> None:
-    ids = ids_of(GPT2, 30)
-    full, half = (session_of(cache=c) for c in ("f32", "f16"))
-    assert half.sequence(30).nbytes * 2 == full.sequence(30).nbytes
-    exact = expected_logits(random_weights(GPT2), GPT2, ids)[-1]
-    error = np.abs(prefill(half, ids) - exact).max()
-    assert 0 < error < 2e-3 * np.abs(exact).max()
+@pytest.mark.parametrize("config", CONFIGS)
+def test_smaller_caches_are_nearly_as_good(config: GptConfig) -> None:
+    ids, weights = ids_of(config, 40), random_weights(config)
+    exact = expected_logits(weights, config, ids)
+    bytes_of = {}
+    for cache, bound in (("f32", 1e-6), ("f16", 2e-3), ("int8", 0.02)):
+        session = session_of(config, cache=cache)
+        sequence = session.sequence()
+        error = np.abs(session.append([sequence], [ids], 40) - exact).max() / np.abs(exact).max()
+        assert 0 < error < bound, cache
+        bytes_of[cache] = sequence.nbytes
+    assert bytes_of["f16"] * 2 == bytes_of["f32"]
+    scales = 2 * config.layers * config.kv_heads * config.max_length * 4
+    assert bytes_of["int8"] == bytes_of["f32"] // 4 + scales
     with pytest.raises(ValueError, match="unknown cache format"):
         session_of(cache="f8")
 
 
-def test_bytes_shrink_with_the_format_and_with_shared_heads() -> None:
-    sizes = {p: session_of(precision=p).nbytes for p in PRECISIONS}
-    assert sizes["f32"] > sizes["bf16"] > sizes["int8"] > sizes["int4"]
+def table_bytes(config: GptConfig, precision: str) -> int:
+    """Bytes of a token table whose width is a multiple of 32."""
+    size = config.vocabulary * config.width
+    rest = {"int8": 4 * config.vocabulary, "int4": size // 16}.get(precision, 0)
+    return int(size * {"f32": 4, "bf16": 2, "int8": 1, "int4": 0.5}[precision]) + rest
+
+
+def test_a_tied_table_is_kept_once() -> None:
+    config = GptConfig(400, 64, layers=1, heads=2, max_length=8)
+    untied = replace(config, tied=False)
+    for precision in PRECISIONS:
+        for head in PRECISIONS:
+            one, two = (session_of(c, precision=precision, head=head) for c in (config, untied))
+            other = {"bf16": "bf16", "f32": "f32"}.get(head, "int8")  # half precision is as large
+            assert two.nbytes - one.nbytes == table_bytes(config, other)
+        size = session_of(config, precision=precision, head="f32").nbytes
+        smaller = session_of(config, precision=precision, head="int4").nbytes
+        assert size - smaller == table_bytes(config, "f32") - table_bytes(config, "int4")
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_tokens_are_rounded_as_their_table_is(tied: bool) -> None:
+    """With all else in float32: what the table's format does to the logits, and no more."""
+    config = replace(GPT2, tied=tied)
+    weights, ids = random_weights(config), ids_of(config, 12)
+    for head in ("bf16", "int8"):
+        tables = {"tokens": weights["tokens"], "head.weight": weights.get("head.weight")}
+        rounded = {}
+        for name, table in tables.items():
+            if table is None:
+                continue
+            if head == "int8":
+                scales = np.abs(table).max(1, keepdims=True) / 127
+                rounded[name] = np.rint(table / scales) * scales
+            elif name == "tokens" and not tied:
+                rounded[name] = table.astype(np.float16).astype(np.float32)
+            else:
+                bits = table.view(np.uint32).astype(np.uint64)
+                bits = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
+                rounded[name] = bits.astype(np.uint32).view(np.float32)
+        got = GptSession(weights, config, head=head)
+        got_logits = got.append([got.sequence()], [ids])[0]
+        exact = expected_logits(weights | rounded, config, ids)[-1]
+        error = np.abs(got_logits - exact).max() / np.abs(exact).max()
+        assert error < (5e-3 if head == "bf16" else 8e-3)  # the head's activations are rounded, too
+
+
+def test_tables_too_large_for_half_precision_stay_floats() -> None:
+    config = replace(GPT2, tied=False)
+    weights = random_weights(config)
+    large = weights | {"tokens": weights["tokens"] * 1e6}
+    sizes = [GptSession(w, config, precision="bf16").nbytes for w in (weights, large)]
+    assert sizes[1] - sizes[0] == weights["tokens"].nbytes // 2
+    session = GptSession(large, config, head="bf16")
+    assert np.isfinite(prefill(session, ids_of(config, 5))).all()
+
+
+def test_shared_heads_make_the_cache_smaller() -> None:
     many = session_of(replace(LLAMA, kv_heads=6)).sequence().nbytes
     assert many == 3 * session_of(LLAMA).sequence().nbytes
 

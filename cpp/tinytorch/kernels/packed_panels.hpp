@@ -57,6 +57,15 @@ struct PackedPanels {
     const std::int64_t nr = shape.nr, step = shape.k_step;
     return j / nr * groups * nr * step + p / step * nr * step + j % nr * step + p % step;
   }
+  // fn(p, weight of column j at depth p) for all p; weights are of type T.
+  template <class T, class Fn>
+  void for_column(std::int64_t j, Fn&& fn) const {
+    const T* group = reinterpret_cast<const T*>(weights.data()) + place(j, 0);
+    const std::int64_t step = shape.k_step;
+    for (std::int64_t p = 0; p < k; p += step, group += shape.nr * step) {
+      for (std::int64_t s = 0; s < std::min(step, k - p); ++s) fn(p + s, group[s]);
+    }
+  }
   std::int64_t bytes() const {
     return padded_columns() * groups * shape.k_step * shape.weight_bytes;
   }

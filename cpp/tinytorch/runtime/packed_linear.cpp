@@ -66,6 +66,22 @@ std::size_t PackedLinear::stored_bytes() const {
   return bytes + 4 * bias_.size();
 }
 
+void PackedLinear::read_row(index_t output, float* w) const {
+  std::visit(
+      [&](const auto& packed) {
+        using Packed = std::decay_t<decltype(packed)>;
+        if constexpr (std::is_same_v<Packed, Int8>) {
+          kernels::unpack_row(packed.weights, output,
+                              packed.scales[static_cast<std::size_t>(output)], w);
+        } else if constexpr (std::is_same_v<Packed, kernels::PackedS4>) {
+          kernels::unpack_row(packed, output, w);
+        } else {
+          kernels::unpack_column(packed, output, w);
+        }
+      },
+      packed_);
+}
+
 void PackedLinear::apply(const float* x, index_t m, float* y, bool add_to_y, index_t x_row) const {
   if (x_row == 0) x_row = in_;
   const float* bias = bias_.empty() ? nullptr : bias_.data();

@@ -22,6 +22,9 @@ class PackedLinear {
   index_t out_features() const { return out_; }
   std::size_t stored_bytes() const;  // of the weight as a file would hold it, its scales, the bias
 
+  // The weights of one output as they are kept: w[in].
+  void read_row(index_t output, float* w) const;
+
   // y[m, out] = x W^T + bias, or y += that. Rows of y are contiguous, those of x `x_row` apart (0:
   // contiguous, too). Nothing is allocated once a thread has seen the largest m.
   void apply(const float* x, index_t m, float* y, bool add_to_y = false, index_t x_row = 0) const;

@@ -35,11 +35,7 @@ class GptSession:
     """Inference with a GPT whose weights are packed once."""
 
     def __init__(
-        self,
-        weights: dict[str, Any],
-        config: dict[str, Any],
-        precision: str = "f32",
-        cache: str = "f32",
+        self, weights: dict[str, Any], config: dict[str, Any], precision: str, head: str, cache: str
     ) -> None: ...
     def append(
         self,

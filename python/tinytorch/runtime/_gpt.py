@@ -27,8 +27,12 @@ class GptSession:
         config: the sizes and choices that the arrays belong to.
         precision: of weights: "f32", "bf16", "int8" (a scale per output, activations quantized row
             by row) or "int4" (a scale per 32 inputs, activations likewise).
-        cache: of keys and values: "f32" or "f16"; None takes f32 for f32 weights, else f16, which
-            rounds to 11 bits and halves what a token reads of its past.
+        head: the same of the output weight, where rounding costs most; None is `precision`. If it
+            is tied, tokens are read from it; else their table is float32, half precision (bf16) or
+            int8 (int8, int4), by this format.
+        cache: of keys and values: "f32", "f16" (11 bits, half of what a token reads of its past) or
+            "int8" (a scale per position and head, a quarter); None takes f32 for f32 weights, else
+            f16.
 
     Raises:
         ValueError: a weight that is missing, has no place, does not fit, or holds NaN or infinity;
@@ -41,6 +45,7 @@ class GptSession:
         config: GptConfig,
         *,
         precision: str = "f32",
+        head: str | None = None,
         cache: str | None = None,
     ) -> None:
         if not isinstance(config, GptConfig):
@@ -48,7 +53,9 @@ class GptSession:
         if cache is None:
             cache = "f32" if precision == "f32" else "f16"
         self._config = config
-        self._native = _core.runtime.GptSession(dict(weights), asdict(config), precision, cache)
+        self._native = _core.runtime.GptSession(
+            dict(weights), asdict(config), precision, precision if head is None else head, cache
+        )
 
     @property
     def config(self) -> GptConfig:
@@ -72,7 +79,7 @@ class GptSession:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the weights and tables kept; a tied token table counts beside the head."""
+        """Bytes of the weights and tables kept, as a file would hold them; a tied table once."""
         return self._native.nbytes
 
     def sequence(self, capacity: int | None = None) -> GptSequence:

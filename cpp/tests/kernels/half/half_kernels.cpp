@@ -111,3 +111,23 @@ TEST_CASE("bfloat16 is widened, and floats rounded to it, as one by one") {
     }
   }
 }
+
+TEST_CASE("floats round to int8 codes, halves to even, and codes widen") {
+  std::vector<float> values{0.5f,   1.5f,   2.5f,    -0.5f,  -1.5f,
+                            126.5f, 127.4f, -127.4f, 200.0f, -1e30f};
+  for (const float v : normal(200, 3, 50.0f)) values.push_back(v);
+  for (const Isa isa : isas(&Table::half)) {
+    for (std::size_t n = 0; n < values.size(); ++n) {
+      CAPTURE(name_of(isa), n);
+      Guarded<std::int8_t> codes(n, 3);
+      Guarded<float> wide(n, 2);
+      table(isa).half.narrow_s8(values.data(), codes.data(), n, 0.75f);
+      table(isa).half.widen_s8(codes.data(), wide.data(), n);
+      REQUIRE((codes.intact() && wide.intact()));
+      for (std::size_t i = 0; i < n; ++i) {
+        const float exact = std::clamp(std::nearbyint(values[i] * 0.75f), -127.0f, 127.0f);
+        REQUIRE(wide.values()[i] == exact);
+      }
+    }
+  }
+}

@@ -1,5 +1,6 @@
 #include "tinytorch/kernels/gemm_bf16/packed_bf16.hpp"
 
+#include "tinytorch/base/half.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/gemm_bf16/pieces.hpp"
@@ -22,6 +23,10 @@ PackedBf16 pack_bf16(const float* b, std::int64_t row, std::int64_t col, std::in
 PackedBf16 pack_bf16(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,
                      std::int64_t n) {
   return pack_bf16(b, row, col, k, n, active().gemm_bf16);
+}
+
+void unpack_column(const PackedBf16& b, std::int64_t j, float* out) {
+  b.for_column<bf16>(j, [&](std::int64_t p, bf16 weight) { out[p] = static_cast<float>(weight); });
 }
 
 void gemm_bf16(const float* a, std::int64_t m, std::int64_t a_row, const PackedBf16& b,

@@ -15,6 +15,9 @@ PackedBf16 pack_bf16(const float* b, std::int64_t row, std::int64_t col, std::in
 PackedBf16 pack_bf16(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,
                      std::int64_t n, const GemmBf16Table& table);
 
+// Column j of B as rounded: out[k].
+void unpack_column(const PackedBf16& b, std::int64_t j, float* out);
+
 // out.y[m, n] (+)= bf16(a) B (+ bias); rows of A are contiguous, a_row apart. Parallel; the same
 // bits for any thread count, and for a row alone as among others. k = 0 gives zeros (or y), plus
 // bias.

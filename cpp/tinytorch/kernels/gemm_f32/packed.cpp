@@ -91,6 +91,15 @@ PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int6
   return pack_f32(b, row, col, k, n, active().gemm_f32);
 }
 
+void unpack_column(const PackedF32& b, std::int64_t j, float* out) {
+  const std::int64_t nr = b.table->nr;
+  for (std::int64_t p = 0; p < b.k; p += kGemmDepth) {
+    const float* panel = b.panel(p, j / nr * nr) + j % nr;
+    const std::int64_t depth = std::min(kGemmDepth, b.k - p);
+    for (std::int64_t q = 0; q < depth; ++q) out[p + q] = panel[q * nr];
+  }
+}
+
 void gemm_packed(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
                  const PanelOutput& out) {
   if (m <= 0 || b.n <= 0) return;

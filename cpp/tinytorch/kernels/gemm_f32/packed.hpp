@@ -24,6 +24,9 @@ PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int6
 PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,
                    std::int64_t n, const GemmTable& table);
 
+// Column j of B again: out[k].
+void unpack_column(const PackedF32& b, std::int64_t j, float* out);
+
 // Rows of A are contiguous, a_row apart. Parallel. k = 0 gives zeros (or y), plus bias.
 void gemm_packed(const float* a, std::int64_t m, std::int64_t a_row, const PackedF32& b,
                  const PanelOutput& out);

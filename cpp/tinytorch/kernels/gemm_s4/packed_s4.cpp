@@ -99,6 +99,22 @@ PackedS4 pack_s4(const std::int8_t* codes, const float* scales, std::int64_t n, 
   return pack_s4(codes, scales, n, k, active().gemm_s4);
 }
 
+void unpack_row(const PackedS4& w, std::int64_t j, float* out) {
+  const std::int64_t nr = w.table->nr, width = w.table->width, lane = j % nr;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(w.panels.data());
+  for (std::int64_t g = 0; g < w.groups; ++g) {
+    const std::uint8_t* group = bytes + (j / nr * w.groups + g) * s4_group_bytes(nr);
+    const std::uint8_t* nibbles = group + lane / width * (kS4Group / 2 * width) + lane % width * 4;
+    bf16 scale;
+    std::memcpy(&scale, group + nr * 16 + lane * 2, 2);
+    for (std::int64_t s = 0; s < std::min(kS4Group, w.k - g * kS4Group); ++s) {
+      const int both = nibbles[s % 16 / 4 * width * 4 + s % 4];
+      const int code = (s < 16 ? both & 15 : both >> 4) - 8;
+      out[g * kS4Group + s] = static_cast<float>(code) * static_cast<float>(scale);
+    }
+  }
+}
+
 void linear_s4(const float* x, std::int64_t m, std::int64_t x_row, const PackedS4& w,
                const float* bias, float* y, std::int64_t y_row, bool accumulate) {
   if (m <= 0 || w.n <= 0) return;

@@ -26,6 +26,9 @@ PackedS4 pack_s4(const std::int8_t* codes, const float* scales, std::int64_t n, 
 PackedS4 pack_s4(const std::int8_t* codes, const float* scales, std::int64_t n, std::int64_t k,
                  const GemmS4Table& table);
 
+// Row j of W as its codes and scales say: out[k].
+void unpack_row(const PackedS4& w, std::int64_t j, float* out);
+
 // y[m, n] (+)= x[m, k] W^T (+ bias), x quantized group by group; rows of x are x_row apart.
 // Parallel.
 void linear_s4(const float* x, std::int64_t m, std::int64_t x_row, const PackedS4& w,

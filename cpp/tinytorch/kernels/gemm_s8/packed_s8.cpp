@@ -42,4 +42,9 @@ void unpack_s8(const PackedS8& packed, std::int8_t* b) {
   }
 }
 
+void unpack_row(const PackedS8& packed, std::int64_t j, float scale, float* out) {
+  packed.for_column<std::int8_t>(
+      j, [&](std::int64_t p, std::int8_t code) { out[p] = static_cast<float>(code) * scale; });
+}
+
 }  // namespace tt::kernels

@@ -23,6 +23,8 @@ struct PackedS8 : PackedPanels {
 PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k);  // for active()
 PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k, const GemmS8Table& table);
 void unpack_s8(const PackedS8& packed, std::int8_t* b);  // the plain layout again
+// Row j of B times `scale`: out[k].
+void unpack_row(const PackedS8& packed, std::int64_t j, float scale, float* out);
 
 // The symmetric scale of values whose largest magnitude has these bits: max / 127. Not finite:
 // NaN, so that the whole row becomes NaN. Magnitudes below 2^-100 count as 2^-100.

@@ -82,8 +82,27 @@ void convert_lanes(const From* x, To* y, std::size_t n) {
 void widen_bf16(const std::uint16_t* x, float* y, std::size_t n) { convert_lanes(x, y, n); }
 void narrow_bf16(const float* x, std::uint16_t* y, std::size_t n) { convert_lanes(x, y, n); }
 
+void widen_s8(const std::int8_t* x, float* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i]);
+}
+
+// Adding 1.5 * 2^23 rounds to integers and leaves them in the low bits.
+void narrow_s8(const float* x, std::int8_t* y, std::size_t n, float inverse_scale) {
+  for (std::size_t i = 0; i < n; ++i) {
+    float v = x[i] * inverse_scale;
+    v = v > -127.0f ? v : -127.0f;
+    v = v < 127.0f ? v : 127.0f;
+    v += 12582912.0f;
+    std::int32_t bits;
+    __builtin_memcpy(&bits, &v, sizeof bits);
+    y[i] = static_cast<std::int8_t>(bits - 0x4b400000);
+  }
+}
+
 }  // namespace
 
-void fill_half(HalfTable& t) { t = HalfTable{widen, narrow, widen_bf16, narrow_bf16}; }
+void fill_half(HalfTable& t) {
+  t = HalfTable{widen, narrow, widen_bf16, narrow_bf16, widen_s8, narrow_s8};
+}
 
 }  // namespace tt::kernels::TT_ISA

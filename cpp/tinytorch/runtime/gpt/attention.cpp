@@ -29,51 +29,46 @@ void keep_positions(const GptRows& rows, index_t layer, const Rotary& rotary) {
     for (index_t i = 0; i < queries; ++i) row[i] *= scale;
     p.sequence->store(layer, p.first + t, row + queries, row + queries + kv);
   };
-  parallel_for(rows.count, grain_for(kChunkValues, 2 * width), [&](index_t begin, index_t end) {
-    index_t row = 0;
-    for (const GptPiece& p : rows.pieces) {
-      const index_t from = std::max(begin - row, index_t{0});
-      for (index_t t = from; t < std::min(end - row, p.count); ++t) keep(p, row + t, t);
-      row += p.count;
-    }
-  });
+  parallel_for(rows.count, grain_for(kChunkValues, 2 * width),
+               [&](index_t begin, index_t end) { rows.for_each(begin, end, keep); });
 }
 
-// Of all sequences and heads, blocks of rows.
+// Of all sequences and heads of keys, blocks of positions.
 void attend(const GptRows& rows, index_t layer) {
   kernels::count_call(kernels::Family::softmax);
   const models::GptConfig& c = rows.config;
   const kernels::Table& table = kernels::active();
   const index_t size = c.head_size, sharing = c.heads / c.kv_heads;
   const index_t queries = c.query_width(), width = c.qkv_width();
-  const index_t together = kernels::rows_together(table.gemm_f32);
+  const index_t together = kernels::positions_together(table.gemm_f32, sharing);
   index_t tasks = 0, longest = 0, products = 0;
   for (const GptPiece& p : rows.pieces) {
     const index_t length = p.first + p.count;
-    tasks += c.heads * ((p.count + together - 1) / together);
+    tasks += c.kv_heads * ((p.count + together - 1) / together);
     longest = std::max(longest, length);
     products += c.heads * p.count * length * size;
   }
   const index_t grain = std::max<index_t>(1, kChunkProducts * tasks / (products + 1));
   parallel_for(tasks, grain, [&](index_t begin, index_t end) {
     float* scratch =
-        t_scores.reserve<float>(kernels::scratch_floats(table.gemm_f32, longest, size));
+        t_scores.reserve<float>(kernels::scratch_floats(table.gemm_f32, longest, size, sharing));
     index_t task = 0, row = 0;  // the piece's first ones
     for (const GptPiece& p : rows.pieces) {
       const index_t blocks = (p.count + together - 1) / together;
       for (index_t i = std::max(begin - task, index_t{0});
-           i < std::min(end - task, c.heads * blocks); ++i) {
-        const index_t h = i / blocks, offset = h * size;
+           i < std::min(end - task, c.kv_heads * blocks); ++i) {
+        const index_t h = i / blocks, offset = h * sharing * size;
         const kernels::NewPositions fresh{p.count,
                                           p.first,
                                           rows.qkv + row * width + offset,
                                           width,
                                           rows.mixed + row * queries + offset,
-                                          queries};
-        kernels::attend_rows(table, p.sequence->head(layer, h / sharing), fresh,
-                             i % blocks * together, scratch);
+                                          queries,
+                                          sharing};
+        kernels::attend_block(table, p.sequence->head(layer, h), fresh, i % blocks * together,
+                              scratch);
       }
-      task += c.heads * blocks;
+      task += c.kv_heads * blocks;
       row += p.count;
     }
   });

@@ -1,6 +1,7 @@
 // The positions that are computed together, of one sequence or many, and their activations: a row
 // each, one after the other.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -24,6 +25,17 @@ class GptRows {
 
   // Only wanted positions from here on: their x and queries close ranks.
   void narrow();
+
+  // fn(piece, row, position in the piece) for rows [begin, end).
+  template <class Fn>
+  void for_each(index_t begin, index_t end, Fn&& fn) const {
+    index_t row = 0;  // the piece's first
+    for (const GptPiece& p : pieces) {
+      const index_t from = std::max(begin - row, index_t{0});
+      for (index_t t = from; t < std::min(end - row, p.count); ++t) fn(p, row + t, t);
+      row += p.count;
+    }
+  }
 
   const models::GptConfig& config;
   std::vector<GptPiece>& pieces;

@@ -22,11 +22,12 @@ class Use {
   GptSequence& sequence_;
 };
 
-// The first `bytes` of each row.
-void copy_rows(const Array& from, const Array& to, index_t bytes) {
+// The first `count` elements of each row.
+void copy_rows(const Array& from, const Array& to, index_t count) {
+  const auto bytes = static_cast<index_t>(size_of(to.dtype()));
   for (index_t h = 0; h < to.shape(0); ++h) {
-    std::memcpy(to.raw() + h * to.shape(1), from.raw() + h * from.shape(1),
-                static_cast<std::size_t>(bytes));
+    std::memcpy(to.raw() + h * to.shape(1) * bytes, from.raw() + h * from.shape(1) * bytes,
+                static_cast<std::size_t>(count * bytes));
   }
 }
 
@@ -40,13 +41,17 @@ GptSequence::GptSequence(const Form& form, index_t capacity)
   for (index_t l = 0; l < form.layers; ++l) {
     keys_.push_back(Array::zeros({form.heads, keys}, DType::u8));
     values_.push_back(Array::zeros({form.heads, capacity * form.size * bytes}, DType::u8));
+    if (form.format == kernels::CacheFormat::int8) {
+      scales_.push_back(Array::zeros({2 * form.heads, capacity}));
+    }
   }
 }
 
 std::size_t GptSequence::bytes() const {
   std::size_t total = 0;
-  for (const Array& a : keys_) total += a.nbytes();
-  for (const Array& a : values_) total += a.nbytes();
+  for (const auto* arrays : {&keys_, &values_, &scales_}) {
+    for (const Array& a : *arrays) total += a.nbytes();
+  }
   return total;
 }
 
@@ -74,14 +79,20 @@ void GptSequence::copy_prefix(GptSequence& from, index_t length) {
   for (std::size_t l = 0; l < keys_.size(); ++l) {
     copy_rows(from.keys_[l], keys_[l], keys);
     copy_rows(from.values_[l], values_[l], length * form_.size * bytes);
+    if (!scales_.empty()) copy_rows(from.scales_[l], scales_[l], length);
   }
   length_ = length;
 }
 
 kernels::CachedHead GptSequence::head(index_t layer, index_t head) const {
   const auto l = static_cast<std::size_t>(layer);
-  return {form_.size, form_.format, keys_[l].raw() + head * keys_[l].shape(1),
-          values_[l].raw() + head * values_[l].shape(1)};
+  kernels::CachedHead found{form_.size, form_.format, keys_[l].raw() + head * keys_[l].shape(1),
+                            values_[l].raw() + head * values_[l].shape(1)};
+  if (!scales_.empty()) {
+    found.key_scales = scales_[l].data<float>() + head * capacity_;
+    found.value_scales = found.key_scales + form_.heads * capacity_;
+  }
+  return found;
 }
 
 void GptSequence::store(index_t layer, index_t position, const float* key, const float* value) {

@@ -21,7 +21,7 @@ class GptSequence {
 
   index_t length() const { return length_; }
   index_t capacity() const { return capacity_; }
-  std::size_t bytes() const;  // of keys and values
+  std::size_t bytes() const;  // of keys and values, and their scales
 
   // Forgets positions from `length` on. ValueError if there are fewer, StateError while a call uses
   // the sequence.
@@ -45,7 +45,8 @@ class GptSequence {
   Form form_;
   index_t capacity_, length_ = 0;
   std::unique_ptr<std::atomic<bool>> held_;
-  std::vector<Array> keys_, values_;  // per layer: (heads, bytes of a head)
+  // Per layer: (heads, bytes of a head); of an int8 cache the scales of keys, then of values.
+  std::vector<Array> keys_, values_, scales_;
 };
 
 }  // namespace tt::runtime

@@ -57,26 +57,26 @@ class Hold {
 
 }  // namespace
 
-GptSession::GptSession(models::GptModel given, Precision precision, kernels::CacheFormat cache)
-    : precision_(precision), cache_(cache), id_(next_id()) {
+GptSession::GptSession(models::GptModel given, const GptFormats& formats)
+    : formats_(formats), id_(next_id()) {
   const models::GptModel m = checked(std::move(given));
   const kernels::PageArena arena;
   config_ = m.config;
-  tokens_ = m.tokens.copy();
+  if (!config_.tied) tokens_ = TokenTable(m.tokens, formats.head);
   if (m.positions.defined()) positions_ = m.positions.copy();
   if (config_.positions == models::GptPositions::rotary) {
     rotary_ = Rotary(config_.head_size, config_.rope_theta, config_.max_length);
   }
   for (const models::GptBlock& block : m.blocks) {
     stop_if_interrupted();
-    layers_.emplace_back(config_, block, precision, static_cast<index_t>(layers_.size()));
+    layers_.emplace_back(config_, block, formats.weights, static_cast<index_t>(layers_.size()));
   }
   norm_ = RowNorm(config_, m.norm_gamma, m.norm_beta);
-  head_ = PackedLinear(config_.tied ? m.tokens : m.head, Array(), precision);
+  head_ = PackedLinear(config_.tied ? m.tokens : m.head, Array(), formats.head);
 }
 
 std::size_t GptSession::stored_bytes() const {
-  std::size_t total = head_.stored_bytes() + norm_.stored_bytes() + tokens_.nbytes() +
+  std::size_t total = head_.stored_bytes() + norm_.stored_bytes() + tokens_.stored_bytes() +
                       (positions_.defined() ? positions_.nbytes() : 0);
   for (const GptLayer& layer : layers_) total += layer.stored_bytes();
   return total;
@@ -87,7 +87,8 @@ GptSequence GptSession::make_sequence(index_t capacity) const {
     fail<ValueError>("a sequence of this model holds 1 to ", max_length(), " positions, got ",
                      capacity);
   }
-  return GptSequence({config_.layers, config_.kv_heads, config_.head_size, cache_, id_}, capacity);
+  return GptSequence({config_.layers, config_.kv_heads, config_.head_size, formats_.cache, id_},
+                     capacity);
 }
 
 void GptSession::check(const std::vector<GptInput>& inputs) const {
@@ -115,22 +116,24 @@ void GptSession::check(const std::vector<GptInput>& inputs) const {
 
 void GptSession::embed(const GptRows& rows) const {
   kernels::count_call(Family::rows);
-  kernels::count_call(Family::binary);
   const auto add = kernels::active().binary.arithmetic[static_cast<int>(kernels::Binary::add)];
   const index_t width = config_.width;
-  index_t row = 0;
-  for (const GptPiece& p : rows.pieces) {
-    for (index_t t = 0; t < p.count; ++t, ++row) {
-      const float* token = tokens_.data<float>() + p.tokens[t] * width;
-      if (positions_.defined()) {
-        add(token, 1, positions_.data<float>() + (p.first + t) * width, 1, rows.x + row * width,
-            static_cast<std::size_t>(width));
-      } else {
-        std::copy_n(token, width, rows.x + row * width);
-        rotary_.factors(p.first + t, rows.cos_sin + row * config_.head_size);
-      }
+  const auto embed_one = [&](const GptPiece& p, index_t r, index_t t) {
+    float* x = rows.x + r * width;
+    if (config_.tied) {
+      head_.read_row(p.tokens[t], x);
+    } else {
+      tokens_.read(p.tokens[t], x);
     }
-  }
+    if (positions_.defined()) {
+      const float* position = positions_.data<float>() + (p.first + t) * width;
+      add(x, 1, position, 1, x, static_cast<std::size_t>(width));
+    } else {
+      rotary_.factors(p.first + t, rows.cos_sin + r * config_.head_size);
+    }
+  };
+  parallel_for(rows.count, grain_for(kChunkValues, width),
+               [&](index_t begin, index_t end) { rows.for_each(begin, end, embed_one); });
 }
 
 index_t GptSession::run(std::vector<GptPiece>& pieces, float* logits) const {

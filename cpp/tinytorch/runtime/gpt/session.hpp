@@ -12,6 +12,7 @@
 #include "tinytorch/models/gpt.hpp"
 #include "tinytorch/runtime/gpt/layer.hpp"
 #include "tinytorch/runtime/gpt/sequence.hpp"
+#include "tinytorch/runtime/gpt/token_table.hpp"
 
 namespace tt::runtime {
 
@@ -23,16 +24,24 @@ struct GptInput {
   index_t wanted = 1;  // logits of what follows each of the last `wanted` tokens: 0 to count
 };
 
+// Number formats: of the blocks' weights, of the output weight, of keys and values.
+struct GptFormats {
+  Precision weights = Precision::f32;
+  Precision head = Precision::f32;
+  kernels::CacheFormat cache = kernels::CacheFormat::f32;
+};
+
 class GptSession {
  public:
   // What models::checked refuses is refused here.
-  GptSession(models::GptModel model, Precision precision, kernels::CacheFormat cache);
+  GptSession(models::GptModel model, const GptFormats& formats);
 
   const models::GptConfig& config() const { return config_; }
   index_t vocabulary() const { return config_.vocabulary; }
   index_t max_length() const { return config_.max_length; }
-  Precision precision() const { return precision_; }
-  // Of all weights and tables that it keeps: a tied token table stands beside the packed head.
+  const GptFormats& formats() const { return formats_; }
+  // Of all weights and tables that it keeps, as a file would hold them. Of a tied model one table:
+  // tokens are read from the packed output weight.
   std::size_t stored_bytes() const;
 
   // ValueError unless 1 <= capacity <= max_length().
@@ -55,10 +64,10 @@ class GptSession {
   index_t run(std::vector<GptPiece>& pieces, float* logits) const;
 
   models::GptConfig config_;
-  Precision precision_;
-  kernels::CacheFormat cache_;
-  std::uint64_t id_;  // of the session, for its sequences
-  Array tokens_, positions_;
+  GptFormats formats_;
+  std::uint64_t id_;   // of the session, for its sequences
+  TokenTable tokens_;  // empty if tied
+  Array positions_;
   Rotary rotary_;
   std::vector<GptLayer> layers_;
   RowNorm norm_;
