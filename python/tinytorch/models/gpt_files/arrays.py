@@ -31,6 +31,13 @@ class FloatTensors(Mapping[str, FloatArray]):
         with np.errstate(over="ignore"):  # infinity then, which the session refuses
             return array.astype(np.float32, copy=False)
 
+    def codes(self, name: str) -> np.ndarray:
+        """A matrix of int8 codes; ValueError for another type, or nothing of this name."""
+        array, file = self._tensors.get(name, (np.zeros(0), None))
+        if file is None or file.dtypes[name] != "int8" or array.ndim != 2:
+            raise ValueError(f"tensor {name!r} has a scale, and must be a matrix of int8")
+        return array
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
 

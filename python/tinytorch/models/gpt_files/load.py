@@ -15,6 +15,7 @@ from .fields import Fields
 from .gguf import load_gguf_model
 from .hugging_face import load_folder
 from .save import FORMAT, KEY, VERSION
+from .stored import StoredTensors
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
                     "tokenizer.model", "special_tokens_map.json")  # fmt: skip
@@ -94,7 +95,7 @@ def _load_saved(path: Path) -> tuple[GptConfig, dict[str, FloatArray], dict[str,
         raise ValueError(f"{path}: config version {given.get('version')!r}, this is {VERSION}")
     fields = Fields(given, str(path))
     config = fields.config(**fields.group("config"))
-    arrays = Arrays(FloatTensors([tensors]), str(path))
+    arrays = Arrays(StoredTensors(FloatTensors([tensors])), str(path))
     weights = {
         name: arrays.take(name, shape)
         for name, shape in config.shapes().items()

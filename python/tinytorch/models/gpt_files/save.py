@@ -15,6 +15,7 @@ from ...io import save_json, save_safetensors
 from ..files import weights_path
 from ..gpt import GptConfig
 from .hugging_face import hf_model
+from .stored import stored_form
 
 FORMAT = "tinytorch-gpt"
 VERSION = 1
@@ -53,8 +54,10 @@ def save_gpt(
     config: GptConfig,
     weights: Mapping[str, Any],
     notes: Mapping[str, Any] | None = None,
+    *,
+    precision: str = "f32",
 ) -> Path:
-    """Write NAME.safetensors (canonical names, element types as given) and NAME.json.
+    """Write NAME.safetensors (canonical names) and NAME.json.
 
     The config is in both; where they differ, the one with the weights counts.
 
@@ -63,20 +66,24 @@ def save_gpt(
         config: the sizes and choices that the arrays belong to.
         weights: arrays (or objects with `numpy()`) by canonical name.
         notes: what else the config shall tell, as JSON (training, data, tokenizer...).
+        precision: how matrices are stored: "f32", element types as given; "f16"; or "int8", with
+            a float32 scale per row as `NAME.scale`: the largest of the row's values is 127 of it.
 
     Returns:
         The path of the weights.
 
     Raises:
-        ValueError: weights that do not fit the config, notes that JSON lacks.
+        ValueError: weights that do not fit the config, notes that JSON lacks, another precision.
         TypeError: an element type that is no float, notes of another type.
         OSError: the files cannot be written.
     """
     arrays = fitting(config, weights)
-    given = {"format": FORMAT, "version": VERSION, "config": asdict(config)}
-    given["notes"] = dict(notes or {})
+    given = {"format": FORMAT, "version": VERSION, "precision": precision}
+    given |= {"config": asdict(config), "notes": dict(notes or {})}
     place = weights_path(path)
-    save_safetensors(place, arrays, {KEY: json.dumps(given, allow_nan=False)})
+    save_safetensors(
+        place, stored_form(arrays, precision), {KEY: json.dumps(given, allow_nan=False)}
+    )
     save_json(place.with_suffix(".json"), given)
     return place
 
