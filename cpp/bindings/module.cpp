@@ -25,6 +25,7 @@ void bind_generate(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 void bind_roofline(pybind11::module_& m);
+void bind_text(pybind11::module_& m);
 
 // One operation and its backward pass, for the static variables of functions on the way (tables,
 // locks, limits). A child forked while another thread makes one would wait for it forever.
@@ -58,5 +59,6 @@ PYBIND11_MODULE(_core, m) {
   bind_linear(m);
   bind_runtime(m);
   bind_roofline(m);
+  bind_text(m);
   make_statics();
 }

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from tinytorch.core.tensor import Tensor
 
-from . import capstone, data, io, models, ops, optim, quant, roofline, runtime, sparse
+from . import capstone, data, io, models, ops, optim, quant, roofline, runtime, sparse, text
 
 __all__: list[str] = [
     "Generator",
@@ -50,6 +50,7 @@ __all__: list[str] = [
     "set_tensor_class",
     "sparse",
     "supported_isas",
+    "text",
     "version",
 ]
 
