@@ -109,7 +109,7 @@ std::vector<Step> engine_attention(const AttentionProblem& p, const Array& q, co
         const kernels::NewPositions rows{
             p.n, 0, q.data<float>() + start, p.size, result.data<float>() + start, p.size};
         kernels::attend_block(table, cache(head), rows, i % blocks * together,
-                             scratch.data<float>());
+                              scratch.data<float>());
       }
     });
   };

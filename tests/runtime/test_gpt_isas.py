@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from gpt_reference import GPT2, LLAMA, expected_logits, ids_of, random_weights
+
 from tinytorch import engine
 
 SCRIPT = """

@@ -83,9 +83,9 @@ def test_bad_arguments_are_refused(theirs):
         tokenizer.encode_batch(["a"], side="middle")
     with pytest.raises(ValueError, match="truncate must be"):
         tokenizer.encode_batch(["a"], truncate="up")
-    with pytest.raises(ValueError, match="length must be at least 2, .* got 1"):
+    with pytest.raises(ValueError, match=r"length must be at least 2, .* got 1"):
         tokenizer.encode_batch(["a"], length=1, add_special_tokens=True)
-    with pytest.raises(ValueError, match="length must be at least 0, .* got -1"):
+    with pytest.raises(ValueError, match=r"length must be at least 0, .* got -1"):
         tokenizer.encode_batch(["a"], length=-1)
     with pytest.raises(TypeError, match="str or bytes"):
         tokenizer.encode_batch([3])

@@ -21,7 +21,7 @@ def run_recipe(name: str, folder: Path, chosen: dict[str, Any], resume: bool) ->
     recipe: ImageRecipe = dataclasses.replace(RECIPES[name], **changed)
     options = {key: value for key, value in chosen.items() if key in _OF_RUN}
     run = RecipeRun(recipe, folder=folder, resume=resume, **options)
-    _check_folder(run, folder, resume)
+    check_folder(run.settings(), folder, resume)
     say(f"{name}: {recipe.title}. {recipe.model}, {recipe.epochs} epochs, {run.precision}")
     run.train()
     if run.stopped is not None:
@@ -36,7 +36,8 @@ def run_recipe(name: str, folder: Path, chosen: dict[str, Any], resume: bool) ->
     return None
 
 
-def _check_folder(run: RecipeRun, folder: Path, resume: bool) -> None:
+def check_folder(settings: dict[str, Any], folder: Path, resume: bool) -> None:
+    """Failure where another training is in the folder, or none like this to go on with."""
     checkpoints, note = folder / "checkpoints", folder / "train.json"
     if not resume:
         if checkpoints.exists() and any(checkpoints.iterdir()):
@@ -44,7 +45,7 @@ def _check_folder(run: RecipeRun, folder: Path, resume: bool) -> None:
                 f"{folder} holds an earlier training: add --resume, or choose another --out"
             )
         return
-    if note.exists() and load_json(note) != run.settings():
+    if note.exists() and load_json(note) != settings:
         raise Failure(
             f"{folder} was begun with other settings: see {note}, or choose another --out"
         )

@@ -11,6 +11,7 @@ from .capstone import submit, validate
 from .compress import prune, quantize
 from .demo import demo
 from .evaluate import evaluate
+from .generate import generate
 from .info import info
 from .package import package
 from .profile import profile
@@ -39,7 +40,7 @@ def options(
 
 
 for _command in (
-    *(info, demo, train, evaluate, profile, quantize, prune),
+    *(info, demo, train, evaluate, generate, profile, quantize, prune),
     *(bench, submit, validate, report, roofline, package),
 ):
     app.command()(_command)

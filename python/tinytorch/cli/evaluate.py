@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from ._options import Data, Json, Model
 
+_WITH_TEXT = "With --text."
 
-def evaluate(model: Model, data: Data = None, as_json: Json = False) -> None:
-    """Accuracy and loss of a saved model on test data, recall of each class, and images/s."""
+
+def evaluate(
+    model: Model,
+    data: Data = None,
+    text: Annotated[
+        Path | None, typer.Option(help="A UTF-8 text, for language models: nats per character.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help=f"A model to measure the divergence from. {_WITH_TEXT}")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help=f"f32, bf16, int8 or int4; the file's if left out. {_WITH_TEXT}"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Accuracy and loss of a saved model on test data, recall of each class, and images/s; with
+    --text, how well a language model predicts it."""
+    from ._evaluate_text import evaluate_text
+    from ._run import Failure
+
+    if text is not None:
+        if data is not None:
+            raise Failure("--data is for images, --text for language models: give one", 2)
+        evaluate_text(model, text, reference=reference, precision=precision, as_json=as_json)
+        return
+    if reference is not None or precision is not None:
+        raise Failure("--reference and --precision need --text", 2)
+    _evaluate_images(model, data, as_json)
+
+
+def _evaluate_images(model: Path, data: str | None, as_json: bool) -> None:
     import time
 
     from ..workflow import measure

@@ -14,11 +14,16 @@ _WITH_RECIPE = "With --recipe only."
 
 def train(
     model: Annotated[
-        str, typer.Argument(help="mlp, cnn, a full name such as digits_cnn, or cifar10.")
+        str,
+        typer.Argument(
+            help="mlp, cnn, a full name such as digits_cnn; or cifar10 or gpt, by a recipe."
+        ),
     ],
     recipe: Annotated[
         str | None,
-        typer.Option(help="For cifar10: quick, standard, best, or that of a model (swiftcnn...)."),
+        typer.Option(
+            help="quick, standard or best; for cifar10 also that of a model (swiftcnn...)."
+        ),
     ] = None,
     data: Annotated[
         str, typer.Option(help="digits (shipped), mnist or cifar10 (from TINYTORCH_DATA).")
@@ -38,7 +43,9 @@ def train(
     holdout: Annotated[
         int | None,
         typer.Option(
-            min=0, help=f"Training images kept back and evaluated on, for choices. {_WITH_RECIPE}"
+            min=0,
+            help="Training images, or characters of text, kept back and evaluated on, for choices. "
+            f"{_WITH_RECIPE}",
         ),
     ] = None,
     precision: Annotated[
@@ -61,9 +68,13 @@ def train(
     extra = {key: value for key, value in special.items() if value is not None}
     if model == "cifar10":
         stopped = _by_recipe(recipe or "quick", out, {**chosen, **extra}, resume)
+    elif model == "gpt":
+        stopped = _text_by_recipe(recipe or "quick", out, {**chosen, **extra}, resume)
     else:
         if recipe is not None or extra:
-            raise Failure("--recipe and its options are for: tinytorch train cifar10", 2)
+            raise Failure(
+                "--recipe and its options are for: tinytorch train cifar10, tinytorch train gpt", 2
+            )
         stopped = _one_model(model, data, out, chosen, resume)
     if stopped is not None:
         raise typer.Exit(INTERRUPTED if stopped == "interrupted" else FAILED)
@@ -77,7 +88,9 @@ def _one_model(
 
     name = model if model in MODELS else f"{data}_{model}"
     if name not in MODELS:
-        raise Failure(f"no model {name!r}; there are mlp, cnn, cifar10, {', '.join(MODELS)}", 2)
+        raise Failure(
+            f"no model {name!r}; there are mlp, cnn, cifar10, gpt, {', '.join(MODELS)}", 2
+        )
     settings = Settings.choose(name, chosen)
     return TrainRun(out or Path("runs") / name, settings, chosen, resume).run()
 
@@ -89,3 +102,16 @@ def _by_recipe(name: str, out: Path | None, chosen: dict[str, object], resume: b
     if name not in RECIPES:
         raise Failure(f"no recipe {name!r}; there are {', '.join(RECIPES)}", 2)
     return run_recipe(name, out or Path("runs") / f"cifar10-{name}", chosen, resume)
+
+
+def _text_by_recipe(
+    name: str, out: Path | None, chosen: dict[str, object], resume: bool
+) -> str | None:
+    from ..recipes import text_recipe
+    from ._text_recipe_run import run_text_recipe
+
+    for option in chosen.keys() - {"seed", "holdout", "precision", "batch_size"}:
+        raise Failure(f"--{option.replace('_', '-')} is not for: tinytorch train gpt", 2)
+    return run_text_recipe(
+        text_recipe(name), name, out or Path("runs") / f"gpt-{name}", chosen, resume
+    )

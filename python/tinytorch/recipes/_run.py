@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
 from ..core._module import Layer
 from ..core.losses import CrossEntropyLoss
 from ..datasets import CIFAR10, ImageLoader
@@ -32,16 +31,12 @@ from ..workflow.measure import cross_entropy
 from . import _start
 from ._classify import accuracy, scores
 from ._mixed import MixedLoss
+from ._precision import chosen
 from ._quant_aware import QuantAwareNet
 from ._recipe import ImageRecipe
 from ._teacher import TaughtLoader, TaughtLoss
 
 _CALIBRATION_IMAGES = 512
-
-
-def bfloat16_is_fast() -> bool:
-    """Whether this processor has instructions for products of bfloat16."""
-    return bool(_core.active_isa() in ("amx", "avx512_bf16"))
 
 
 class RecipeRun:
@@ -80,13 +75,9 @@ class RecipeRun:
         data: CIFAR10 | None = None,
         on_epoch: Callable[[dict[str, Any]], Any] | None = None,
     ) -> None:
-        if precision not in ("auto", "f32", "bf16"):
-            raise ValueError(f"precision must be auto, f32 or bf16, got {precision!r}")
         self.recipe, self.seed, self.resume = recipe, seed, resume
         self.folder = None if folder is None else Path(folder)
-        self.precision = precision
-        if precision == "auto":
-            self.precision = "bf16" if bfloat16_is_fast() else "f32"
+        self.precision = chosen(precision)
         self.teacher = None if teacher is None else os.fspath(teacher)
         if self.teacher is None:
             self.recipe = dataclasses.replace(recipe, teacher_share=0.0)

@@ -1,5 +1,5 @@
-"""The recipes for a language model of Tiny Shakespeare, by name. Their numbers were chosen on the
-last tenth of the training part, held out."""
+"""The recipes for a language model of Tiny Shakespeare, by name. Their numbers were chosen on
+the last 100,000 characters of the training part, held out."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class TextRecipe:
     dropout: float = 0.0
     warmup: float = 0.1
     end: float = 0.05
+    hidden: int | None = None
     activation: str = "gelu_tanh"
     gated: bool = False
     average: float = 0.0
@@ -44,13 +45,13 @@ class TextRecipe:
 TEXT_RECIPES: dict[str, TextRecipe] = {
     "quick": TextRecipe(
         "a small one for three minutes on two cores",
-        width=256, layers=4, heads=4, length=256, steps=400, batch_size=32,
+        width=192, layers=4, heads=6, length=256, steps=400, batch_size=64,
         matrix_lr=0.02, lr=3e-3,
     ),
     "standard": TextRecipe(
-        "a larger one for 25 minutes",
-        width=320, layers=6, heads=5, length=256, steps=1500, batch_size=48,
-        matrix_lr=0.02, lr=3e-3, dropout=0.1, evaluate_every=250,
+        "the small one, trained on",
+        width=192, layers=4, heads=6, length=256, steps=1500, batch_size=64,
+        matrix_lr=0.015, lr=3e-3, dropout=0.05, evaluate_every=250,
     ),
     "best": TextRecipe(
         "the size of nanoGPT's, for an hour and a half",
