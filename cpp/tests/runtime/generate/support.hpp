@@ -21,7 +21,7 @@ inline GptSession small_session(const models::GptConfig& config, std::uint64_t s
     if (a.need == models::GptArray::Need::absent) continue;
     *a.array = normal(a.shape, ++seed * 1000, a.name == "norm.gamma" ? sharp : 0.5f);
   }
-  return GptSession(m, precision, kernels::CacheFormat::f32);
+  return GptSession(m, {precision, precision, kernels::CacheFormat::f32});
 }
 
 inline TokenIds random_prompt(index_t length, std::uint64_t seed, index_t vocabulary = 23) {
