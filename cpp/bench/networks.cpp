@@ -59,8 +59,8 @@ std::function<void()> attention(index_t rows, index_t before) {
   }
   return [=, &table] {
     const kernels::NewPositions p{rows, before, q.data<float>(), kSize, out.data<float>(), kSize};
-    for (index_t i = 0; i < rows; i += kernels::rows_together(table.gemm_f32)) {
-      kernels::attend_rows(table, head(), p, i, scratch.data<float>());
+    for (index_t i = 0; i < rows; i += kernels::positions_together(table.gemm_f32)) {
+      kernels::attend_block(table, head(), p, i, scratch.data<float>());
     }
   };
 }
