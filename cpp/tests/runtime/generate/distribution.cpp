@@ -9,7 +9,6 @@
 #include "support/catch.hpp"
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/base/rng.hpp"
-#include "tinytorch/runtime/generate/select.hpp"
 
 using namespace tt;
 using namespace tt::runtime;
@@ -226,9 +225,10 @@ TEST_CASE("cuts are those of a full sort") {
       for (double sum = 0; kept < n && (kept == 0 || sum < share * total * (1 - 1e-12));) {
         sum += weights[kept++];
       }
+      MassScratch room;
       std::vector<double> shuffled;
       for (const float v : x) shuffled.push_back(std::exp(static_cast<double>(v)));
-      const auto [value, equal] = cut_mass(shuffled, share * total * (1 - 1e-12));
+      const auto [value, equal] = cut_mass(shuffled, share * total * (1 - 1e-12), room);
       REQUIRE(value == weights[kept - 1]);
       REQUIRE(equal == std::count(weights.begin(), weights.begin() + kept, value));
     }

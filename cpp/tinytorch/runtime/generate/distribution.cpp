@@ -1,13 +1,13 @@
 #include "tinytorch/runtime/generate/distribution.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
-#include "tinytorch/runtime/generate/select.hpp"
 
 namespace tt::runtime {
 namespace {
@@ -97,9 +97,17 @@ void Distribution::keep_all(const float* logits, float top, double temperature) 
 void Distribution::keep_from(double floor) {
   if (dense_) {
     kept_.reserve(weights_.size());
-    for (index_t t = 0; t < vocabulary_; ++t) {
-      const float w = weights_[static_cast<std::size_t>(t)];
-      if (w >= floor && w > 0.0f) kept_.push_back({t, w});
+    const auto least =
+        std::max(static_cast<float>(floor), std::numeric_limits<float>::denorm_min());
+    std::array<Kept, kBlock> block;
+    for (index_t begin = 0; begin < vocabulary_; begin += kBlock) {
+      std::size_t count = 0;  // without branches, which nobody could predict
+      for (index_t t = begin; t < std::min(begin + kBlock, vocabulary_); ++t) {
+        const float w = weights_[static_cast<std::size_t>(t)];
+        block[count] = {t, w};
+        count += w >= least;
+      }
+      kept_.insert(kept_.end(), block.begin(), block.begin() + count);
     }
     dense_ = false;
   } else {
@@ -109,10 +117,10 @@ void Distribution::keep_from(double floor) {
 }
 
 void Distribution::keep_nucleus(double mass) {
-  weight_order_.clear();
-  weight_order_.reserve(kept_.capacity());
-  for (const Kept& k : kept_) weight_order_.push_back(k.weight);
-  auto [value, equal] = cut_mass(weight_order_, mass);
+  candidates_.clear();
+  candidates_.reserve(kept_.capacity());
+  for (const Kept& k : kept_) candidates_.push_back(k.weight);
+  auto [value, equal] = cut_mass(candidates_, mass, mass_scratch_);
   std::erase_if(kept_, [v = value, &rest = equal](const Kept& k) {
     return k.weight < v || (k.weight == v && rest-- <= 0);
   });

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tinytorch/runtime/generate/sampling.hpp"
+#include "tinytorch/runtime/generate/select.hpp"
 
 namespace tt::runtime {
 
@@ -51,7 +52,8 @@ class Distribution {
   std::vector<Kept> kept_;
   // Scratch of top-k, of top-p and of subtract.
   std::vector<float> selection_;
-  std::vector<double> weight_order_, rests_;
+  std::vector<double> candidates_, rests_;
+  MassScratch mass_scratch_;
 };
 
 }  // namespace tt::runtime

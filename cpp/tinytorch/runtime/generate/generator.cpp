@@ -58,8 +58,8 @@ GptGenerator::GptGenerator(const GptSession& session, const GeneratorOptions& op
       draft_(draft),
       options_(options),
       bytes_of_(std::move(bytes_of)),
-      slots_(session, draft, capacity_of(session, options.capacity), options.kept,
-             options.share_prefixes) {
+      slots_(session, draft, capacity_of(session, options.capacity),
+             options.share_prefixes ? options.kept : 0, options.share_prefixes) {
   require_at_least("max_running", options.max_running, 1);
   require_at_least("kept", options.kept, 0);
   require_at_least("prompt_tokens", options.prompt_tokens, 1);

@@ -16,8 +16,11 @@ struct Cut {
 // Keeps the k largest of x[0 .. n), 1 <= k <= n, none NaN.
 Cut<float> cut_top_k(const float* x, index_t n, index_t k, std::vector<float>& scratch);
 
-// Keeps the fewest largest that sum to at least `mass`; all where they do not. Destroys `x`, which
-// holds at least one, none negative.
-Cut<double> cut_mass(std::vector<double>& x, double mass);
+struct MassScratch {
+  std::vector<double> sums, values;
+};
+// Keeps the fewest largest that sum to at least `mass`; all where they do not. Of at least one
+// value, all of them positive.
+Cut<double> cut_mass(const std::vector<double>& x, double mass, MassScratch& scratch);
 
 }  // namespace tt::runtime
