@@ -61,13 +61,15 @@ def test_logits_after_any_part_of_a_long_text(config: GptConfig) -> None:
         np.testing.assert_allclose(got, exact[n - 1], atol=2e-5)
 
 
-def test_positions_of_a_long_rotary_text_stay_exact() -> None:
+@pytest.mark.parametrize("max_length", [256, 700, 2**24])
+def test_positions_of_a_long_rotary_text_stay_exact(max_length: int) -> None:
     config = GptConfig(
-        11, 16, 1, 2, max_length=700, positions="rotary", rope_theta=50.0, norm="rms"
+        11, 16, 1, 2, max_length=max_length, positions="rotary", rope_theta=50.0, norm="rms"
     )
-    weights, ids = random_weights(config), ids_of(config, 700)
+    ids = ids_of(config, min(max_length, 700))
+    weights = random_weights(config)
     session = GptSession(weights, config)
-    got = session.append([session.sequence()], [ids], 700)
+    got = session.append([session.sequence(len(ids))], [ids], len(ids))
     np.testing.assert_allclose(got, expected_logits(weights, config, ids), atol=3e-5)
 
 

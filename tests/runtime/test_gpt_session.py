@@ -346,3 +346,15 @@ def test_threads_share_a_session_but_not_a_sequence() -> None:
         t.join()
     for one, other in zip(got, alone, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_config_that_asks_for_absurd_memory_is_refused_when_it_is_asked_for() -> None:
+    config = GptConfig(
+        5, 1, 1, 64, head_size=1024, hidden=100_000, max_length=2**24,
+        positions="rotary", norm="rms",
+    )  # fmt: skip
+    session = GptSession(random_weights(config), config)  # few weights
+    with pytest.raises(MemoryError, match="cannot allocate"):
+        session.sequence()
+    few = session.sequence(9)
+    assert session.append([few], [[0, 1, 2, 3, 4]], 5).shape == (5, 5)

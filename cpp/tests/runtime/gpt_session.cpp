@@ -115,6 +115,24 @@ TEST_CASE("an interrupted call changes no sequence") {
   CHECK(std::equal(other.logits.begin(), other.logits.begin() + 3 * 50, after.begin()));
 }
 
+TEST_CASE("a sequence in use is neither cut nor copied") {
+  const GptSession session(random_model(gpt2_form()), {});
+  Batch batch(session, 9);
+  session.append(batch.inputs(9, 1), batch.logits.data());
+  GptSequence &used = batch.sequences[0], &other = batch.sequences[1];
+  REQUIRE(used.hold());
+  CHECK_THROWS_AS(used.truncate(3), StateError);
+  CHECK_THROWS_AS(used.copy_prefix(used, 3), StateError);
+  CHECK_THROWS_AS(used.copy_prefix(other, 3), StateError);
+  CHECK_THROWS_AS(other.copy_prefix(used, 3), StateError);
+  CHECK_THROWS_AS(session.append(batch.inputs(1, 1), batch.logits.data()), StateError);
+  used.release();
+  for (GptSequence& s : batch.sequences) CHECK(s.length() == 9);
+  other.copy_prefix(used, 3);  // and none is held
+  session.append(batch.inputs(1, 1), batch.logits.data());
+  CHECK(other.length() == 4);
+}
+
 TEST_CASE("a model in C++ is checked as one from Python is") {
   const auto refused = [](const char* what, auto change) {
     GptModel m = random_model(gpt2_form());

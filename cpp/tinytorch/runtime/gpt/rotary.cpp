@@ -1,33 +1,38 @@
 #include "tinytorch/runtime/gpt/rotary.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 namespace tt::runtime {
 
 Rotary::Rotary(index_t size, double theta, index_t max_length) : size_(size) {
   const index_t half = size / 2;
-  const auto fill = [&](std::vector<Turn>& table, index_t count, index_t step) {
-    table.reserve(static_cast<std::size_t>(count * half));
-    for (index_t d = 0; d < count; ++d) {
-      for (index_t i = 0; i < half; ++i) {
-        const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(size);
-        const double angle = static_cast<double>(d * step) * std::pow(theta, exponent);
+  std::vector<double> frequencies;
+  for (index_t i = 0; i < half; ++i) {
+    frequencies.push_back(
+        std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(size)));
+  }
+  for (index_t unit = 1; unit < max_length || digits_.empty(); unit *= kDigit) {
+    std::vector<Turn>& table = digits_.emplace_back();
+    for (index_t d = 0; d < kDigit && d * unit < max_length; ++d) {
+      for (const double frequency : frequencies) {
+        const double angle = static_cast<double>(d * unit) * frequency;
         table.push_back({std::cos(angle), std::sin(angle)});
       }
     }
-  };
-  fill(near_, std::min(kNear, max_length), 1);
-  fill(far_, (max_length + kNear - 1) / kNear, kNear);
+  }
 }
 
 void Rotary::factors(index_t position, float* cos_sin) const {
   const index_t half = size_ / 2;
-  const Turn* near = near_.data() + position % kNear * half;
-  const Turn* far = far_.data() + position / kNear * half;
   for (index_t i = 0; i < half; ++i) {
-    cos_sin[i] = static_cast<float>(near[i].cos * far[i].cos - near[i].sin * far[i].sin);
-    cos_sin[half + i] = static_cast<float>(near[i].sin * far[i].cos + near[i].cos * far[i].sin);
+    index_t rest = position / kDigit;
+    Turn t = digits_[0][static_cast<std::size_t>(position % kDigit * half + i)];
+    for (std::size_t d = 1; rest > 0; ++d, rest /= kDigit) {
+      const Turn& more = digits_[d][static_cast<std::size_t>(rest % kDigit * half + i)];
+      t = {t.cos * more.cos - t.sin * more.sin, t.sin * more.cos + t.cos * more.sin};
+    }
+    cos_sin[i] = static_cast<float>(t.cos);
+    cos_sin[half + i] = static_cast<float>(t.sin);
   }
 }
 

@@ -14,7 +14,6 @@ class Rotary {
   Rotary(index_t size, double theta, index_t max_length);
 
   index_t size() const { return size_; }
-  std::size_t bytes() const { return (near_.size() + far_.size()) * sizeof(Turn); }
   // Cosines, then sines, of a position's size / 2 angles.
   void factors(index_t position, float* cos_sin) const;
   // Turns `heads` heads in place, one after the other.
@@ -24,10 +23,11 @@ class Rotary {
   struct Turn {
     double cos, sin;
   };
-  // An angle is the sum of a position's low digit's and the rest's: two small exact tables.
-  static constexpr index_t kNear = 256;
+  // The angle of a position is the sum of its digits' angles: small exact tables, whatever the
+  // number of positions.
+  static constexpr index_t kDigit = 256;
   index_t size_ = 0;
-  std::vector<Turn> near_, far_;  // (digit, size / 2)
+  std::vector<std::vector<Turn>> digits_;  // lowest first: (value of the digit, size / 2)
 };
 
 }  // namespace tt::runtime

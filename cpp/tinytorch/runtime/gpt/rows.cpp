@@ -8,18 +8,28 @@
 namespace tt::runtime {
 namespace {
 
+constexpr index_t kRowsTogether = 512, kMostFloats = 1 << 26;
 thread_local kernels::ScratchBuffer t_rows;
+
+index_t up_width(const models::GptConfig& c) { return c.gated ? 2 * c.hidden : c.hidden; }
+index_t turn_width(const models::GptConfig& c) {
+  return c.positions == models::GptPositions::rotary ? c.head_size : 0;
+}
+index_t row_floats(const models::GptConfig& c) {
+  return 2 * c.width + c.qkv_width() + c.query_width() + up_width(c) + turn_width(c);
+}
 
 }  // namespace
 
+index_t GptRows::most(const models::GptConfig& config) {
+  return std::clamp(kMostFloats / row_floats(config), index_t{1}, kRowsTogether);
+}
+
 GptRows::GptRows(const models::GptConfig& c, std::vector<GptPiece>& all) : config(c), pieces(all) {
   for (const GptPiece& p : pieces) count += p.count;
-  const index_t up = c.gated ? 2 * c.hidden : c.hidden;
-  const index_t turns = c.positions == models::GptPositions::rotary ? c.head_size : 0;
-  free_ =
-      t_rows.reserve<float>(count * (2 * c.width + c.qkv_width() + c.query_width() + up + turns));
+  free_ = t_rows.reserve<float>(count * row_floats(c));
   x = take(c.width), normed = take(c.width), qkv = take(c.qkv_width());
-  mixed = take(c.query_width()), hidden = take(up), cos_sin = take(turns);
+  mixed = take(c.query_width()), hidden = take(up_width(c)), cos_sin = take(turn_width(c));
 }
 
 float* GptRows::take(index_t columns) { return std::exchange(free_, free_ + count * columns); }

@@ -20,6 +20,9 @@ struct GptPiece {
 // Lies in memory that the thread keeps; one at a time.
 class GptRows {
  public:
+  // How many positions are taken together at most: enough for the products to run at full speed,
+  // and what a long prompt needs in memory is bounded.
+  static index_t most(const models::GptConfig& config);
   // `pieces` is changed by narrow() and must outlive this.
   GptRows(const models::GptConfig& config, std::vector<GptPiece>& pieces);
 

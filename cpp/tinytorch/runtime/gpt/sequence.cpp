@@ -39,10 +39,11 @@ GptSequence::GptSequence(const Form& form, index_t capacity)
   const index_t keys =
       kernels::cached_key_count(kernels::active().gemm_f32, capacity, form.size) * bytes;
   for (index_t l = 0; l < form.layers; ++l) {
-    keys_.push_back(Array::zeros({form.heads, keys}, DType::u8));
-    values_.push_back(Array::zeros({form.heads, capacity * form.size * bytes}, DType::u8));
+    // Not cleared: what is not yet a position is never read, and takes no memory until it is one.
+    keys_.push_back(Array::empty({form.heads, keys}, DType::u8));
+    values_.push_back(Array::empty({form.heads, capacity * form.size * bytes}, DType::u8));
     if (form.format == kernels::CacheFormat::int8) {
-      scales_.push_back(Array::zeros({2 * form.heads, capacity}));
+      scales_.push_back(Array::empty({2 * form.heads, capacity}));
     }
   }
 }

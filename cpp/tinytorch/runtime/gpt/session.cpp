@@ -16,9 +16,6 @@ namespace {
 using kernels::Family;
 
 constexpr index_t kChunkValues = 1 << 14;  // elementwise work worth a thread's attention
-// Positions taken through the layers together: enough for the products to run at full speed, and
-// what a long prompt needs in memory is bounded.
-constexpr index_t kRowsTogether = 512;
 
 std::int64_t likeliest(const float* logits, index_t n) {
   kernels::count_call(Family::reduce);
@@ -155,6 +152,7 @@ void GptSession::append(const std::vector<GptInput>& inputs, float* logits) cons
   check(inputs);
   thread_local std::vector<GptPiece> t_plan;
   t_plan.clear();
+  const index_t most = GptRows::most(config_);
   index_t rows = 0;
   const auto run_plan = [&] {
     logits += run(t_plan, logits) * vocabulary();
@@ -164,11 +162,11 @@ void GptSession::append(const std::vector<GptInput>& inputs, float* logits) cons
   for (const GptInput& in : inputs) {
     const index_t first = in.sequence->length();
     for (index_t t = 0, count; t < in.count; t += count) {
-      count = std::min(in.count - t, kRowsTogether - rows);
+      count = std::min(in.count - t, most - rows);
       const index_t wanted = std::clamp(t + count - (in.count - in.wanted), index_t{0}, count);
       t_plan.push_back({in.sequence, in.tokens + t, first + t, count, wanted});
       rows += count;
-      if (rows == kRowsTogether) run_plan();
+      if (rows == most) run_plan();
     }
   }
   if (rows > 0) run_plan();
