@@ -55,63 +55,47 @@ def generate(
 ) -> None:
     """Write text with a language model; Ctrl-C ends it, with what there is."""
     from ..models.language import open_language_model
+    from ..workflow.writing import Writing
     from ._console import print_json, say
 
     opened = open_language_model(model)
-    opened.need_tokenizer()
+    tokenizer = opened.need_tokenizer()
     if not prompt:
         raise Failure("--prompt must not be empty: a model goes on with something", 2)
     helper = None if draft is None else open_language_model(draft).session()
     generator = opened.generator(precision, draft=helper, max_running=1)
     guesses = "draft" if draft is not None else "lookup" if speculate else None
     options: dict[str, Any] = {
-        "max_new_tokens": tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p,
-        "min_p": min_p, "repetition_penalty": repetition_penalty, "stop": stop or [],
-        "seed": seed, "speculate": guesses,
+        "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,
+        "repetition_penalty": repetition_penalty, "stop": stop or [], "seed": seed,
+        "speculate": guesses,
     }  # fmt: skip
-    pieces = generator.stream_text(prompt, **options)
+    writing = Writing(generator, tokenizer, prompt, tokens, **options)
     shown = stream and not as_json
     _write(prompt if shown else "")
     try:
-        for piece in pieces:
+        for piece in writing:
             _write(piece if shown else "")
     except KeyboardInterrupt:
-        pieces.close()
-    if not shown and not as_json:
-        _write(prompt + pieces.request.text)
-    facts = _facts(pieces.request, opened, generator)
+        writing.close()
+    facts = writing.facts()
     if as_json:
-        print_json({"prompt": prompt, "text": pieces.request.text, **facts})
+        about = {"model": str(opened.path), "prompt": prompt, "text": writing.text}
+        print_json({**about, **facts, "cache_bytes": generator.cache_nbytes})
         return
-    _write("\n")
-    guessed = f", {facts['accepted_share']:.0%} of guesses right" if guesses else ""
-    say(
+    _write("\n" if shown else f"{prompt}{writing.text}\n")
+    say(_summary(facts))
+
+
+def _summary(facts: dict[str, Any]) -> str:
+    line = (
         f"{facts['tokens']} tokens, {facts['tokens_per_s'] or 0:,.0f} a second, first after "
-        f"{(facts['first_token_s'] or 0) * 1000:.1f} ms, seed {facts['seed']}{guessed}"
+        f"{(facts['first_token_s'] or 0) * 1000:.1f} ms, seed {facts['seed']}"
     )
+    if facts["accepted_share"] is not None:
+        line += f", {facts['accepted_share']:.0%} of guesses right"
+    return line
 
 
 def _write(text: str) -> None:
     print(text, end="", flush=True)
-
-
-def _facts(request: Any, model: Any, generator: Any) -> dict[str, Any]:
-    import math
-
-    timing = request.timing
-
-    def number(value: float) -> float | None:
-        return value if math.isfinite(value) else None
-
-    return {
-        "model": str(model.path),
-        "tokens": len(request.tokens),
-        "finish_reason": request.finish_reason,
-        "seed": request.seed,
-        "first_token_s": number(timing.first_token),
-        "between_tokens_p50_s": number(timing.between_p50),
-        "between_tokens_p99_s": number(timing.between_p99),
-        "tokens_per_s": number(timing.decode_tokens_per_second),
-        "accepted_share": number(request.accepted_share),
-        "cache_bytes": generator.cache_nbytes,
-    }
