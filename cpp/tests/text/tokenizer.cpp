@@ -47,6 +47,8 @@ TEST_CASE("tokens may take spaces along") {
   CHECK(t.encode("<r>  <l>") == Ids{5, 4});
   CHECK(t.encode("  <l>") == Ids{4});
   CHECK(t.encode("\u3000<l>") == Ids{4});
+  const Tokenizer spaces = letters({{4, "\n", true, false, true, true}});
+  CHECK(spaces.encode("a\n\n \nb") == Ids{0, 4, 1});
 }
 
 TEST_CASE("decoding is the inverse of encoding, with or without special tokens") {

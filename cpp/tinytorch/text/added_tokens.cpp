@@ -117,8 +117,9 @@ void AddedTokens::split(std::string_view text, Part within, const Tree& tree,
     while (token.strip_right && end < within.end && space_at(seen, end)) {
       end += utf8_at(seen, end).length;
     }
+    if (token.strip_left) begin = std::max(begin, done);
     if (done < begin) parts.push_back({done, begin, nullptr});
-    parts.push_back({begin, end, &token});
+    if (begin < end) parts.push_back({begin, end, &token});  // else the one before took it along
     done = end;
   }
   if (done < within.end) parts.push_back({done, within.end, nullptr});
