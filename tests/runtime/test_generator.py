@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tinytorch import _core
 from tinytorch.runtime import GenerationOptions, GptGenerator, Sampling
+from tinytorch.text import ByteLevelBPE, Characters
 
 SESSION = small_session()
 DRAFT = small_session(7)
@@ -82,9 +83,13 @@ def test_tokens_depend_on_the_request_alone(
     assert (generator.running, generator.waiting) == (0, 0)
 
 
-@pytest.mark.parametrize("precision", ["f32", "bf16", "int8", "int4"])
-def test_the_same_in_every_number_format(precision: str) -> None:
-    session = small_session(precision=precision)
+@pytest.mark.parametrize(
+    "formats",
+    [{"precision": p} for p in ("f32", "bf16", "int8", "int4")] + [{"cache": "int8"}],
+    ids=lambda f: "-".join(f.values()),
+)
+def test_the_same_in_every_number_format(formats: dict[str, str]) -> None:
+    session = small_session(**formats)
     generator = GptGenerator(session, prompt_tokens=5, max_running=3)
     prompts = [ids_of(20), [*ids_of(20)[:15], 1, 2], ids_of(9, 4), ids_of(20)]
     requests = generator.generate_batch(prompts, max_new_tokens=9, temperature=0.8, seed=3)
@@ -193,6 +198,19 @@ def test_texts() -> None:
         empty.stream_text([1])
     with pytest.raises(TypeError, match="tokenizer that encodes"):
         empty.submit("ab")
+
+
+def test_the_tokenizers_of_this_package() -> None:
+    text = "the cat sat on the mat, and the naïve cat saw that the mat was warm. " * 4
+    for tokenizer in (ByteLevelBPE.train(text, vocabulary_size=280), Characters(text)):
+        size = tokenizer.vocabulary_size
+        generator = GptGenerator(small_session(vocabulary=size), tokenizer=tokenizer)
+        whole = generator.generate("the cat", max_new_tokens=40, seed=1)
+        assert whole.prompt_length == len(tokenizer.encode("the cat"))
+        assert whole.text == tokenizer.decode(whole.tokens)
+        stop = whole.text[20:22]
+        pieces = list(generator.stream_text("the cat", max_new_tokens=40, seed=1, stop=stop))
+        assert "".join(pieces) == whole.text[: whole.text.index(stop)]
 
 
 def test_a_tokenizer_that_fails_ends_its_request() -> None:

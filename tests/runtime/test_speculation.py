@@ -99,6 +99,7 @@ SHORT = small_session(3, max_length=20)
     ngram=st.integers(1, 4),
     length=st.integers(1, 30),
     penalty=st.sampled_from([1.0, 1.3]),
+    most=st.sampled_from([30, 2, None]),
     stop=st.lists(st.integers(0, 28), max_size=2),
 )
 def test_greedy_texts_are_identical(
@@ -109,12 +110,13 @@ def test_greedy_texts_are_identical(
     ngram: int,
     length: int,
     penalty: float,
+    most: int | None,
     stop: list[int],
 ) -> None:
     generator = GptGenerator(SESSION, draft=draft)
     prompt = ids_of(length, seed)
     options: dict[str, Any] = {
-        "temperature": 0, "max_new_tokens": 30, "repetition_penalty": penalty, "stop": stop,
+        "temperature": 0, "max_new_tokens": most, "repetition_penalty": penalty, "stop": stop,
     }  # fmt: skip
     calls: list[list[int]] = []
 

@@ -8,7 +8,7 @@ from ._generate import GenerationOptions, GptGenerator, TokenDecoder
 from ._gpt import GptSequence, GptSession
 from ._request import GenerationTiming, GptRequest
 from ._sampling import Sampling
-from ._stream import TextStream, TokenStream
+from ._stream import GptTextStream, GptTokenStream
 
 Int8Matmul = _core.runtime.Int8Matmul
 LinearSession = _core.runtime.LinearSession
@@ -22,11 +22,11 @@ __all__ = [
     "GptRequest",
     "GptSequence",
     "GptSession",
+    "GptTextStream",
+    "GptTokenStream",
     "Int8Matmul",
     "LinearSession",
     "MlpSession",
     "Sampling",
-    "TextStream",
     "TokenDecoder",
-    "TokenStream",
 ]

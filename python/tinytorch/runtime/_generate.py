@@ -14,7 +14,7 @@ from .. import _core
 from ._gpt import GptSession
 from ._request import GptRequest
 from ._sampling import Sampling, fresh_seed, integer, token_ids
-from ._stream import TextStream, TokenStream
+from ._stream import GptTextStream, GptTokenStream
 
 Constraint = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], None]
 Stop = str | bytes | int | Sequence[int]
@@ -213,7 +213,7 @@ class GptGenerator:
         prompt: str | Sequence[int] | npt.NDArray[Any],
         options: GenerationOptions | None = None,
         **changes: Any,
-    ) -> TokenStream:
+    ) -> GptTokenStream:
         """Submit a request and return an iterator over its tokens as they come.
 
         Every `next` steps as far as it must, all requests together. Tokens that may turn out to
@@ -221,14 +221,14 @@ class GptGenerator:
         request, and so does an exception on the way, Ctrl-C for instance; the generator can be
         used on.
         """
-        return TokenStream(self.submit(prompt, options, **changes), self.step)
+        return GptTokenStream(self.submit(prompt, options, **changes), self.step)
 
     def stream_text(
         self,
         prompt: str | Sequence[int] | npt.NDArray[Any],
         options: GenerationOptions | None = None,
         **changes: Any,
-    ) -> TextStream:
+    ) -> GptTextStream:
         """The same in pieces of text, of whole characters; bytes that are no UTF-8 become U+FFFD.
 
         Raises:
@@ -236,7 +236,7 @@ class GptGenerator:
         """
         if self._tokenizer is None:
             raise ValueError("text needs a generator with a tokenizer")
-        return TextStream(self.submit(prompt, options, **changes), self.step)
+        return GptTextStream(self.submit(prompt, options, **changes), self.step)
 
     def cancel(self, request: GptRequest | int) -> bool:
         """End a request, given itself or its `id`, with "cancelled".

@@ -61,7 +61,7 @@ class _Stream(Iterator[Item], Generic[Item]):
             self.close()
 
 
-class TokenStream(_Stream[int]):
+class GptTokenStream(_Stream[int]):
     """The tokens of `request`, one by one."""
 
     def __init__(self, request: GptRequest, step: Callable[[], Any]) -> None:
@@ -76,7 +76,7 @@ class TokenStream(_Stream[int]):
         return self._ready.pop() if self._ready else None
 
 
-class TextStream(_Stream[str]):
+class GptTextStream(_Stream[str]):
     """The text of `request`, in pieces of whole characters."""
 
     def __init__(self, request: GptRequest, step: Callable[[], Any]) -> None:

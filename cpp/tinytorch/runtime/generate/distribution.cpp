@@ -138,13 +138,6 @@ void Distribution::add_up() {
   }
 }
 
-index_t Distribution::support() const {
-  if (!dense_) {
-    return std::count_if(kept_.begin(), kept_.end(), [](const Kept& k) { return k.weight > 0; });
-  }
-  return std::count_if(weights_.begin(), weights_.end(), [](float w) { return w > 0; });
-}
-
 double Distribution::probability(std::int64_t token) const {
   if (dense_) return static_cast<double>(weights_[static_cast<std::size_t>(token)]) / total_;
   const auto at = std::lower_bound(kept_.begin(), kept_.end(), token,

@@ -19,8 +19,6 @@ class Distribution {
   void set(const float* logits, index_t vocabulary, const SamplingOptions& options);
 
   index_t vocabulary() const { return vocabulary_; }
-  // Tokens that can be drawn.
-  index_t support() const;
   double probability(std::int64_t token) const;
   // The token at which the sum of probabilities, in the order of tokens, exceeds u in [0, 1).
   std::int64_t draw(double u) const;
