@@ -1,6 +1,7 @@
 #include "tinytorch/runtime/gpt/attention.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "tinytorch/base/thread_pool.hpp"
@@ -13,6 +14,9 @@ namespace {
 
 constexpr index_t kChunkValues = 1 << 14;    // values moved, worth a thread's attention
 constexpr index_t kChunkProducts = 1 << 16;  // likewise, multiply-adds
+// Scores have room for so many positions or a power of two: a text that grows shall not ask for
+// more memory every few tokens.
+constexpr index_t kRoom = 4096;
 thread_local kernels::ScratchBuffer t_scores;
 
 }  // namespace
@@ -41,17 +45,20 @@ void attend(const GptRows& rows, index_t layer) {
   const index_t size = c.head_size, sharing = c.heads / c.kv_heads;
   const index_t queries = c.query_width(), width = c.qkv_width();
   const index_t together = kernels::positions_together(table.gemm_f32, sharing);
-  index_t tasks = 0, longest = 0, products = 0;
+  index_t tasks = 0, longest = 0, capacity = 0, products = 0;
   for (const GptPiece& p : rows.pieces) {
     const index_t length = p.first + p.count;
     tasks += c.kv_heads * ((p.count + together - 1) / together);
     longest = std::max(longest, length);
+    capacity = std::max(capacity, p.sequence->capacity());
     products += c.heads * p.count * length * size;
   }
+  const auto power = static_cast<index_t>(std::bit_ceil(static_cast<std::uint64_t>(longest)));
+  const index_t room = std::min(capacity, std::max(kRoom, power));
   const index_t grain = std::max<index_t>(1, kChunkProducts * tasks / (products + 1));
   parallel_for(tasks, grain, [&](index_t begin, index_t end) {
     float* scratch =
-        t_scores.reserve<float>(kernels::scratch_floats(table.gemm_f32, longest, size, sharing));
+        t_scores.reserve<float>(kernels::scratch_floats(table.gemm_f32, room, size, sharing));
     index_t task = 0, row = 0;  // the piece's first ones
     for (const GptPiece& p : rows.pieces) {
       const index_t blocks = (p.count + together - 1) / together;
