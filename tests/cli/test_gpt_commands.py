@@ -129,6 +129,19 @@ def test_evaluate_a_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert json.loads(run(capsys, "evaluate", folder, "--text", other, "--json"))["tokens"] == 11
 
 
+def test_quantize(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "gpt.int8.safetensors" in run(capsys, "quantize", folder)
+    small = folder / "gpt.int8"
+    assert open_language_model(small).precision == "int8"
+    text = folder / "input.txt"
+    measure = ("evaluate", "--text", text, "--json")
+    stored = json.loads(run(capsys, *measure, small))
+    made = json.loads(run(capsys, *measure, folder, "--precision", "int8"))
+    assert stored["precision"] == "int8"
+    assert stored["nats_per_character"] == pytest.approx(made["nats_per_character"], rel=0.003)
+    assert "quantized already" in run(capsys, "quantize", small, code=1)
+
+
 def test_bench_gpt(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     sizes = ("--prompt", "16", "--tokens", "4", "--runs", "1", "--out", tmp_path / "bench.json")
     shown = run(capsys, "bench", "gpt", "--model", folder, *sizes)

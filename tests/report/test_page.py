@@ -20,6 +20,7 @@ from tinytorch.report.record import (
     Photographs,
     Prediction,
     Variant,
+    WrittenText,
 )
 
 VOID = {"br", "hr", "img", "meta", "link", "input", "col"}
@@ -142,13 +143,14 @@ def full_run() -> Run:
         [shown],
         ["A note."],
         photographs,
+        WrittenText("shakespeare-int8", 1_800_000, "ROMEO:", "\nO <me>!\n", 9, 4e3, 1.5),
     )
 
 
 def test_a_full_run_has_every_section() -> None:
     checker = check(page(full_run()))
     anchors = {"results", "tradeoffs", "layers", "sizes", "throughput", "training", "confusion"}
-    assert anchors | {"examples", "photographs", "method"} <= set(checker.ids)
+    assert anchors | {"examples", "photographs", "written", "method"} <= set(checker.ids)
     assert checker.tags["svg"] >= 10
     assert checker.tags["table"] >= 10
 
@@ -156,12 +158,13 @@ def test_a_full_run_has_every_section() -> None:
 def test_what_is_missing_is_left_out() -> None:
     run = full_run()
     run.data, run.examples, run.notes, run.photographs = None, [], [], None
+    run.written = None
     for model in run.models:
         model.training = model.fine_tuning = model.target_accuracy = None
         model.variants = [Variant(v.key, v.title, v.metrics) for v in model.variants]
     checker = check(page(run))
     assert {"results", "tradeoffs", "sizes", "method"} <= set(checker.ids)
-    gone = {"layers", "throughput", "training", "confusion", "examples", "photographs"}
+    gone = {"layers", "throughput", "training", "confusion", "examples", "photographs", "written"}
     assert not gone & set(checker.ids)
 
 
@@ -199,12 +202,14 @@ def test_equal_variants_and_perfect_accuracy_draw() -> None:
 def test_names_cannot_become_markup() -> None:
     run = full_run()
     run.photographs = None
+    assert run.written is not None
+    run.written.prompt = "<b>"
     run.title = '<script>alert("x")</script>'
     run.models[0].variants[0].title = "<img src=http-x onerror=y>"
     run.notes = ["</style><b>"]
     checker = check(page(run))
     assert checker.tags.get("script", 0) == 0
-    assert checker.tags.get("b", 0) == 3  # those of the example
+    assert checker.tags.get("b", 0) == 4  # those of the example and of the prompt
 
 
 def test_the_record_round_trips_and_is_checked(tmp_path: Path) -> None:

@@ -14,13 +14,14 @@ from .. import capstone
 from ..core.tensor import Tensor
 from ..models import Network, Origin, Recipe, create, save_model, spec
 from ..report import figures, write_report
-from ..report.record import Curves, DataInfo, ModelRun, Photographs, Run, Variant
+from ..report.record import Curves, DataInfo, ModelRun, Photographs, Run, Variant, WrittenText
 from ..workflow import measure
 from ..workflow.data import Data, load
 from ..workflow.examples import examples
 from ..workflow.fit import fit, seed_all
 from ..workflow.layer_costs import layer_costs
 from ..workflow.photographs import classified
+from ..workflow.shipped_text import write
 from ..workflow.variants import Form, Interrupted, Plan, forms
 from ._console import console, say
 from ._demo_notes import notes
@@ -97,9 +98,11 @@ class DemoRun:
         console.print(variant_table(models))
         console.print("[bold]4  Photographs[/]  a network that comes trained")
         photographs = self._photographs()
-        console.print("[bold]5  Submit and report[/]")
+        console.print("[bold]5  Text[/]  a language model that comes trained")
+        text = self._text()
+        console.print("[bold]6  Submit and report[/]")
         self._submit(trained, reports)
-        self._report(models, trained, photographs)
+        self._report(models, trained, photographs, text)
         return self._verdict(models)
 
     def _train(self, name: str) -> Trained:
@@ -184,6 +187,15 @@ class DemoRun:
         )
         return found
 
+    def _text(self) -> WrittenText:
+        found = write(lambda piece: print(piece, end="", flush=True), seed=self.seed)
+        print()
+        say(
+            f"  {found.model} ({figures.size(found.file_bytes)}): {found.tokens} characters, "
+            f"{figures.amount(found.tokens_per_s)} a second"
+        )
+        return found
+
     def _model_run(self, model: Trained, variants: list[Variant]) -> ModelRun:
         tuned = next((f.fine_tuning for f in model.forms if f.fine_tuning is not None), None)
         return ModelRun(
@@ -215,7 +227,11 @@ class DemoRun:
         say(f"  {self.out / 'submission.json'}: valid; {model.title} {', '.join(said)}")
 
     def _report(
-        self, models: list[ModelRun], trained: list[Trained], photographs: Photographs
+        self,
+        models: list[ModelRun],
+        trained: list[Trained],
+        photographs: Photographs,
+        text: WrittenText,
     ) -> None:
         outputs = {m.name: measure.scores(m.forms[-1].network, self.data.images) for m in trained}
         run = Run(
@@ -234,6 +250,7 @@ class DemoRun:
             ),
             examples=examples(self.data, outputs),
             photographs=photographs,
+            written=text,
             notes=notes(models, self.settings.plan),
         )
         run.save(self.out / "run.json")

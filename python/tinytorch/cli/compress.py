@@ -27,16 +27,34 @@ def quantize(
     ] = True,
 ) -> None:
     """Convert a saved model to int8: weights, activations and products."""
+    from ..models.language import is_language_model
     from ..workflow import compress
     from ..workflow.data import load
     from ._models import open_model
 
+    if is_language_model(model):
+        _quantize_language_model(model, out)
+        return
     saved = open_model(model)
     if "int8_quantization" in saved.techniques:
         raise Failure(f"{saved.path}: is quantized already")
     data = load(saved.data)
     small = compress.quantized(saved.network, data if calibrate else None)
     _finish(saved, small, data, out or _beside(saved, "int8"), ["int8_quantization"])
+
+
+def _quantize_language_model(model: Path, out: Path | None) -> None:
+    from ..models.language import open_language_model, save_language_model
+    from ..report.figures import size
+    from ._console import say
+
+    opened = open_language_model(model)
+    assert opened.path is not None
+    if opened.precision == "int8":
+        raise Failure(f"{opened.path}: is quantized already")
+    place = out or opened.path.with_name(f"{opened.path.stem}.int8.safetensors")
+    path = save_language_model(place, opened, precision="int8")
+    say(f"{path}: {size(path.stat().st_size)}, was {size(opened.path.stat().st_size)}")
 
 
 def prune(

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import _core
+from ..io import load_safetensors
 from ..runtime import GptGenerator, GptSession
 from ..text import ByteLevelBPE, Characters, TextTokenizer, load_tokenizer
+from .files import weights_path
 from .gpt import GptConfig
 from .gpt_files import LoadedGpt, load_gpt, save_gpt
+from .gpt_files.save import KEY
 from .shipped import shipped, shipped_names
 
 PathLike = str | os.PathLike[str]
@@ -85,6 +88,16 @@ def open_language_model(path: PathLike) -> LanguageModel:
             f"{loaded.config.vocabulary}"
         )
     return LanguageModel(loaded.config, loaded.weights, tokenizer, precision, loaded.path, notes)
+
+
+def is_language_model(path: PathLike) -> bool:
+    """Whether `tinytorch train gpt` or `save_language_model` made what is there."""
+    place = Path(path)
+    place = _trained(place) if place.is_dir() else weights_path(place)
+    try:
+        return place.is_file() and KEY in load_safetensors(place).metadata
+    except ValueError:
+        return False
 
 
 def save_language_model(

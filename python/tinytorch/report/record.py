@@ -110,6 +110,19 @@ class Photographs:
 
 
 @dataclass
+class WrittenText:
+    """What a shipped language model wrote."""
+
+    model: str
+    file_bytes: int
+    prompt: str
+    text: str
+    tokens: int
+    tokens_per_s: float
+    first_token_ms: float
+
+
+@dataclass
 class DataInfo:
     name: str
     source: str
@@ -130,6 +143,7 @@ class Run:
     examples: list[Example] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     photographs: Photographs | None = None
+    written: WrittenText | None = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write run.json, atomically."""

@@ -9,6 +9,7 @@ from .sizes import sizes
 from .throughput import throughput
 from .tradeoffs import tradeoffs
 from .training import training
+from .written import written
 
 # (anchor, name in the table of contents, function), in reading order
 SECTIONS = (
@@ -21,6 +22,7 @@ SECTIONS = (
     ("confusion", "Confusion", confusion),
     ("examples", "Examples", examples),
     ("photographs", "Photographs", photographs),
+    ("written", "Text", written),
     ("method", "Method", method),
 )
 
