@@ -93,7 +93,7 @@ RETURNS = {
     "Node.inputs": "list[Tensor | None]",
     "Node.next_nodes": "list[Node | None]",
     "Node.output_shape": "tuple[int, ...]",
-    ".gpt_config": "dict[str, int]",
+    ".gpt_config": "dict[str, Any]",
     ".gpt_shapes": "dict[str, tuple[tuple[int, ...], bool]]",
     "GptSession.append": "np.ndarray",
     "GptRequest.status": "dict[str, Any]",

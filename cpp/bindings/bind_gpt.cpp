@@ -33,7 +33,6 @@ class Fields {
   T at(const char* name, T otherwise, const char* kind) const {
     if (!given_.contains(name)) return otherwise;
     const py::object value = given_[name];
-    if (value.is_none()) return otherwise;
     const bool flag = PyBool_Check(value.ptr());
     if (flag == std::is_same_v<T, bool>) {
       try {
@@ -46,6 +45,10 @@ class Fields {
   }
   index_t count(const char* name, index_t otherwise) const {
     return at<index_t>(name, otherwise, "an integer");
+  }
+  // A size that follows from others where it is None.
+  index_t derived(const char* name) const {
+    return given_.contains(name) && py::object(given_[name]).is_none() ? 0 : count(name, 0);
   }
   double number(const char* name, double otherwise) const {
     return at<double>(name, otherwise, "a number");
@@ -66,8 +69,8 @@ GptConfig config_from(const py::dict& given) {
   GptConfig c;
   c.vocabulary = f.count("vocabulary", 0), c.width = f.count("width", 0);
   c.layers = f.count("layers", 0), c.heads = f.count("heads", 0);
-  c.kv_heads = f.count("kv_heads", 0), c.head_size = f.count("head_size", 0);
-  c.hidden = f.count("hidden", 0), c.max_length = f.count("max_length", c.max_length);
+  c.kv_heads = f.derived("kv_heads"), c.head_size = f.derived("head_size");
+  c.hidden = f.derived("hidden"), c.max_length = f.count("max_length", c.max_length);
   c.norm = models::gpt_norm_from_name(f.text("norm", "layer"));
   c.positions = models::gpt_positions_from_name(f.text("positions", "learned"));
   c.rope_theta = f.number("rope_theta", c.rope_theta);
@@ -77,10 +80,22 @@ GptConfig config_from(const py::dict& given) {
   return models::completed(c);
 }
 
+// As floats, with an error that names the array.
+Array weight_from(const std::string& name, py::handle array) {
+  try {
+    return floats_of(array);
+  } catch (const ValueError& e) {
+    fail<ValueError>("GPT: ", name, ": ", e.what());
+  } catch (const TypeError& e) {
+    fail<TypeError>("GPT: ", name, ": ", e.what());
+  }
+}
+
 models::GptModel model_from(const py::dict& weights, const GptConfig& config) {
   std::map<std::string, Array> arrays;
-  for (const auto& [name, array] : weights) {
-    arrays[py::cast<std::string>(py::str(name))] = floats_of(array);
+  for (const auto& [key, array] : weights) {
+    const auto name = py::cast<std::string>(py::str(key));
+    arrays[name] = weight_from(name, array);
   }
   return models::gpt_from_arrays(config, arrays);
 }
@@ -105,12 +120,15 @@ void bind_config(py::module_& m) {
       "gpt_config",
       [](const py::dict& config) {
         const GptConfig c = config_from(config);
-        py::dict sizes;
-        sizes["kv_heads"] = c.kv_heads, sizes["head_size"] = c.head_size;
-        sizes["hidden"] = c.hidden;
-        return sizes;
+        py::dict numbers;
+        numbers["vocabulary"] = c.vocabulary, numbers["width"] = c.width;
+        numbers["layers"] = c.layers, numbers["heads"] = c.heads;
+        numbers["kv_heads"] = c.kv_heads, numbers["head_size"] = c.head_size;
+        numbers["hidden"] = c.hidden, numbers["max_length"] = c.max_length;
+        numbers["rope_theta"] = c.rope_theta, numbers["eps"] = c.eps;
+        return numbers;
       },
-      py::arg("config"), "Checks a config; the sizes that follow from others.");
+      py::arg("config"), "Checks a config; its numbers, with those that follow from others.");
   m.def(
       "gpt_shapes", [](const py::dict& config) { return shapes_of(config_from(config)); },
       py::arg("config"), "Of each array that a model may have: its shape, and whether it must.");

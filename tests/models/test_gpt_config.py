@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, asdict, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ def test_sizes_that_are_not_given_follow_from_others() -> None:
         "blocks.1.qkv.weight"
     ] == (30, 12)
     assert GptConfig(**SIZES | {"width": np.int32(12)}) == config
+    fields = asdict(GptConfig(**SIZES | {"width": np.int32(12), "eps": np.float32(0.5)}))
+    assert GptConfig(**json.loads(json.dumps(fields))) == replace(config, eps=0.5)
     with pytest.raises(FrozenInstanceError):
         config.width = 3  # type: ignore[misc]
 
@@ -87,6 +90,8 @@ def test_rotary_positions_need_pairs() -> None:
         ("tied", "no"),
         ("eps", "small"),
         ("norm", 3),
+        ("norm", None),
+        ("max_length", None),
     ],
 )
 def test_fields_of_another_type_are_refused(field: str, value: Any) -> None:

@@ -199,8 +199,8 @@ class CnnSession:
     def ranges(self) -> list[tuple[float, float]]:
         """int8: the smallest and largest number that the codes of each value stand for."""
 
-def gpt_config(config: dict[str, Any]) -> dict[str, int]:
-    """Checks a config; the sizes that follow from others."""
+def gpt_config(config: dict[str, Any]) -> dict[str, Any]:
+    """Checks a config; its numbers, with those that follow from others."""
 
 def gpt_shapes(config: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], bool]]:
     """Of each array that a model may have: its shape, and whether it must."""

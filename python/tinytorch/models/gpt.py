@@ -66,8 +66,8 @@ class GptConfig:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        for name, size in _core.runtime.gpt_config(asdict(self)).items():
-            object.__setattr__(self, name, size)
+        for name, number in _core.runtime.gpt_config(asdict(self)).items():
+            object.__setattr__(self, name, number)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of all arrays by canonical name, in the order of the computation."""
