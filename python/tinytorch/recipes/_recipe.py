@@ -79,8 +79,9 @@ RECIPES: dict[str, ImageRecipe] = {
     ),
     "swiftcnn": ImageRecipe(
         "the small network that is shipped",
-        model="swiftcnn", epochs=60, batch_size=256, lr=0.4,
-        augment=Augment(pad=4, flip="alternating"), teacher_share=0.9, temperature=3.0,
+        model="swiftcnn", epochs=150, batch_size=256, lr=0.4,
+        augment=Augment(pad=4, flip="alternating", mix=0.5), teacher_share=0.9, temperature=3.0,
+        teacher_mirrors=True,
     ),
     "swiftcnn-tiny": ImageRecipe(
         "under 100 KB of weights",
