@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,21 @@ import pytest
 from typer.testing import CliRunner
 
 from tinytorch.cli.app import app
-from tinytorch.datasets import CIFAR10Sample
+from tinytorch.datasets import CIFAR10Sample, ShakespeareExcerpt
 from tinytorch.models import load_model
 from tinytorch.models.int8_convnet import Int8ConvNet
+from tinytorch.models.language import open_language_model
 from tinytorch.models.shipped import shipped, shipped_names
 from tinytorch.recipes._classify import accuracy, scores
+from tinytorch.workflow.text_score import score
 
 # Bytes of the file; of one image's activations and the workspace; accuracy on the 200 photographs.
 LIMITS = {"swiftcnn-int8": (300_000, 1_000_000, 0.85), "swiftcnn-tiny": (110_000, 256_000, 0.80)}
+TEXT = "shakespeare-int8"
 
 
-def test_both_are_there_and_others_are_refused() -> None:
-    assert shipped_names() == sorted(LIMITS)
+def test_they_are_there_and_others_are_refused() -> None:
+    assert shipped_names() == sorted([*LIMITS, TEXT])
     with pytest.raises(ValueError, match="swiftcnn-int8"):
         shipped("resnet152")
 
@@ -66,3 +70,29 @@ def test_the_config_tells_how_it_was_made_and_no_folder(name: str) -> None:
     assert "int8_quantization" in config["techniques"]
     assert config["training"]["test_accuracy"] > 0.8
     assert "/" not in json.dumps(config["training"])
+
+
+def test_the_language_model_knows_shakespeare() -> None:
+    assert shipped(TEXT).stat().st_size <= 2_000_000
+    model = open_language_model(TEXT)
+    assert model.precision == "int8"
+    told = model.notes["training"]
+    assert told["validation_nats_per_character"] < 1.5
+    assert "/" not in json.dumps(model.notes)
+    # Of the part that it was trained on: the excerpt is the text's beginning.
+    ids = model.need_tokenizer().encode(ShakespeareExcerpt().text[:20000])
+    assert score(model.session(), ids).nats < 1.4
+    backwards = score(model.session(), ids[::-1].copy()).nats
+    assert backwards > 2.0
+
+
+def test_it_writes_words_that_it_has_read() -> None:
+    written = (
+        open_language_model(TEXT)
+        .generator()
+        .generate("ROMEO:\n", temperature=0.5, seed=0, max_new_tokens=240)
+    )
+    known = set(re.findall(r"[a-z]+", ShakespeareExcerpt().text.lower()))
+    words = re.findall(r"[a-z]+", written.text.lower())[:-1]
+    assert len(words) > 25
+    assert np.mean([word in known for word in words]) > 0.75

@@ -69,7 +69,7 @@ def test_sdist_has_the_sources_and_no_junk(sdist: Path) -> None:
 
 
 def test_wheel_is_small_and_holds_one_extension(wheel: Path) -> None:
-    assert wheel.stat().st_size <= 5_000_000
+    assert wheel.stat().st_size <= 8_000_000
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     extensions = [n for n in names if n.endswith(".so")]

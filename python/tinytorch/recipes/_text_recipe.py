@@ -49,9 +49,9 @@ TEXT_RECIPES: dict[str, TextRecipe] = {
         matrix_lr=0.02, lr=3e-3,
     ),
     "standard": TextRecipe(
-        "the small one, trained on",
-        width=192, layers=4, heads=6, length=256, steps=1500, batch_size=64,
-        matrix_lr=0.015, lr=3e-3, dropout=0.05, evaluate_every=250,
+        "the small one for ten minutes, and the one that is shipped",
+        width=192, layers=4, heads=6, length=256, steps=900, batch_size=64,
+        matrix_lr=0.015, lr=3e-3, dropout=0.05, evaluate_every=150,
     ),
     "best": TextRecipe(
         "the size of nanoGPT's, for an hour and a half",
