@@ -372,14 +372,19 @@ TEST_CASE("generator: others submit, look and cancel while one thread steps") {
 TEST_CASE("generator: steps in steady state allocate nothing") {
   const GptSession session = small_session(small_config(23, 200));
   const GptSession other = small_session(small_config(23, 200), 9);
-  const auto grown = [&](Draft way, const GptSession& draft) {
-    GptGenerator generator(session, {5, 0, 0, 256}, &draft);
+  const auto submit_all = [](GptGenerator& generator, Draft way, index_t count) {
     for (std::uint64_t seed = 0; seed < 5; ++seed) {
-      GenerationOptions o = sampled(seed, -1);
+      GenerationOptions o = sampled(seed, count);
       o.stop_tokens = {{22, 22, 22, 22, 22, 22}};
       o.draft = way;
       generator.submit(random_prompt(4, seed), o);
     }
+  };
+  const auto grown = [&](Draft way, const GptSession& draft) {
+    GptGenerator generator(session, {5, 0, 0, 256}, &draft);
+    submit_all(generator, way, 190);  // texts as long as any here: scratch memory of the sessions
+    generator.run();
+    submit_all(generator, way, -1);
     for (int i = 0; i < 10; ++i) generator.step();
     const std::int64_t before = heap_requests() + memory_stats().allocations;
     for (int i = 0; i < 20; ++i) generator.step();
