@@ -1,6 +1,7 @@
 // Small GPTs with random weights.
 #pragma once
 #include "runtime/support.hpp"
+#include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/runtime/generate/generator.hpp"
 
 namespace tt::runtime::test {
@@ -50,6 +51,25 @@ inline TokenIds plain(const GptSession& session, const TokenIds& prompt, index_t
     text.push_back(d.draw(uniform(sampling.seed, Draw::token, place)));
   }
   return {text.begin() + static_cast<index_t>(prompt.size()), text.end()};
+}
+
+// Restores the number of threads.
+struct Threads {
+  explicit Threads(int count) : before(num_threads()) { set_num_threads(count); }
+  ~Threads() { set_num_threads(before); }
+  int before;
+};
+
+// Options of many kinds, by seed.
+inline GenerationOptions sampled(std::uint64_t seed, index_t count) {
+  GenerationOptions o;
+  o.max_new_tokens = count;
+  o.sampling.seed = seed;
+  o.sampling.temperature = seed % 3 == 0 ? 0.0 : 0.9;
+  o.sampling.top_k = seed % 2 == 0 ? 8 : 0;
+  o.sampling.top_p = seed % 5 == 0 ? 0.8 : 1.0;
+  o.sampling.repetition_penalty = seed % 4 == 0 ? 1.3 : 1.0;
+  return o;
 }
 
 }  // namespace tt::runtime::test
