@@ -29,12 +29,13 @@ def bench(
     from ..io import save_json
     from ..report.record import ModelRun, Variant
     from ..workflow.measure import benchmark
-    from ._bench_gpt import bench_gpt
     from ._console import console, print_json
     from ._models import open_model, test_data
     from ._tables import variant_table
 
     if [str(path) for path in models] == ["gpt"]:
+        from ._bench_gpt import bench_gpt
+
         bench_gpt(model, prompt, tokens, runs, as_json, out)
         return
     saved = [open_model(path) for path in models]

@@ -29,10 +29,11 @@ def evaluate(
 ) -> None:
     """Accuracy and loss of a saved model on test data, recall of each class, and images/s; with
     --text, how well a language model predicts it."""
-    from ._evaluate_text import evaluate_text
     from ._run import Failure
 
     if text is not None:
+        from ._evaluate_text import evaluate_text
+
         if data is not None:
             raise Failure("--data is for images, --text for language models: give one", 2)
         evaluate_text(model, text, reference=reference, precision=precision, as_json=as_json)

@@ -160,12 +160,9 @@ class GptNet(Layer):
 
     def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over what `weights` gave; ValueError where names or shapes are not the model's."""
-        turned = self.weights().keys() & weights.keys()
         matrices = {id(w) for w in self.matrices()}
-        state = dict(weights)
-        for name, p in self.named_parameters():
-            if name in turned and id(p) in matrices:
-                state[name] = np.asarray(weights[name]).T
+        turned = {name for name, p in self.named_parameters() if id(p) in matrices}
+        state = {name: np.asarray(w).T if name in turned else w for name, w in weights.items()}
         try:
             self.load_state_dict(state)
         except KeyError as error:

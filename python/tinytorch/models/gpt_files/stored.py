@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from ... import _core
 from .arrays import FloatArray, FloatTensors
 
 PRECISIONS = ("f32", "f16", "int8")
 SCALE = ".scale"
-_LEAST = 2.0**-100  # a row of smaller values counts as zeros
 
 
 def stored_form(arrays: Mapping[str, np.ndarray], precision: str) -> dict[str, np.ndarray]:
@@ -33,7 +33,7 @@ def stored_form(arrays: Mapping[str, np.ndarray], precision: str) -> dict[str, n
         if precision == "f16":
             stored[name] = _half(name, array)
         else:
-            stored[name], stored[name + SCALE] = _codes(array.astype(np.float32))
+            stored[name], stored[name + SCALE] = _core.quant.quantize_per_channel(array)
     return stored
 
 
@@ -43,13 +43,6 @@ def _half(name: str, array: np.ndarray) -> np.ndarray:
     if not np.isfinite(half).all():
         raise ValueError(f"{name!r} has values above 65504: they have no f16")
     return half
-
-
-def _codes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    most = np.abs(rows).max(axis=1, initial=0.0)
-    scale = np.where(most < _LEAST, np.float32(1.0), most / np.float32(127)).astype(np.float32)
-    codes = np.rint(rows / scale[:, None])
-    return np.clip(codes, -127, 127).astype(np.int8), scale
 
 
 class StoredTensors(Mapping[str, FloatArray]):
