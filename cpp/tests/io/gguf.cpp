@@ -4,8 +4,8 @@
 
 #include "io/io_support.hpp"
 #include "support/catch.hpp"
+#include "support/mutate.hpp"
 #include "support/profile.hpp"
-#include "tinytorch/base/rng.hpp"
 
 using namespace tt;
 using namespace tt::io;
@@ -73,28 +73,12 @@ double checksum(const GgufFile& file) {
   return sum;
 }
 
-void mutate(std::string& bytes, Generator& random) {
-  const auto below = [&](std::size_t bound) {
-    return static_cast<std::size_t>(random.below(bound));
-  };
-  const std::size_t at = below(bytes.size());
-  switch (below(5)) {
-    case 0:
-      bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
-      break;
-    case 1:
-      bytes[at] = static_cast<char>(below(256));
-      break;
-    case 2:
-      bytes.erase(at, 1 + below(8));
-      break;
-    case 3:
-      bytes.insert(at, 1 + below(8), '\xff');
-      break;
-    default:
-      bytes.replace(at, std::min<std::size_t>(8, bytes.size() - at), 8, '\xff');
-      break;
-  }
+void damage(std::string& bytes, Generator& random) {
+  mutate(
+      bytes, random, [&](std::size_t at) { bytes.insert(at, 1 + random.below(8), '\xff'); },
+      [&](std::size_t at) {
+        bytes.replace(at, std::min<std::size_t>(8, bytes.size() - at), 8, '\xff');
+      });
 }
 
 }  // namespace
@@ -141,7 +125,7 @@ TEST_CASE("mutated GGUF files load or are refused, nothing else") {
   int refused = 0, accepted = 0;
   for (int round = 0; round < rounds; ++round) {
     std::string bytes = valid;
-    for (std::uint64_t n = 1 + random.below(3); n > 0; --n) mutate(bytes, random);
+    for (std::uint64_t n = 1 + random.below(3); n > 0; --n) damage(bytes, random);
     write_bytes(path, bytes);
     try {
       checksum(GgufFile(path));

@@ -2,8 +2,8 @@
 // FormatError. Under ASan and UBSan this is a fuzz test with a fixed seed.
 #include "io/io_support.hpp"
 #include "support/catch.hpp"
+#include "support/mutate.hpp"
 #include "support/profile.hpp"
-#include "tinytorch/base/rng.hpp"
 #include "tinytorch/io/safetensors.hpp"
 
 using namespace tt;
@@ -24,10 +24,7 @@ std::string valid_file(const TemporaryFolder& folder) {
   return read_bytes(path);
 }
 
-void mutate(std::string& bytes, Generator& random) {
-  const auto below = [&](std::size_t bound) {
-    return static_cast<std::size_t>(random.below(bound));
-  };
+void damage(std::string& bytes, Generator& random) {
   static constexpr std::string_view tokens[] = {"[",
                                                 "]",
                                                 "{",
@@ -45,24 +42,10 @@ void mutate(std::string& bytes, Generator& random) {
                                                 "e5",
                                                 "null",
                                                 "4611686018427387904"};
-  const std::size_t at = below(bytes.size());
-  switch (below(5)) {
-    case 0:
-      bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
-      break;
-    case 1:
-      bytes[at] = static_cast<char>(below(256));
-      break;
-    case 2:
-      bytes.erase(at, 1 + below(8));
-      break;
-    case 3:
-      bytes.insert(at, tokens[below(std::size(tokens))]);
-      break;
-    default:
-      bytes.replace(at, 1, tokens[below(std::size(tokens))]);
-      break;
-  }
+  const auto token = [&] { return tokens[random.below(std::size(tokens))]; };
+  mutate(
+      bytes, random, [&](std::size_t at) { bytes.insert(at, token()); },
+      [&](std::size_t at) { bytes.replace(at, 1, token()); });
 }
 
 // Touches every byte of every array, so that a sanitizer or the kernel sees a wild pointer.
@@ -88,7 +71,7 @@ TEST_CASE("mutated safetensors files load or are refused, nothing else") {
   int refused = 0, accepted = 0;
   for (int round = 0; round < rounds; ++round) {
     std::string bytes = valid;
-    for (std::uint64_t n = 1 + random.below(4); n > 0 && !bytes.empty(); --n) mutate(bytes, random);
+    for (std::uint64_t n = 1 + random.below(4); n > 0 && !bytes.empty(); --n) damage(bytes, random);
     // Keep the stated length true in half of the rounds, or nearly all would fail there.
     if (bytes.size() > valid.size() / 2 && random.below(2) == 0) {
       const std::uint64_t data = valid.size() - 8 - (valid.find("}}") + 8) / 8 * 8;

@@ -43,7 +43,7 @@ double scale_of(MuonScale scale, index_t rows, index_t columns) {
 
 Array orthogonalized(const Array& g, int steps, ops::Products products) {
   const bool tall = g.shape(0) > g.shape(1);
-  Array x = (tall ? g.transpose(0, 1) : g).contiguous().copy();
+  Array x = (tall ? g.transpose(0, 1) : g).copy();
   float* at = x.data<float>();
   const auto factor = static_cast<float>(1.0 / std::max(norm(at, x.size()), kEps));
   for (index_t i = 0; i < x.size(); ++i) at[i] *= factor;
