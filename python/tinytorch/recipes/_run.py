@@ -1,8 +1,5 @@
-"""One training by a recipe, in one folder.
+"""One training of CIFAR-10 by a recipe, in one folder (`FolderRun`), where it leaves
 
-train.json                what is trained and how, written before the first step
-checkpoints/              the state after every epoch
-history.json              a row per finished epoch, with the seconds trained until then
 MODEL.safetensors, .json  the network, at the end
 """
 
@@ -11,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +16,6 @@ import numpy as np
 from ..core._module import Layer
 from ..core.losses import CrossEntropyLoss
 from ..datasets import CIFAR10, ImageLoader
-from ..io import save_json
 from ..models import Origin, create, load_model, save_model
 from ..models.convnet import ConvNet
 from ..models.int8_convnet import Int8ConvNet
@@ -30,8 +25,8 @@ from ..workflow.fit import seed_all
 from ..workflow.measure import cross_entropy
 from . import _start
 from ._classify import accuracy, scores
+from ._folder_run import FolderRun
 from ._mixed import MixedLoss
-from ._precision import chosen
 from ._quant_aware import QuantAwareNet
 from ._recipe import ImageRecipe
 from ._teacher import TaughtLoader, TaughtLoss
@@ -39,7 +34,7 @@ from ._teacher import TaughtLoader, TaughtLoss
 _CALIBRATION_IMAGES = 512
 
 
-class RecipeRun:
+class RecipeRun(FolderRun):
     """A training of CIFAR-10.
 
     Args:
@@ -75,47 +70,33 @@ class RecipeRun:
         data: CIFAR10 | None = None,
         on_epoch: Callable[[dict[str, Any]], Any] | None = None,
     ) -> None:
-        self.recipe, self.seed, self.resume = recipe, seed, resume
-        self.folder = None if folder is None else Path(folder)
-        self.precision = chosen(precision)
+        super().__init__(
+            recipe, folder=folder, seed=seed, holdout=holdout, precision=precision, resume=resume,
+            progress=progress, on_epoch=on_epoch,
+        )  # fmt: skip
         self.teacher = None if teacher is None else os.fspath(teacher)
         if self.teacher is None:
             self.recipe = dataclasses.replace(recipe, teacher_share=0.0)
         self.begin = None if begin is None else os.fspath(begin)
         if recipe.int8 and begin is None:
             raise ValueError("this recipe begins with a trained network: name one")
-        self.holdout = holdout
         self.every_epoch = every_epoch
-        self.progress = progress
-        self.on_epoch = on_epoch
         self._data = data
-        self.history: list[dict[str, Any]] = []
-        self.accuracy = self.mirrored_accuracy = self.seconds = 0.0
-        self.stopped: str | None = None
+        self.accuracy = self.mirrored_accuracy = 0.0
 
     def settings(self) -> dict[str, Any]:
         """What decides the result; of other models' files only the names."""
         return {
-            "recipe": asdict(self.recipe),
-            "seed": self.seed,
-            "holdout": self.holdout,
-            "precision": self.precision,
+            **super().settings(),
             "teacher": None if self.teacher is None else Path(self.teacher).name,
             "begin": None if self.begin is None else Path(self.begin).name,
         }
 
-    def train(self) -> ConvNet:
-        """Train to the end, or to Ctrl-C: `stopped` is then "interrupted"."""
-        trainer, loader, held = self.prepare()
-        if self.folder is not None and not self.resume:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_json(self.folder / "train.json", self.settings())
-        validation = held if self.every_epoch else None
-        trainer.fit(loader, self.recipe.epochs, validation, resume=self.resume)
-        self.network.eval()
-        self.stopped, self.seconds = trainer.stopped, trainer.seconds
-        self._finish(trainer, held)
-        return self.network
+    def _epochs(self) -> int:
+        return int(self.recipe.epochs)
+
+    def _validation(self, held: Any) -> Any:
+        return held if self.every_epoch else None
 
     def prepare(self) -> tuple[Trainer, Any, tuple[np.ndarray, np.ndarray]]:
         """`network` with its starting weights; what trains it, with which batches, and the images
@@ -160,24 +141,12 @@ class RecipeRun:
             schedule_by="step",
             precision=self.precision,
             average=WeightAverage(r.average) if r.average else None,
-            folder=None if self.folder is None else self.folder / "checkpoints",
+            folder=self._checkpoints(),
             progress=self.progress,
             on_epoch=self._epoch_done,
         )
 
-    def _epoch_done(self, row: dict[str, Any]) -> None:
-        if self.on_epoch is not None:
-            self.on_epoch(row)
-
-    def _finish(self, trainer: Trainer, held: tuple[np.ndarray, np.ndarray]) -> None:
-        self.history = [
-            {**row, "seconds": seconds}
-            for row, seconds in zip(trainer.history, trainer.epoch_seconds, strict=True)
-        ]
-        if self.folder is not None:
-            save_json(self.folder / "history.json", self.history)
-        if self.stopped is not None:
-            return
+    def _conclude(self, held: tuple[np.ndarray, np.ndarray]) -> None:
         self.result: ConvNet | Int8ConvNet
         if isinstance(self.network, QuantAwareNet):
             self.result = Int8ConvNet.of(self.network.plain(), self._calibration)

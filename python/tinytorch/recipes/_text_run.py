@@ -1,8 +1,5 @@
-"""One training of a language model by a recipe, in one folder.
+"""One training of a language model by a recipe, in one folder (`FolderRun`), where it leaves
 
-train.json                what is trained and how, written before the first step
-checkpoints/              the state after every evaluation
-history.json              a row per evaluation, with the seconds trained until then
 gpt.safetensors, .json    the model, at the end
 """
 
@@ -10,8 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +14,6 @@ import numpy as np
 from .. import _core
 from ..core.tensor import Tensor
 from ..datasets import RandomWindows, TextFile, TinyShakespeare
-from ..io import save_json
 from ..models.gpt import GptConfig
 from ..models.gpt_net import GptNet
 from ..models.language import LanguageModel, save_language_model
@@ -28,14 +22,14 @@ from ..text import Characters
 from ..train import Evaluation, Trainer, WeightAverage
 from ..workflow.fit import seed_all
 from ..workflow.text_score import score
-from ._precision import chosen
+from ._folder_run import FolderRun
 from ._text_recipe import TextRecipe
 
 _BETAS = (0.9, 0.99)
 MODEL = "gpt"
 
 
-class TextRun:
+class TextRun(FolderRun):
     """A training on a text, Tiny Shakespeare if none is given.
 
     Args:
@@ -67,37 +61,18 @@ class TextRun:
         progress: bool | str = True,
         on_epoch: Callable[[dict[str, Any]], Any] | None = None,
     ) -> None:
-        self.recipe, self.seed, self.holdout, self.resume = recipe, seed, holdout, resume
-        self.folder = None if folder is None else Path(folder)
-        self.precision = chosen(precision)
-        self.progress = progress
-        self.on_epoch = on_epoch
+        super().__init__(
+            recipe, folder=folder, seed=seed, holdout=holdout, precision=precision, resume=resume,
+            progress=progress, on_epoch=on_epoch,
+        )  # fmt: skip
         self._text = text
-        self.history: list[dict[str, Any]] = []
-        self.loss = self.seconds = 0.0
-        self.stopped: str | None = None
+        self.loss = 0.0
 
-    def settings(self) -> dict[str, Any]:
-        """What decides the result."""
-        return {
-            "recipe": asdict(self.recipe),
-            "seed": self.seed,
-            "holdout": self.holdout,
-            "precision": self.precision,
-        }
+    def _epochs(self) -> int:
+        return int(-(-self.recipe.steps // self.recipe.evaluate_every))
 
-    def train(self) -> GptNet:
-        """Train to the end, or to Ctrl-C: `stopped` is then "interrupted"."""
-        trainer, loader, held = self.prepare()
-        if self.folder is not None and not self.resume:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_json(self.folder / "train.json", self.settings())
-        rounds = -(-self.recipe.steps // self.recipe.evaluate_every)
-        trainer.fit(loader, rounds, held, resume=self.resume)
-        self.network.eval()
-        self.stopped, self.seconds = trainer.stopped, trainer.seconds
-        self._finish(trainer, held)
-        return self.network
+    def _about_epoch(self, epoch: int) -> dict[str, Any]:
+        return {"step": epoch * self.recipe.evaluate_every}
 
     def prepare(self) -> tuple[Trainer, RandomWindows, np.ndarray]:
         """`network` with its starting weights; what trains it, with which batches, and the tokens
@@ -132,22 +107,12 @@ class TextRun:
             accumulate=r.accumulate,
             precision=self.precision,
             average=WeightAverage(r.average) if r.average else None,
-            folder=None if self.folder is None else self.folder / "checkpoints",
+            folder=self._checkpoints(),
             progress=self.progress,
-            on_epoch=self.on_epoch,
+            on_epoch=self._epoch_done,
         )
 
-    def _finish(self, trainer: Trainer, held: np.ndarray) -> None:
-        self.history = [
-            {**row, "step": (i + 1) * self.recipe.evaluate_every, "seconds": seconds}
-            for i, (row, seconds) in enumerate(
-                zip(trainer.history, trainer.epoch_seconds, strict=True)
-            )
-        ]
-        if self.folder is not None:
-            save_json(self.folder / "history.json", self.history)
-        if self.stopped is not None:
-            return
+    def _conclude(self, held: np.ndarray) -> None:
         self.loss = score(self.network.session(), held).nats
         if self.folder is not None:
             part = "holdout" if self.holdout else "validation"
