@@ -7,15 +7,56 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
+import sys
+import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from contender import Contender, quartiles
+from contender import Contender, quartiles, serve
 from tinytorch import _core
 
 PEERS = {"f32": ["torch", "torch-compile"], "bf16": ["torch-bf16", "torch-compile-bf16"]}
+
+
+Turn = Callable[[], None]
+
+
+def serve_turns(
+    ours: Callable[[str, str, int], Turn],
+    theirs: Callable[[str, str, int], Turn],
+    amount: Callable[[str], int],
+) -> None:
+    """The worker's side, `worker WHO RECIPE THREADS`, which answers
+
+    {}              images or tokens per second of a turn of training steps
+    {"memory": 1}   the process's largest resident size so far, in MB
+
+    ours(recipe, precision, threads) and theirs(recipe, who, threads) make what runs a turn, of
+    amount(recipe) images or tokens.
+    """
+
+    def prepare() -> tuple[str, Callable[[dict[str, Any]], float]]:
+        who, recipe, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+        if who.startswith("tinytorch"):
+            turn = ours(recipe, "bf16" if who.endswith("bf16") else "f32", threads)
+        else:
+            turn = theirs(recipe, who, threads)
+        turn()
+
+        def reply(request: dict[str, Any]) -> float:
+            if "memory" in request:
+                return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            start = time.perf_counter()
+            turn()
+            return amount(recipe) / (time.perf_counter() - start)
+
+        return "ready", reply
+
+    serve(prepare)
 
 
 def compare(

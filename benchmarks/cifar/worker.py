@@ -1,27 +1,20 @@
-"""One contender of cifar_train.py in a process of its own: answers requests, a line of JSON each.
-
-{}              images per second of a turn of training steps, batches being made included
-{"memory": 1}   the process's largest resident size so far, in MB
-"""
+"""One contender of cifar_train.py in a process of its own (training_rates.serve_turns)."""
 
 from __future__ import annotations
 
 import dataclasses
-import resource
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from contender import serve
 from tinytorch import _core
 from tinytorch.datasets import CIFAR10
 from tinytorch.recipes import RECIPES, RecipeRun
+from training_rates import serve_turns
 
 TURN = 2048  # images, at least two batches
 EPOCHS = 1000
@@ -46,10 +39,6 @@ class Noise(CIFAR10):
         r = np.random.default_rng(0)
         pixels = r.integers(0, 256, (self._images, 3, 32, 32), dtype=np.uint8)
         return pixels, r.integers(0, 10, self._images, dtype=np.uint8)
-
-
-def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def prepared(recipe_name: str, precision: str) -> RecipeRun:
@@ -86,23 +75,5 @@ def theirs(recipe_name: str, who: str, threads: int) -> Callable[[], None]:
     return turn
 
 
-def prepare() -> tuple[str, Callable[[dict[str, Any]], float]]:
-    who, recipe_name, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    if who.startswith("tinytorch"):
-        turn = ours(recipe_name, "bf16" if who.endswith("bf16") else "f32", threads)
-    else:
-        turn = theirs(recipe_name, who, threads)
-    turn()
-
-    def reply(request: dict[str, Any]) -> float:
-        if "memory" in request:
-            return peak()
-        start = time.perf_counter()
-        turn()
-        return turn_images(recipe_name) / (time.perf_counter() - start)
-
-    return "ready", reply
-
-
 if __name__ == "__main__":
-    serve(prepare)
+    serve_turns(ours, theirs, turn_images)

@@ -1,26 +1,19 @@
-"""One contender of gpt_train.py in a process of its own: answers requests, a line of JSON each.
-
-{}              tokens per second of a turn of training steps
-{"memory": 1}   the process's largest resident size so far, in MB
-"""
+"""One contender of gpt_train.py in a process of its own (training_rates.serve_turns)."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import resource
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from contender import serve
 from tinytorch import _core
 from tinytorch.datasets import ShakespeareExcerpt
 from tinytorch.recipes import TEXT_RECIPES, TextRun
+from training_rates import serve_turns
 
 STEPS = 3  # of a turn
 ENOUGH = 10**6
@@ -56,25 +49,10 @@ def theirs(recipe_name: str, who: str, threads: int) -> Callable[[], None]:
     return turn
 
 
-def prepare() -> tuple[str, Callable[[dict[str, Any]], float]]:
-    who, recipe_name, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+def turn_tokens(recipe_name: str) -> int:
     recipe = TEXT_RECIPES[recipe_name]
-    tokens = STEPS * recipe.batch_size * recipe.length
-    if who.startswith("tinytorch"):
-        turn = ours(recipe_name, "bf16" if who.endswith("bf16") else "f32", threads)
-    else:
-        turn = theirs(recipe_name, who, threads)
-    turn()
-
-    def reply(request: dict[str, Any]) -> float:
-        if "memory" in request:
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        start = time.perf_counter()
-        turn()
-        return tokens / (time.perf_counter() - start)
-
-    return "ready", reply
+    return STEPS * recipe.batch_size * recipe.length
 
 
 if __name__ == "__main__":
-    serve(prepare)
+    serve_turns(ours, theirs, turn_tokens)

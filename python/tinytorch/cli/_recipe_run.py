@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..io import load_json
-from ..recipes import RECIPES, ImageRecipe, RecipeRun
+from ..recipes import RECIPES, ImageRecipe, RecipeRun, TextRun
 from ..report.figures import seconds
 from ._console import say
 from ._run import Failure
@@ -21,11 +21,8 @@ def run_recipe(name: str, folder: Path, chosen: dict[str, Any], resume: bool) ->
     recipe: ImageRecipe = dataclasses.replace(RECIPES[name], **changed)
     options = {key: value for key, value in chosen.items() if key in _OF_RUN}
     run = RecipeRun(recipe, folder=folder, resume=resume, **options)
-    check_folder(run.settings(), folder, resume)
-    say(f"{name}: {recipe.title}. {recipe.model}, {recipe.epochs} epochs, {run.precision}")
-    run.train()
-    if run.stopped is not None:
-        say(f"go on with: tinytorch train cifar10 --recipe {name} --out {folder} --resume")
+    about = f"{recipe.title}. {recipe.model}, {recipe.epochs} epochs"
+    if carry_out(run, folder, f"{name}: {about}", f"cifar10 --recipe {name}") is not None:
         return run.stopped
     part = f"{run.holdout:,} held-out training" if run.holdout else "10,000 test"
     say(
@@ -36,7 +33,17 @@ def run_recipe(name: str, folder: Path, chosen: dict[str, Any], resume: bool) ->
     return None
 
 
-def check_folder(settings: dict[str, Any], folder: Path, resume: bool) -> None:
+def carry_out(run: RecipeRun | TextRun, folder: Path, about: str, what: str) -> str | None:
+    """Train, and say of what and how to go on; None, or why it ended before its time."""
+    _check_folder(run.settings(), folder, run.resume)
+    say(f"{about}, {run.precision}")
+    run.train()
+    if run.stopped is not None:
+        say(f"go on with: tinytorch train {what} --out {folder} --resume")
+    return run.stopped
+
+
+def _check_folder(settings: dict[str, Any], folder: Path, resume: bool) -> None:
     """Failure where another training is in the folder, or none like this to go on with."""
     checkpoints, note = folder / "checkpoints", folder / "train.json"
     if not resume:

@@ -9,7 +9,7 @@ from typing import Any
 from ..recipes import TextRecipe, TextRun
 from ..report.figures import seconds
 from ._console import say
-from ._recipe_run import check_folder
+from ._recipe_run import carry_out
 
 _SAMPLE_TOKENS = 200
 
@@ -23,11 +23,8 @@ def run_text_recipe(
         recipe = dataclasses.replace(recipe, batch_size=options.pop("batch_size"))
     run = TextRun(recipe, folder=folder, resume=resume, **options)
     run.on_epoch = lambda row: _show_sample(run, row)
-    check_folder(run.settings(), folder, resume)
-    say(f"{name}: {recipe.title}. {recipe.steps} steps, {run.precision}")
-    run.train()
-    if run.stopped is not None:
-        say(f"go on with: tinytorch train gpt --recipe {name} --out {folder} --resume")
+    about = f"{name}: {recipe.title}. {recipe.steps} steps"
+    if carry_out(run, folder, about, f"gpt --recipe {name}") is not None:
         return run.stopped
     part = f"the {run.holdout:,} held-out characters" if run.holdout else "the validation part"
     say(
