@@ -63,7 +63,7 @@ PEERS ?= torch,ort,openvino,llama,numpy
 WORKLOADS ?= gemm_f32,gemm_int8,linear_int8,gemv,mlp_latency,cnn_infer,cnn_train,gpt_decode,gpt_batch_decode,gpt_prefill,gpt_train,elementwise
 THREADS ?= 1,2
 .PHONY: bench-peers
-bench-peers: extension  ## ours beside other engines: benchmarks/results/peers.json, docs/performance.md (PEERS= WORKLOADS= THREADS=)
+bench-peers: extension  ## ours beside other engines: benchmarks/results/peers, docs/performance.md (PEERS= WORKLOADS= THREADS=)
 	@$(BIN)/python benchmarks/peers.py --peers $(PEERS) --workloads $(WORKLOADS) --threads $(THREADS) $(ARGS)
 
 .PHONY: bench-memory

@@ -5,7 +5,7 @@
 
 Instructions are counted by callgrind, on one thread and with the AVX2 kernels (valgrind does not
 know AVX-512): the same counts on every machine for one compiler. Results of the peers in
-benchmarks/results/peers.json are compared with those of a commit (--against, HEAD).
+benchmarks/results/peers are compared with those of a commit (--against, HEAD).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import performance_page
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "build" / "dev" / "cpp" / "bench" / "tt_bench"
 COUNTS = ROOT / "benchmarks" / "instruction_counts.json"
-PEERS = Path("benchmarks/results/peers.json")
+PEERS = Path("benchmarks/results/peers")
 TOLERANCE = 0.03  # of a count
 LEAST_NOISE = 0.05  # of a ratio, whatever the spreads say
 
@@ -170,15 +170,23 @@ def check_counts(console: Console, options: argparse.Namespace) -> list[Change]:
     return changes
 
 
-def check_peers(console: Console, against: str) -> list[Change]:
-    command = ["git", "-C", str(ROOT), "show", f"{against}:{PEERS.as_posix()}"]
+def committed(against: str, path: Path) -> str | None:
+    command = ["git", "-C", str(ROOT), "show", f"{against}:{path.as_posix()}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0 or not (ROOT / PEERS).exists():
-        console.print(f"peers: no {PEERS} in both {against} and the checkout; nothing to compare")
-        return []
-    now = peer_ratios(json.loads((ROOT / PEERS).read_text()))
-    changes = compare_ratios(peer_ratios(json.loads(done.stdout)), now)
-    show(console, f"peer's time / ours, {against} and here", changes, whole=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def check_peers(console: Console, against: str) -> list[Change]:
+    changes = []
+    for file in sorted((ROOT / PEERS).glob("*.json")):
+        before = committed(against, PEERS / file.name)
+        if before is None:
+            console.print(f"peers: no {file.name} in {against}; nothing to compare")
+            continue
+        now = peer_ratios(json.loads(file.read_text()))
+        found = compare_ratios(peer_ratios(json.loads(before)), now)
+        show(console, f"{file.stem}: peer's time / ours, {against} and here", found, whole=False)
+        changes += found
     return changes
 
 

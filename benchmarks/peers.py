@@ -2,10 +2,11 @@
 
     python benchmarks/peers.py --peers torch,ort --workloads gemm_f32,gpt_decode/char --threads 1,2
 
-Writes benchmarks/results/peers.json and docs/performance.md. Rows measured again replace those that
-are there; the others stay, marked with the run that they come from. Further options go to the
-benchmarks (`--rounds 3`, `--quiet 10`). They are in ../shared/peers, beside the checkout; engines
-that are not installed are left out.
+Writes benchmarks/results/peers/ISA.json and docs/performance/ISA.md, ISA being the widest instructions
+of this machine (`tinytorch info`), and docs/performance.md, which lists them. Rows measured again
+replace those that are there; the others stay, marked with the run that they come from. Further
+options go to the benchmarks (`--rounds 3`, `--quiet 10`). They are in ../shared/peers, beside the
+checkout; engines that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import sys
 from pathlib import Path
 
 import performance_page
+from tinytorch import _core
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
-PAGE = ROOT / "docs" / "performance.md"
+MACHINE = _core.supported_isas()[-1]
+RESULTS = ROOT / "benchmarks" / "results" / "peers" / f"{MACHINE}.json"
 ADAPTERS = ["Tinytorch", "TinytorchBf16", "TinytorchInt8", "TinytorchInt4"]
 
 
@@ -53,7 +55,7 @@ def main() -> None:
         raise SystemExit(
             "the peer benchmarks are missing: ../shared/peers must lie beside the checkout"
         )
-    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
     measured = revision()  # before the results make the checkout differ
     for workload in options.workloads.split(","):  # an interrupted run keeps what it has measured
         run_peers(workload, options, rest)
@@ -61,7 +63,7 @@ def main() -> None:
         data["commit"] = measured
         data["command"] = "make bench-peers"
         RESULTS.write_text(json.dumps(data, indent=1))
-        PAGE.write_text(performance_page.page(data))
+        performance_page.write(RESULTS.parent, ROOT / "docs")
     print(performance_page.summary(data["results"]))
 
 

@@ -1,6 +1,6 @@
-"""Write docs/performance.md from the results of the peer benchmarks.
+"""Write docs/performance.md, and a page of every machine beside it, from the peer benchmarks' results.
 
-    python benchmarks/performance_page.py benchmarks/results/peers.json docs/performance.md
+    python benchmarks/performance_page.py benchmarks/results/peers docs
 
 Every row of ours stands beside the fastest peer of the same number format in the same run, won or
 lost. A ratio is the peer's time divided by ours: above 1, ours is faster.
@@ -32,6 +32,11 @@ UNITS = {
     "elementwise": "GB/s",
 }  # fmt: skip
 
+MACHINES = {
+    "amx": "Xeon with AMX, two virtual cores",
+    "avx512_bf16": "EPYC with AVX-512 BF16, two virtual cores",
+}
+
 INTRODUCTION = """\
 # Performance beside other engines
 
@@ -39,8 +44,11 @@ Pinned workloads, the same weights and inputs for every engine, all engines in t
 each in a process of its own. A ratio is the fastest peer's time divided by ours, by medians and, in
 brackets, by the best samples; above 1, ours is faster. Spread is how far the 90th percentile lies
 above the median, ours and the peer's. Rows are compared within one number format; rows that we lose
-are in bold. Where the machine has AMX, our float32 training multiplies floats as three bfloat16
+are in bold. Where a machine has AMX, our float32 training multiplies floats as three bfloat16
 pieces each, to float32 rounding ([ADR 15](adr/0015-float-products-on-bfloat16-units.md)).
+
+| machine | rows that have a peer | ours first | behind |
+|---|---|---|---|
 """
 
 
@@ -134,7 +142,8 @@ def limits_table(limits: dict[str, dict[str, float]]) -> list[str]:
     return [*lines, ""]
 
 
-def summary(results: list[Row]) -> str:
+def tally(results: list[Row]) -> tuple[int, int]:
+    """Rows of ours that are the fastest of their format, and those that are not."""
     won = lost = 0
     for rows in groups(results).values():
         for engine, form in OURS.items():
@@ -142,13 +151,33 @@ def summary(results: list[Row]) -> str:
             if others:
                 faster = rows[engine]["median_s"] <= min(r["median_s"] for r in others)
                 won, lost = won + faster, lost + (not faster)
+    return won, lost
+
+
+def summary(results: list[Row]) -> str:
+    won, lost = tally(results)
     return f"Of {won + lost} rows that have a peer, ours is first in {won} and behind in {lost}."
 
 
-def page(data: dict[str, Any]) -> str:
+def index(machines: dict[str, dict[str, Any]]) -> str:
+    lines = []
+    for name, data in machines.items():
+        won, lost = tally(data["results"])
+        title = MACHINES.get(name, name)
+        lines.append(f"| [{title}](performance/{name}.md) | {won + lost} | {won} | {lost} |\n")
+    return INTRODUCTION + "".join(lines)
+
+
+def page(name: str, data: dict[str, Any]) -> str:
     results, machine = data["results"], data.get("machine", {})
     workloads = [w for w in UNITS if any(r["workload"] == w for r in results)]
-    lines = [INTRODUCTION, summary(results), ""]
+    lines = [
+        f"# {MACHINES.get(name, name)}",
+        "",
+        "How to read this: [performance](../performance.md).",
+        "",
+    ]
+    lines += [summary(results), ""]
     lines += [f"- Date: {data['date']}", f"- Commit: {data.get('commit', 'unknown')}"]
     lines += [f"- Command: `{data.get('command', 'make bench-peers')}`"]
     lines += [f"- {key}: {machine[key]}" for key in machine if machine[key]]
@@ -173,11 +202,18 @@ def page(data: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def write(results: Path, docs: Path) -> None:
+    machines = {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
+    (docs / "performance").mkdir(exist_ok=True)
+    for name, data in machines.items():
+        (docs / "performance" / f"{name}.md").write_text(page(name, data))
+    (docs / "performance.md").write_text(index(machines))
+
+
 def main() -> None:
     if len(sys.argv) != 3:
         raise SystemExit(__doc__)
-    source, target = map(Path, sys.argv[1:])
-    target.write_text(page(json.loads(source.read_text())))
+    write(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
 if __name__ == "__main__":
