@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parent.parent
 THREAD_LIMITS = ("TINYTORCH", "OPENBLAS", "MKL", "OMP")
 
 
@@ -48,6 +49,13 @@ class Contender:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
+
+
+def revision() -> str:
+    """What the checkout is at, with "-dirty" where it differs from that."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
 
 
 def serve(prepare: Callable[[], tuple[Any, Callable[[dict[str, Any]], Any]]]) -> None:

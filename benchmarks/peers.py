@@ -2,11 +2,11 @@
 
     python benchmarks/peers.py --peers torch,ort --workloads gemm_f32,gpt_decode/char --threads 1,2
 
-Writes benchmarks/results/peers/ISA.json and docs/performance/ISA.md, ISA being the widest instructions
-of this machine (`tinytorch info`), and docs/performance.md, which lists them. Rows measured again
-replace those that are there; the others stay, marked with the run that they come from. Further
-options go to the benchmarks (`--rounds 3`, `--quiet 10`). They are in ../shared/peers, beside the
-checkout; engines that are not installed are left out.
+Writes benchmarks/results/peers/ISA.json and docs/performance/ISA.md, ISA being the widest
+instructions of this machine (`tinytorch info`), and docs/performance.md, which lists them. Rows
+measured again replace those that are there; the others stay, marked with the run that they come
+from. Further options go to the benchmarks (`--rounds 3`, `--quiet 10`). They are in ../shared/peers,
+beside the checkout; engines that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import sys
 from pathlib import Path
 
 import performance_page
+from contender import ROOT, revision
 from tinytorch import _core
 
-ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 MACHINE = _core.supported_isas()[-1]
 RESULTS = ROOT / "benchmarks" / "results" / "peers" / f"{MACHINE}.json"
@@ -37,12 +37,6 @@ def run_peers(workload: str, options: argparse.Namespace, rest: list[str]) -> No
     here = str(Path(__file__).resolve().parent)
     environment = os.environ | {"PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run(command, cwd=SHARED, env=environment, check=True)
-
-
-def revision() -> str:
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Write docs/performance.md, and a page of every machine beside it, from the peer benchmarks' results.
+"""Write docs/performance.md and a page of every machine from the peer benchmarks' results.
 
     python benchmarks/performance_page.py benchmarks/results/peers docs
 
