@@ -75,8 +75,8 @@ void* fresh(std::size_t rounded) {
 // Freed blocks, by size class. Fresh memory costs a page fault for each of its pages, which for
 // large arrays is more than the work done on them: a program that repeats itself, as training does,
 // shall find its blocks again. So the cache may hold what arrays held at one time but do not now,
-// and a quarter of that more: blocks of one size do not serve for another, and different sizes are
-// in use at different times.
+// and half of that more: blocks of one size do not serve for another, and different sizes are in
+// use at different times.
 class Cache {
  public:
   void* take(std::size_t rounded) {
@@ -121,7 +121,7 @@ class Cache {
   };
 
   std::size_t room(std::size_t held) const {
-    const std::size_t most = high_ + high_ / 4;
+    const std::size_t most = high_ + high_ / 2;
     return std::max(kAlwaysCached, most > held ? most - held : 0);
   }
   void free_one() {

@@ -237,9 +237,9 @@ bool as_tiles(const Array& x, const ConvShape& s) {
   return x.dtype() != DType::f64 && x.size() > 0 && has_results(s) && convolves_tiles(s);
 }
 
-// Float32, of some size, in shapes that conv_images.hpp takes.
+// Of some size, in shapes that conv_images.hpp takes, computed as float32.
 bool as_images(const Array& x, const ConvShape& s) {
-  return x.dtype() == DType::f32 && x.size() > 0 && has_results(s) && convolves_images(s);
+  return x.dtype() != DType::f64 && x.size() > 0 && has_results(s) && convolves_images(s);
 }
 
 Shape output_shape(const ConvShape& s) {
@@ -283,10 +283,9 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
   const Array b = bias.defined() ? bias.astype(compute).contiguous() : bias;
   if (as_tiles(x, shape)) return conv2d_tiles(x, w, b, shape);
   const bool rounds = shape.products == Products::bf16 && compute == DType::f32;
-  const DType type = rounds ? DType::bf16 : x.dtype();
-  const Array in = to_compute(x);
-  if (as_images(in, shape)) return conv2d_images(in, w, b, shape, type);
-  const Array rows = in.contiguous(), y = Array::empty(output_shape(shape), in.dtype());
+  const DType type = rounds ? DType::bf16 : is_half(x.dtype()) ? x.dtype() : compute;
+  if (as_images(x, shape)) return conv2d_images(x, w, b, shape, type);
+  const Array in = to_compute(x), rows = in.contiguous(), y = Array::empty(output_shape(shape), in.dtype());
   if (y.size() == 0) return from_compute(y, type);
   visit_float(in.dtype(), "conv2d", [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -299,10 +298,10 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
 Array conv2d_grad_input(const Array& given, const Array& weight, const ConvShape& shape) {
   if (as_tiles(given, shape))
     return conv2d_tiles_grad_input(given, weight.astype(DType::f32), shape);
-  const Array dy = to_compute(given);
-  if (as_images(dy, shape) && grads_images(shape)) {
-    return conv2d_images_grad_input(dy, weight.astype(dy.dtype()), shape);
+  if (as_images(given, shape) && grads_images(shape)) {
+    return conv2d_images_grad_input(given, weight.astype(DType::f32), shape);
   }
+  const Array dy = to_compute(given);
   const Group group = group_of(shape);
   const Array g = dy.contiguous();
   const Array w = weight.astype(dy.dtype())
@@ -321,8 +320,8 @@ Array conv2d_grad_input(const Array& given, const Array& weight, const ConvShape
 
 Array conv2d_grad_weight(const Array& given, const Array& x, const ConvShape& shape) {
   if (as_tiles(given, shape) && x.size() > 0) return conv2d_tiles_grad_weight(given, x, shape);
+  if (as_images(given, shape) && x.size() > 0) return conv2d_images_grad_weight(given, x, shape);
   const Array in = to_compute(x);
-  if (as_images(in, shape) && x.size() > 0) return conv2d_images_grad_weight(given, in, shape);
   const Array dy = to_compute(given);
   const Array g = dy.contiguous(), rows = in.astype(dy.dtype()).contiguous();
   const Group group = group_of(shape);

@@ -45,17 +45,21 @@ kernels::WinogradShape winograd_shape(const ConvShape& s) {
   return {s.batch, s.window.height, s.window.width, s.window.pad_h, s.channels, s.out_channels};
 }
 
-// taps (kh kw, rows, cols) as winograd_pack takes them.
-Array winograd(const Array& x, const Array& taps, const Array& bias,
-               const kernels::WinogradShape& s) {
+// Whether both are codes that Winograd's transforms can read and write themselves.
+bool both_codes(DType a, DType b) { return a == DType::bf16 && b == DType::bf16; }
+
+// taps (kh kw, rows, cols) as winograd_pack takes them; results are of x's type.
+template <class T>
+Array winograd_of(const Array& x, const Array& taps, const Array& bias,
+                  const kernels::WinogradShape& s) {
   const auto k = winograd_kernels();
   const Array zeros = bias.defined() ? bias : Array::zeros({s.out});
-  const Array y = empty_channels_last({s.images, s.out, s.out_height(), s.out_width()});
+  const Array y = empty_channels_last({s.images, s.out, s.out_height(), s.out_width()}, x.dtype());
   float* weights = t_panels.reserve<float>(kernels::winograd_packed_floats(k.gemm, s.in, s.out));
   kernels::winograd_pack(k, taps.data<float>(), s.in, s.out, weights);
-  kernels::WinogradCall call;
-  call.shape = s, call.x = x.data<float>(), call.weights = weights;
-  call.bias = zeros.data<float>(), call.y = y.data<float>();
+  kernels::WinogradCall<T> call;
+  call.shape = s, call.x = x.data<T>(), call.weights = weights;
+  call.bias = zeros.data<float>(), call.y = y.data<T>();
   const index_t tiles = s.tiles(), most = kernels::winograd_block(k.gemm, s);
   const index_t blocks = (tiles + most - 1) / most;
   parallel_for(blocks, 1, [&](index_t begin, index_t end) {
@@ -65,6 +69,13 @@ Array winograd(const Array& x, const Array& taps, const Array& bias,
     }
   });
   return y;
+}
+
+Array winograd(const Array& images, const Array& taps, const Array& bias,
+               const kernels::WinogradShape& s, DType type) {
+  const Array x = to_channels_last(images);
+  if (both_codes(x.dtype(), type)) return winograd_of<std::uint16_t>(x, taps, bias, s);
+  return cast(winograd_of<float>(cast(x, DType::f32), taps, bias, s), type);
 }
 
 kernels::WindowSource windows_of(const ConvShape& s) {
@@ -152,7 +163,7 @@ Array direct_grad_input(const Array& dy, const Array& weight, const ConvShape& s
   return dx;
 }
 
-// `count` values of dy from `first` on as floats; codes are widened into `buffer`.
+// `count` values of dy, floats or bfloat16 codes, from `first` on as floats; `buffer` is for codes.
 const float* floats_of(const Array& dy, index_t first, index_t count, float* buffer) {
   if (dy.dtype() == DType::f32) return dy.data<float>() + first;
   kernels::active().half.widen_bf16(dy.data<std::uint16_t>() + first, buffer,
@@ -201,35 +212,46 @@ bool grads_images(const ConvShape& s) { return convolves_images(s) && !by_planes
 Array conv2d_images(const Array& x, const Array& weight, const Array& bias, const ConvShape& s,
                     DType type) {
   kernels::count_call(kernels::Family::gemm);
-  if (!uses_winograd(s)) return direct(x, weight, bias, s, type);
+  if (!uses_winograd(s)) return direct(cast(x, DType::f32), weight, bias, s, type);
   const Array taps = weight.permute({2, 3, 1, 0}).contiguous();
-  return cast(winograd(to_channels_last(x), taps, bias, winograd_shape(s)), type);
+  return winograd(x, taps, bias, winograd_shape(s), type);
 }
 
 Array conv2d_images_grad_input(const Array& grad, const Array& weight, const ConvShape& s) {
   kernels::count_call(kernels::Family::gemm);
-  const Array dy = to_channels_last(grad);
-  if (!uses_winograd(s)) return direct_grad_input(dy, weight, s);
+  if (!uses_winograd(s)) {
+    return direct_grad_input(cast(to_channels_last(grad), DType::f32), weight, s);
+  }
   // A convolution of dy with the weights turned around, in and out exchanged.
   const Array taps = weight.flip(2).flip(3).permute({2, 3, 0, 1}).contiguous();
   const Window2d& w = s.window;
   return winograd(
-      dy, taps, Array(),
-      {s.batch, w.out_height(), w.out_width(), 2 - w.pad_h, s.out_channels, s.channels});
+      grad, taps, Array(),
+      {s.batch, w.out_height(), w.out_width(), 2 - w.pad_h, s.out_channels, s.channels},
+      grad.dtype());
 }
 
 Array conv2d_images_grad_weight(const Array& grad, const Array& x, const ConvShape& s) {
   kernels::count_call(kernels::Family::gemm);
   const Window2d& w = s.window;
   if (!uses_winograd(s)) {
-    const Array dw = direct_grad_weight(to_channels_last(grad), x, s).transpose(0, 1);
+    const Array dy = grad.dtype() == DType::bf16 ? grad : cast(grad, DType::f32);
+    const Array in = cast(x, DType::f32);
+    const Array dw = direct_grad_weight(to_channels_last(dy), in, s).transpose(0, 1);
     if (by_planes(s)) return dw.reshape({s.out_channels, s.channels, w.kernel_h, w.kernel_w});
     return images_of(dw.reshape({s.out_channels, w.kernel_h, w.kernel_w, s.channels})).contiguous();
   }
-  const Array dy = cast(to_channels_last(grad), DType::f32), in = to_channels_last(x);
   const Array taps = Array::empty({3, 3, s.channels, s.out_channels});
-  kernels::winograd_weights_grad(winograd_kernels(), winograd_shape(s), in.data<float>(),
-                                 dy.data<float>(), taps.data<float>());
+  const auto run = [&]<class T>(const Array& dy, const Array& in, T) {
+    kernels::winograd_weights_grad(winograd_kernels(), winograd_shape(s), in.data<T>(),
+                                   dy.data<T>(), taps.data<float>());
+  };
+  const Array dy = to_channels_last(grad), in = to_channels_last(x);
+  if (both_codes(dy.dtype(), in.dtype())) {
+    run(dy, in, std::uint16_t{});
+  } else {
+    run(cast(dy, DType::f32), cast(in, DType::f32), float{});
+  }
   return taps.permute({3, 2, 0, 1}).contiguous();
 }
 

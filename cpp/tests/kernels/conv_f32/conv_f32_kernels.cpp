@@ -51,8 +51,8 @@ TEST_CASE("winograd: patches are transformed, zero outside the image") {
           const std::int64_t left = top == 0 ? 0 : 1 - top;
           Guarded<float> got(count(36 * step), 1);
           std::vector<float> want(count(36 * step), got[0]);
-          WinogradInput w{image.data(), size, width, channels, top, left, got.data(), step};
-          t.winograd_input(w);
+          WinogradInput<float> w{image.data(), size, width, channels, top, left, got.data(), step};
+          t.winograd.input(w);
           w.out = want.data();
           reference::winograd_input(w);
           CAPTURE(channels, size, top, left);
@@ -72,7 +72,7 @@ TEST_CASE("winograd: sums become results, whole or in part, with all that is joi
       const auto residual = normal(count(4 * row), 7, 20.0f);
       for (int variant = 0; variant < 8; ++variant) {
         for (const int rows : {1, 2, 3, 4}) {
-          WinogradOutput w;
+          WinogradOutput<float> w;
           w.sums = sums.data(), w.step = step, w.channels = channels, w.bias = bias.data();
           w.relu = (variant & 1) != 0, w.pool = (variant & 2) != 0;
           w.residual = (variant & 4) != 0 ? residual.data() : nullptr;
@@ -83,7 +83,7 @@ TEST_CASE("winograd: sums become results, whole or in part, with all that is joi
           Guarded<float> got(count(4 * row), 3);
           std::vector<float> want(count(4 * row), got[0]);
           w.out = got.data();
-          t.winograd_output(w);
+          t.winograd.output(w);
           w.out = want.data();
           reference::winograd_output(w);
           CAPTURE(channels, variant, rows);
@@ -101,12 +101,12 @@ TEST_CASE("winograd: the three transforms together are a convolution") {
   reference::winograd_weights({g.data(), 1, 1, moved_weights, 1});
   each_isa([&](const ConvF32Table& t) {
     std::vector<float> moved(36 * 16), out(16 * 16);
-    t.winograd_input({image.data(), 6, 6, 16, 0, 0, moved.data(), 16});
+    t.winograd.input({image.data(), 6, 6, 16, 0, 0, moved.data(), 16});
     for (std::size_t i = 0; i < moved.size(); ++i) moved[i] *= moved_weights[i / 16];
-    WinogradOutput w;
+    WinogradOutput<float> w;
     w.sums = moved.data(), w.step = 16, w.channels = 16, w.bias = bias.data();
     w.out = out.data(), w.out_row = 4 * 16;
-    t.winograd_output(w);
+    t.winograd.output(w);
     for (std::size_t i = 0; i < out.size(); ++i) {
       const std::size_t c = i % 16, x = i / 16 % 4, y = i / 64;
       float sum = bias[c];

@@ -1,4 +1,7 @@
 // The transforms of weights and gradients on every instruction set of this machine.
+#include <algorithm>
+#include <bit>
+
 #include "kernels/kernel_support.hpp"
 #include "tinytorch/kernels/conv_f32/reference.hpp"
 
@@ -52,8 +55,8 @@ TEST_CASE("winograd: gradients of whole and cut tiles are transformed") {
         const auto dy = normal(count((rows - 1) * row + cols * channels), 23);
         Guarded<float> moved(count(36 * step), 3);
         std::vector<float> want(count(36 * step), moved[0]);
-        WinogradOutputGrad w{dy.data(), row, channels, rows, cols, moved.data(), step};
-        t.winograd_output_grad(w);
+        WinogradOutputGrad<float> w{dy.data(), row, channels, rows, cols, moved.data(), step};
+        t.winograd.output_grad(w);
         w.out = want.data();
         reference::winograd_output_grad(w);
         require_close(moved, want);
@@ -75,16 +78,54 @@ TEST_CASE("winograd: the gradients' transforms are the transposes of the results
     const auto m = normal(count(36 * channels), 24), y = normal(count(16 * channels), 25);
     const std::vector<float> bias(count(channels), 0.0f);
     std::vector<float> results(y.size()), moved(m.size());
-    WinogradOutput w;
+    WinogradOutput<float> w;
     w.sums = m.data(), w.step = w.channels = channels, w.bias = bias.data();
     w.out = results.data(), w.out_row = 4 * channels;
-    t.winograd_output(w);
-    t.winograd_output_grad({y.data(), 4 * channels, channels, 4, 4, moved.data(), channels});
+    t.winograd.output(w);
+    t.winograd.output_grad({y.data(), 4 * channels, channels, 4, 4, moved.data(), channels});
     REQUIRE(std::fabs(dot(results, y) - dot(m, moved)) < 1e-2);
     const auto g = normal(count(9 * channels), 26);
     std::vector<float> weights(m.size()), back(g.size());
     t.winograd_weights({g.data(), channels, channels, weights.data(), channels});
     t.winograd_weights_grad({m.data(), channels, channels, back.data(), channels});
     REQUIRE(std::fabs(dot(weights, m) - dot(g, back)) < 1e-2);
+  });
+}
+
+TEST_CASE("winograd: codes give what their floats give, and results are rounded to codes") {
+  const auto codes_of = [](const std::vector<float>& x) {
+    std::vector<std::uint16_t> codes(x.size());
+    std::transform(x.begin(), x.end(), codes.begin(), [](float v) { return bf16(v).bits; });
+    return codes;
+  };
+  const auto floats_of = [](const std::vector<std::uint16_t>& codes) {
+    std::vector<float> x(codes.size());
+    std::transform(codes.begin(), codes.end(), x.begin(),
+                   [](std::uint16_t v) { return std::bit_cast<float>(std::uint32_t{v} << 16); });
+    return x;
+  };
+  each_case([&](const ConvF32Table& t, std::int64_t channels, std::int64_t step) {
+    const auto codes = codes_of(normal(count(49 * channels), 27));
+    const auto floats = floats_of(codes);
+    std::vector<float> moved(count(36 * step)), want(moved.size());
+    for (const std::int64_t top : {-1, 0, 2}) {
+      t.winograd_codes.input({codes.data(), 7, 7, channels, top, -top, moved.data(), step});
+      t.winograd.input({floats.data(), 7, 7, channels, top, -top, want.data(), step});
+      REQUIRE(moved == want);
+    }
+    t.winograd_codes.output_grad(
+        {codes.data(), 7 * channels, channels, 4, 3, moved.data(), step});
+    t.winograd.output_grad({floats.data(), 7 * channels, channels, 4, 3, want.data(), step});
+    REQUIRE(moved == want);
+
+    const auto sums = normal(count(36 * step), 28), bias = normal(count(channels), 29);
+    Guarded<std::uint16_t> out(count(16 * channels), 4);
+    std::vector<float> exact(count(16 * channels));
+    t.winograd_codes.output({sums.data(), step, channels, bias.data(), nullptr, 0, out.data(),
+                             4 * channels});
+    t.winograd.output({sums.data(), step, channels, bias.data(), nullptr, 0, exact.data(),
+                       4 * channels});
+    REQUIRE(out.intact());
+    REQUIRE(out.values() == codes_of(exact));
   });
 }

@@ -1,4 +1,5 @@
 // Parts of convolutions over images with channels innermost (height, width, channels), float32.
+// Winograd's also read and write images of bfloat16 codes, T being float or std::uint16_t.
 // The number of channels is always a multiple of kChannelBlock; what fills it up holds zeros.
 //
 // Winograd's F(4x4, 3x3): 4 x 4 results of a 3 x 3 window at stride 1 from 36 products per pair of
@@ -9,6 +10,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace tt::kernels {
 
@@ -19,8 +21,9 @@ inline constexpr int kWinogradCount = 36;  // products per tile
 
 // out[p * step + c] = (B^T d B)[p] of every channel, where d is the patch of `image` whose corner
 // is at (top, left); outside the image it is zero.
+template <class T>
 struct WinogradInput {
-  const float* image = nullptr;
+  const T* image = nullptr;
   std::int64_t height = 0, width = 0, channels = 0;
   std::int64_t top = 0, left = 0;
   float* out = nullptr;
@@ -29,13 +32,14 @@ struct WinogradInput {
 
 // What is done to results on their way out: + bias, + residual, max(., 0), then the largest of each
 // 2 x 2 square.
+template <class T>
 struct WinogradOutput {
   const float* sums = nullptr;  // [p * step + c]
   std::int64_t step = 0, channels = 0;
-  const float* bias = nullptr;      // channels values
-  const float* residual = nullptr;  // null, or the value that belongs to the tile's first result
-  std::int64_t residual_row = 0;    // floats between its rows
-  float* out = nullptr;             // where the tile's first result goes; pixels are adjacent
+  const float* bias = nullptr;    // channels values
+  const T* residual = nullptr;    // null, or the value that belongs to the tile's first result
+  std::int64_t residual_row = 0;  // values between its rows
+  T* out = nullptr;               // where the tile's first result goes; pixels are adjacent
   std::int64_t out_row = 0;
   int rows = 4, cols = 4;  // results wanted, 1..4; even with pool
   bool relu = false, pool = false;
@@ -52,9 +56,10 @@ struct WinogradWeights {
 
 // Gradients go back through the transposed matrices. Of the results: out[p * step + c] =
 // (A y A^T)[p], where y is zero beyond rows and cols.
+template <class T>
 struct WinogradOutputGrad {
-  const float* grad = nullptr;  // of the tile's first result
-  std::int64_t row = 0;         // floats between rows
+  const T* grad = nullptr;  // of the tile's first result
+  std::int64_t row = 0;     // values between rows
   std::int64_t channels = 0;
   int rows = 4, cols = 4;
   float* out = nullptr;
@@ -109,11 +114,26 @@ struct DepthwiseRow {
   std::int64_t count = 0;  // results
 };
 
+// The transforms at the images' side.
+template <class T>
+struct WinogradImages {
+  void (*input)(const WinogradInput<T>& w);
+  void (*output)(const WinogradOutput<T>& w);
+  void (*output_grad)(const WinogradOutputGrad<T>& w);
+};
+
 struct ConvF32Table {
-  void (*winograd_input)(const WinogradInput& w);
-  void (*winograd_output)(const WinogradOutput& w);
+  WinogradImages<float> winograd;
+  WinogradImages<std::uint16_t> winograd_codes;
+  template <class T>
+  const WinogradImages<T>& winograd_images() const {
+    if constexpr (std::is_same_v<T, float>) {
+      return winograd;
+    } else {
+      return winograd_codes;
+    }
+  }
   void (*winograd_weights)(const WinogradWeights& w);
-  void (*winograd_output_grad)(const WinogradOutputGrad& w);
   void (*winograd_weights_grad)(const WinogradWeightsGrad& w);
   void (*finish)(const FinishRows& f);
   void (*finish_pooled)(const FinishPooled& f);

@@ -7,7 +7,8 @@ namespace {
 // The larger; NaN wins.
 inline F32 larger(F32 a, F32 b) { return select(is_nan(a), a, at_least(b, a)); }
 
-[[gnu::always_inline]] inline void put_tile(const Tile& tile, const WinogradOutput& w,
+template <class T>
+[[gnu::always_inline]] inline void put_tile(const Tile& tile, const WinogradOutput<T>& w,
                                             std::int64_t c, int rows, int cols) {
   TT_UNROLL for (int i = 0; i < 4; ++i) {
     if (i >= rows) break;
@@ -23,7 +24,9 @@ inline F32 larger(F32 a, F32 b) { return select(is_nan(a), a, at_least(b, a)); }
   }
 }
 
-[[gnu::always_inline]] inline void put_pooled(Tile& tile, const WinogradOutput& w, std::int64_t c) {
+template <class T>
+[[gnu::always_inline]] inline void put_pooled(Tile& tile, const WinogradOutput<T>& w,
+                                              std::int64_t c) {
   if (w.residual != nullptr) {
     for (int i = 0; i < w.rows; ++i) {
       for (int j = 0; j < w.cols; ++j) {
@@ -43,7 +46,8 @@ inline F32 larger(F32 a, F32 b) { return select(is_nan(a), a, at_least(b, a)); }
   }
 }
 
-void winograd_output(const WinogradOutput& w) {
+template <class T>
+void winograd_output(const WinogradOutput<T>& w) {
   for (std::int64_t c = 0; c < w.channels; c += kWidth) {
     Tile tile = transform_output(w.sums + c, w.step, load(w.bias + c));
     if (w.pool) {
@@ -171,11 +175,11 @@ void depthwise_row(const DepthwiseRow& d) {
 }  // namespace
 
 void fill_conv_f32(ConvF32Table& table) {
-  table.winograd_input = winograd_input;
-  table.winograd_output = winograd_output;
+  table.winograd = {winograd_input<float>, winograd_output<float>, winograd_output_grad<float>};
+  table.winograd_codes = {winograd_input<std::uint16_t>, winograd_output<std::uint16_t>,
+                          winograd_output_grad<std::uint16_t>};
   table.winograd_weights = winograd_weights;
   table.winograd_weights_grad = winograd_weights_grad;
-  table.winograd_output_grad = winograd_output_grad;
   table.finish = finish;
   table.finish_pooled = finish_pooled;
   table.max_window = max_window;

@@ -57,7 +57,7 @@ void winograd_weights(const WinogradWeights& w) {
   }
 }
 
-void winograd_output_grad(const WinogradOutputGrad& w) {
+void winograd_output_grad(const WinogradOutputGrad<float>& w) {
   for (std::int64_t c = 0; c < w.channels; ++c) {
     double y[4][4], out[6][6];
     for (int i = 0; i < 4; ++i) {
@@ -80,7 +80,7 @@ void winograd_weights_grad(const WinogradWeightsGrad& w) {
   }
 }
 
-void winograd_input(const WinogradInput& w) {
+void winograd_input(const WinogradInput<float>& w) {
   for (std::int64_t c = 0; c < w.channels; ++c) {
     double d[6][6], out[6][6];
     for (int i = 0; i < 6; ++i) {
@@ -95,7 +95,7 @@ void winograd_input(const WinogradInput& w) {
   }
 }
 
-void winograd_output(const WinogradOutput& w) {
+void winograd_output(const WinogradOutput<float>& w) {
   for (std::int64_t c = 0; c < w.channels; ++c) {
     double m[6][6], result[4][4];
     float tile[4][4];

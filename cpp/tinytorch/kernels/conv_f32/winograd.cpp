@@ -12,11 +12,12 @@ constexpr std::int64_t kTile = kWinogradTile, kCount = kWinogradCount;
 constexpr std::int64_t kBlockFloats = 160 * 1024;  // of transformed tiles
 constexpr std::int64_t kPad = kPositionPad;
 
-void put(const ConvF32Table& parts, const WinogradCall& c, const TilePlace& at, const float* sums,
-         std::int64_t step) {
+template <class T>
+void put(const ConvF32Table& parts, const WinogradCall<T>& c, const TilePlace& at,
+         const float* sums, std::int64_t step) {
   const WinogradShape& s = c.shape;
   const std::int64_t out_height = s.out_height(), out_width = s.out_width();
-  WinogradOutput w;
+  WinogradOutput<T> w;
   w.sums = sums, w.step = step, w.channels = s.out, w.bias = c.bias;
   w.rows = static_cast<int>(std::min(kTile, out_height - at.y));
   w.cols = static_cast<int>(std::min(kTile, out_width - at.x));
@@ -29,7 +30,7 @@ void put(const ConvF32Table& parts, const WinogradCall& c, const TilePlace& at, 
                      width = out_width / shrink;
   w.out_row = width * s.out;
   w.out = c.y + ((at.image * height + at.y / shrink) * width + at.x / shrink) * s.out;
-  parts.winograd_output(w);
+  parts.winograd_images<T>().output(w);
 }
 
 }  // namespace
@@ -60,7 +61,8 @@ std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& s) {
   return kCount * (tiles * (s.in + s.out) + 2 * kPad);
 }
 
-void winograd_tiles(const WinogradKernels& k, const WinogradCall& c, std::int64_t first,
+template <class T>
+void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int64_t first,
                     std::int64_t last, float* work) {
   const WinogradShape& s = c.shape;
   const std::int64_t count = last - first;
@@ -80,5 +82,10 @@ void winograd_tiles(const WinogradKernels& k, const WinogradCall& c, std::int64_
     put(k.parts, c, tile_place(s, first + t), sums + t * s.out, out_step);
   }
 }
+
+template void winograd_tiles(const WinogradKernels&, const WinogradCall<float>&, std::int64_t,
+                             std::int64_t, float*);
+template void winograd_tiles(const WinogradKernels&, const WinogradCall<std::uint16_t>&,
+                             std::int64_t, std::int64_t, float*);
 
 }  // namespace tt::kernels

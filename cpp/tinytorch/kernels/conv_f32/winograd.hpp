@@ -34,13 +34,15 @@ std::int64_t winograd_packed_floats(const GemmTable& gemm, std::int64_t in, std:
 void winograd_pack(const WinogradKernels& k, const float* taps, std::int64_t in, std::int64_t out,
                    float* packed);
 
+// Images are floats or bfloat16 codes (T: float or std::uint16_t); all between is float32.
+template <class T>
 struct WinogradCall {
   WinogradShape shape;
-  const float* x = nullptr;
+  const T* x = nullptr;
   const float* weights = nullptr;   // packed
   const float* bias = nullptr;      // of the channels stored
-  const float* residual = nullptr;  // null, or like the results before pooling
-  float* y = nullptr;
+  const T* residual = nullptr;      // null, or like the results before pooling
+  T* y = nullptr;
   bool relu = false, pool = false;
 };
 
@@ -48,12 +50,14 @@ struct WinogradCall {
 std::int64_t winograd_block(const GemmTable& gemm, const WinogradShape& shape);
 std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& shape);
 // Tiles [first, last), counted over all images, on this thread.
-void winograd_tiles(const WinogradKernels& k, const WinogradCall& c, std::int64_t first,
+template <class T>
+void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int64_t first,
                     std::int64_t last, float* work);
 
 // taps (as winograd_pack takes them) = the gradient with respect to the weights, from x and the
 // gradient dy of the results. Parallel; sums are made in an order that depends on the shape alone.
-void winograd_weights_grad(const WinogradKernels& k, const WinogradShape& shape, const float* x,
-                           const float* dy, float* taps);
+template <class T>
+void winograd_weights_grad(const WinogradKernels& k, const WinogradShape& shape, const T* x,
+                           const T* dy, float* taps);
 
 }  // namespace tt::kernels

@@ -1,5 +1,6 @@
 // Winograd's transforms, vectors of channels. See conv_f32.hpp.
 #pragma once
+#include "tinytorch/kernels/bf16_lanes.simd.hpp"
 #include "tinytorch/kernels/conv_f32/conv_f32.hpp"
 #include "tinytorch/kernels/simd.hpp"
 
@@ -50,9 +51,10 @@ template <int From, int To, class At, class Line, class Put>
   }
 }
 
-inline void winograd_input(const WinogradInput& w) {
+template <class T>
+void winograd_input(const WinogradInput<T>& w) {
   const std::int64_t row = w.width * w.channels;
-  const float* corner = w.image + w.top * row + w.left * w.channels;
+  const T* corner = w.image + w.top * row + w.left * w.channels;
   const bool inside = w.top >= 0 && w.left >= 0 && w.top + 6 <= w.height && w.left + 6 <= w.width;
   const auto within = [](std::int64_t at, std::int64_t size) { return at >= 0 && at < size; };
   for (std::int64_t c = 0; c < w.channels; c += kWidth) {
@@ -127,7 +129,8 @@ inline void winograd_weights_grad(const WinogradWeightsGrad& w) {
   }
 }
 
-inline void winograd_output_grad(const WinogradOutputGrad& w) {
+template <class T>
+void winograd_output_grad(const WinogradOutputGrad<T>& w) {
   const bool whole = w.rows == 4 && w.cols == 4;
   for (std::int64_t c = 0; c < w.channels; c += kWidth) {
     const auto value = [&](int i, int j) { return load(w.grad + i * w.row + j * w.channels + c); };

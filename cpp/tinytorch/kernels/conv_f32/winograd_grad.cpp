@@ -45,8 +45,9 @@ void multiply(const GemmTable& gemm, const WinogradShape& s, const float* v, con
 
 }  // namespace
 
-void winograd_weights_grad(const WinogradKernels& k, const WinogradShape& s, const float* x,
-                           const float* dy, float* taps) {
+template <class T>
+void winograd_weights_grad(const WinogradKernels& k, const WinogradShape& s, const T* x,
+                           const T* dy, float* taps) {
   const std::int64_t block = block_of(s), weights = s.in * s.out;
   const std::int64_t in_step = block * s.in + kPositionPad, out_step = block * s.out + kPositionPad;
   float* v = t_tiles.reserve<float>(kCount * (in_step + out_step));
@@ -76,5 +77,10 @@ void winograd_weights_grad(const WinogradKernels& k, const WinogradShape& s, con
     }
   });
 }
+
+template void winograd_weights_grad(const WinogradKernels&, const WinogradShape&, const float*,
+                                    const float*, float*);
+template void winograd_weights_grad(const WinogradKernels&, const WinogradShape&,
+                                    const std::uint16_t*, const std::uint16_t*, float*);
 
 }  // namespace tt::kernels

@@ -18,24 +18,26 @@ inline TilePlace tile_place(const WinogradShape& s, std::int64_t tile) {
           in_image % across * kWinogradTile};
 }
 
-inline void transform_patch(const ConvF32Table& parts, const WinogradShape& s, const float* x,
-                            std::int64_t tile, float* out, std::int64_t step) {
+template <class T>
+void transform_patch(const ConvF32Table& parts, const WinogradShape& s, const T* x,
+                     std::int64_t tile, float* out, std::int64_t step) {
   const TilePlace at = tile_place(s, tile);
-  parts.winograd_input({x + at.image * s.height * s.width * s.in, s.height, s.width, s.in,
+  parts.winograd_images<T>().input({x + at.image * s.height * s.width * s.in, s.height, s.width, s.in,
                         at.y - s.pad, at.x - s.pad, out, step});
 }
 
-inline void transform_grad(const ConvF32Table& parts, const WinogradShape& s, const float* dy,
-                           std::int64_t tile, float* out, std::int64_t step) {
+template <class T>
+void transform_grad(const ConvF32Table& parts, const WinogradShape& s, const T* dy,
+                    std::int64_t tile, float* out, std::int64_t step) {
   const TilePlace at = tile_place(s, tile);
   const std::int64_t height = s.out_height(), width = s.out_width();
-  WinogradOutputGrad w;
+  WinogradOutputGrad<T> w;
   w.grad = dy + ((at.image * height + at.y) * width + at.x) * s.out;
   w.row = width * s.out, w.channels = s.out;
   w.rows = static_cast<int>(std::min<std::int64_t>(kWinogradTile, height - at.y));
   w.cols = static_cast<int>(std::min<std::int64_t>(kWinogradTile, width - at.x));
   w.out = out, w.step = step;
-  parts.winograd_output_grad(w);
+  parts.winograd_images<T>().output_grad(w);
 }
 
 }  // namespace tt::kernels

@@ -32,7 +32,7 @@ class WinogradConv final : public Step {
   std::string method() const override { return "winograd 4x4"; }
 
   void run(const StepData& d) const override {
-    kernels::WinogradCall call;
+    kernels::WinogradCall<float> call;
     call.shape = shape_, call.shape.images = d.images;
     call.x = d.in(), call.residual = d.add(), call.y = d.out();
     call.weights = reinterpret_cast<const float*>(weights_.data());
