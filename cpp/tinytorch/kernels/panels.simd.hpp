@@ -54,6 +54,9 @@ struct Panel {
   const Weight* b;
   std::int64_t first;  // the first column
   int cols;
+  // What rows that share the panel ask for meanwhile, two cache lines for each group.
+  const std::byte* ahead = nullptr;
+  std::int64_t ahead_step = 0;
 
   Panel(const PanelProduct& p, std::int64_t index, int span = 1)
       : of(p),
@@ -64,6 +67,20 @@ struct Panel {
                                                                : span * kColumns)) {}
 
   static std::int64_t count(const PanelProduct& p) { return (p.cols + kColumns - 1) / kColumns; }
+
+  // A panel comes from far memory while its first rows are computed, and the others have nothing to
+  // wait for: so the first two of several blocks of rows ask for the next panel, a half each. A
+  // single one asks for its own, a few groups ahead.
+  void fetch_for(std::int64_t block, bool only) {
+    constexpr std::int64_t kGroup = kColumns * Dot::kStep * sizeof(Weight);
+    const auto* own = reinterpret_cast<const std::byte*>(b);
+    ahead_step = only ? kGroup : kGroup / 2;
+    if (only) {
+      ahead = own + kAheadGroups * kGroup;
+    } else {
+      ahead = block < 2 ? own + (2 + block) * of.groups * (kGroup / 2) : own;
+    }
+  }
 };
 
 // Sums of a few rows and the first few vectors of columns.
@@ -88,6 +105,10 @@ struct Sums {
       }
       columns[v.value] = Dot::load(weights);
     });
+    if constexpr (Rows > 1) {
+      __builtin_prefetch(p.ahead + group * p.ahead_step, 0, 2);
+      __builtin_prefetch(p.ahead + group * p.ahead_step + p.ahead_step / 2, 0, 2);
+    }
     unrolled<Rows>([&](auto r) TT_INLINE {
       const auto* codes = reinterpret_cast<const typename Dot::Code*>(a + r.value * p.of.a_row);
       const auto row = Dot::broadcast(codes + group * Dot::kStep);
@@ -164,14 +185,17 @@ inline void remainder(const Panel<Dot>& p, std::int64_t row, std::int64_t count,
 
 // All rows, with as many vectors as the panel's columns need.
 template <class Dot, int Vectors, class Store>
-inline void all_rows(const Panel<Dot>& p, const Store& out) {
+inline void all_rows(Panel<Dot>& p, const Store& out) {
   if constexpr (Vectors > 1) {
     if (p.cols <= (Vectors - 1) * kWidth) return all_rows<Dot, Vectors - 1>(p, out);
   }
+  const bool only = p.of.rows <= Dot::kRows;
   std::int64_t row = 0;
   for (; row + Dot::kRows <= p.of.rows; row += Dot::kRows) {
+    p.fetch_for(row / Dot::kRows, only);
     block<Dot, Dot::kRows, Vectors>(p, row, out);
   }
+  p.fetch_for(row / Dot::kRows, only);
   remainder<Dot, Dot::kRows - 1, Vectors>(p, row, p.of.rows - row, out);
 }
 
@@ -194,7 +218,8 @@ inline void panels_by_rows(const PanelProduct& p, const Store& out) {
     return;
   }
   for (std::int64_t j = 0; j < panels; ++j) {
-    all_rows<Dot, Dot::kVectors>(Panel<Dot>(p, j), out);
+    Panel<Dot> panel(p, j);
+    all_rows<Dot, Dot::kVectors>(panel, out);
   }
 }
 

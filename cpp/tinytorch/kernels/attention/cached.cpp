@@ -25,6 +25,7 @@ struct Attention {
   std::int64_t positions, heads;
   std::int64_t length, line;  // of scores
   float *scores, *widened;
+  const std::byte* next_keys;
 
   // Tiles take rows an equal distance apart: the positions of a head, or the heads of a position.
   std::int64_t sets() const { return positions == 1 ? 1 : heads; }
@@ -45,15 +46,20 @@ struct Attention {
     }
   }
 
-  // Asks for what is read next, while this part is in work: the hardware notices too late.
-  static void fetch(const std::byte* at, std::int64_t bytes) {
+  // Asks for what is read next, `count` elements, while this part is in work: blocks are short, and
+  // the hardware notices too late.
+  void fetch(const std::byte* at, std::int64_t count) const {
+    if (at == nullptr) return;
+    const std::int64_t bytes = count * size_of(head.format);
     for (std::int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
+  }
+  const std::byte* place(const std::byte* cache, std::int64_t at) const {
+    return cache + at * size_of(head.format);
   }
   // `count` elements of the cache from `at` on, as floats: where they lie, or in `widened`.
   const float* read(const std::byte* cache, std::int64_t at, std::int64_t count) const {
     if (head.format == CacheFormat::f32) return reinterpret_cast<const float*>(cache) + at;
     const auto n = static_cast<std::size_t>(count);
-    fetch(cache + (at + count) * size_of(head.format), count * size_of(head.format));
     if (head.format == CacheFormat::f16) {
       kernels.half.widen(reinterpret_cast<const std::uint16_t*>(cache) + at, widened, n);
     } else {
@@ -81,6 +87,11 @@ void Attention::score(const RowSets<const float>& q) const {
   t.b_step = gemm.nr, t.b_padded = true;
   t.c_row = line;
   for (std::int64_t j = 0; j < length; j += gemm.nr) {
+    if (const std::int64_t next = j + gemm.nr; next < length) {
+      fetch(place(head.keys, next * head.size), gemm.nr * head.size);
+    } else {
+      fetch(head.values, std::min(kValuePass, length) * head.size);
+    }
     t.b = read(head.keys, j * head.size, gemm.nr * head.size);
     t.cols = static_cast<int>(std::min<std::int64_t>(gemm.nr, length - j));
     for_tiles(q, [&](float* row, const float* from, int count) {
@@ -114,6 +125,11 @@ void Attention::mix(const RowSets<float>& out) const {
   for (std::int64_t p = 0; p < length; p += kValuePass) {
     t.k = std::min(kValuePass, length - p);
     t.accumulate = p > 0;
+    if (const std::int64_t next = p + t.k; next < length) {
+      fetch(place(head.values, next * head.size), std::min(kValuePass, length - next) * head.size);
+    } else {
+      fetch(next_keys, std::min<std::int64_t>(gemm.nr, length) * head.size);
+    }
     const float* values = read(head.values, p * head.size, t.k * head.size);
     for (std::int64_t j = 0; j < head.size; j += gemm.nr) {
       t.b = values + j;
@@ -200,8 +216,9 @@ void attend_block(const Table& kernels, const CachedHead& head, const NewPositio
                   std::int64_t i, float* scratch) {
   const std::int64_t count = std::min(positions_together(kernels.gemm_f32, p.heads), p.count - i);
   const std::int64_t length = p.first + i + count, line = round_up(length, 16);
-  const Attention a{kernels, head, count,   p.heads,
-                    length,  line, scratch, scratch + p.heads * count * line};
+  const Attention a{kernels,    head, count,   p.heads,
+                    length,     line, scratch, scratch + p.heads * count * line,
+                    p.next_keys};
   a.score(a.row_sets(p.q + i * p.q_row, p.q_row));
   a.normalize(p.first + i + 1);
   a.mix(a.row_sets(p.out + i * p.out_row, p.out_row));

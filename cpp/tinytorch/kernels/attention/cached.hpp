@@ -42,7 +42,8 @@ struct NewPositions {
   std::int64_t q_row = 0;
   float* out = nullptr;
   std::int64_t out_row = 0;
-  std::int64_t heads = 1;  // of queries
+  std::int64_t heads = 1;                // of queries
+  const std::byte* next_keys = nullptr;  // of the head that is read after this one, if there is one
 };
 
 // Elements of a head's keys for `capacity` positions; its values have capacity * size.

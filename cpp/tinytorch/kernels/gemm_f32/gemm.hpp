@@ -43,9 +43,10 @@ struct GemmTile {
   bool b_padded;        // whole vectors may be read beyond cols, up to nr
   float* c;
   std::int64_t c_row;
-  int rows, cols;     // at most mr, nr
-  bool accumulate;    // add to C instead of replacing it
-  const float* bias;  // of the tile's columns; null: none
+  int rows, cols;                 // at most mr, nr
+  bool accumulate;                // add to C instead of replacing it
+  const float* bias;              // of the tile's columns; null: none
+  const float* b_next = nullptr;  // what to fetch meanwhile, as B; null: B itself, some steps ahead
 };
 
 // A single row times packed panels, several of which are read side by side: one pass over k, at

@@ -115,10 +115,9 @@ void multiply(const GemmTile& t, int last) {
   Rows a(t);
   const float* b = t.b;
   const std::int64_t b_step = t.b_step;
-  for (std::int64_t p = t.k; p > 0; --p, b += b_step) {
-    TT_UNROLL for (int v = 0; v < V; v += kLineVectors) {
-      __builtin_prefetch(b + kAhead * b_step + v * kWidth);
-    }
+  const float* ahead = t.b_next != nullptr ? t.b_next : b + kAhead * b_step;
+  for (std::int64_t p = t.k; p > 0; --p, b += b_step, ahead += b_step) {
+    TT_UNROLL for (int v = 0; v < V; v += kLineVectors) __builtin_prefetch(ahead + v * kWidth);
     F32 row[V];
     TT_UNROLL for (int v = 0; v < V; ++v) {
       row[v] = kPartial && v == V - 1 ? load_n(b + v * kWidth, static_cast<std::size_t>(last))

@@ -32,6 +32,8 @@ void multiply_pass(const float* a, std::int64_t p, const PackedF32& b, const Pan
       const std::int64_t i = piece.row + begin;
       t.rows = static_cast<int>(piece.rows * (block + 1) / blocks - begin);
       t.a = a + i * t.a_row + p;
+      // The first rows wait for the panel; the second can ask for the next one meanwhile.
+      t.b_next = block == 1 ? t.b + nr * t.k : nullptr;
       t.c = out.y + i * out.y_row + j;
       b.table->tile(t);
     }

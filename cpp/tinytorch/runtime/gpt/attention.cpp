@@ -60,18 +60,25 @@ void attend(const GptRows& rows, index_t layer) {
     float* scratch =
         t_scores.reserve<float>(kernels::scratch_floats(table.gemm_f32, room, size, sharing));
     index_t task = 0, row = 0;  // the piece's first ones
-    for (const GptPiece& p : rows.pieces) {
+    for (std::size_t piece = 0; piece < rows.pieces.size(); ++piece) {
+      const GptPiece& p = rows.pieces[piece];
+      const GptPiece* after = piece + 1 < rows.pieces.size() ? &rows.pieces[piece + 1] : nullptr;
       const index_t blocks = (p.count + together - 1) / together;
       for (index_t i = std::max(begin - task, index_t{0});
            i < std::min(end - task, c.kv_heads * blocks); ++i) {
-        const index_t h = i / blocks, offset = h * sharing * size;
+        const index_t h = i / blocks, offset = h * sharing * size, next = (i + 1) / blocks;
+        const bool last = next == c.kv_heads;
+        const kernels::CachedHead upcoming = !last              ? p.sequence->head(layer, next)
+                                             : after != nullptr ? after->sequence->head(layer, 0)
+                                                                : kernels::CachedHead();
         const kernels::NewPositions fresh{p.count,
                                           p.first,
                                           rows.qkv + row * width + offset,
                                           width,
                                           rows.mixed + row * queries + offset,
                                           queries,
-                                          sharing};
+                                          sharing,
+                                          upcoming.keys};
         kernels::attend_block(table, p.sequence->head(layer, h), fresh, i % blocks * together,
                               scratch);
       }
