@@ -118,15 +118,24 @@ def test_evaluate_a_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found["tokens"] == found["characters"] == 19999
     assert 1.0 < found["nats_per_character"] < 3.5
     assert found["kl_divergence"] is None
+    assert found["unknown_tokens"] == 0
     int8 = ("evaluate", folder, "--text", text, "--precision", "int8", "--reference", folder)
     small = json.loads(run(capsys, *int8, "--json"))
     assert small["nats_per_character"] == pytest.approx(found["nats_per_character"], rel=0.01)
     assert 0 < small["kl_divergence"] < 0.01
     assert "nats" in run(capsys, *int8)
+    narrow = json.loads(run(capsys, *int8, "--cache", "int8", "--json"))
+    assert (small["cache"], narrow["cache"]) == ("f16", "int8")
+    assert narrow["kl_divergence"] != small["kl_divergence"]
+    assert narrow["nats_per_character"] == pytest.approx(found["nats_per_character"], rel=0.01)
+    assert "int3" in run(capsys, *int8, "--cache", "int3", code=1)
     assert "give one" in run(capsys, "evaluate", folder, "--text", text, "--data", "digits", code=2)
     other = folder / "other.txt"
     other.write_text("1234567890 \u20ac", encoding="utf-8")
-    assert json.loads(run(capsys, "evaluate", folder, "--text", other, "--json"))["tokens"] == 11
+    found = json.loads(run(capsys, "evaluate", folder, "--text", other, "--json"))
+    assert found["tokens"] == 11
+    assert found["unknown_tokens"] > 0
+    assert "does not know" in run(capsys, "evaluate", folder, "--text", other)
 
 
 def test_quantize(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

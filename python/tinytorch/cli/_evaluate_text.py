@@ -21,6 +21,7 @@ def evaluate_text(
     *,
     reference: Path | None,
     precision: str | None,
+    cache: str | None,
     as_json: bool,
 ) -> None:
     model = open_language_model(path)
@@ -33,17 +34,20 @@ def evaluate_text(
     other = None if reference is None else open_language_model(reference)
     if other is not None:
         _check_same_tokens(model, other, ids, written)
-    session = model.session(precision)
+    session = model.session(precision, cache)
     started = time.perf_counter()
     found = score(session, ids, reference=None if other is None else other.session())
     seconds = time.perf_counter() - started
+    unknown = 0 if tokenizer.unknown_id is None else int((ids == tokenizer.unknown_id).sum())
     characters = len(written) - len(tokenizer.decode(ids[:1]))
     result = {
         "model": str(model.path),
         "text": str(text),
         "precision": session.precision,
+        "cache": session.cache,
         "tokens": found.tokens,
         "characters": characters,
+        "unknown_tokens": unknown,
         "nats_per_token": found.nats,
         "nats_per_character": found.per_character(characters),
         "bits_per_character": found.bits(characters),
@@ -55,6 +59,8 @@ def evaluate_text(
         print_json(result)
         return
     say(_line(path, text, found, characters))
+    if unknown > 0:
+        say(f"{unknown:,} tokens stand for characters that the model does not know")
 
 
 def _line(path: Path, text: Path, found: TextScore, characters: int) -> str:

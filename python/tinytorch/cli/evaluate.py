@@ -25,6 +25,10 @@ def evaluate(
         str | None,
         typer.Option(help=f"f32, bf16, int8 or int4; the file's if left out. {_WITH_TEXT}"),
     ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(help=f"Of keys and values: f32, f16 or int8; by the weights. {_WITH_TEXT}"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Accuracy and loss of a saved model on test data, recall of each class, and images/s; with
@@ -36,10 +40,12 @@ def evaluate(
 
         if data is not None:
             raise Failure("--data is for images, --text for language models: give one", 2)
-        evaluate_text(model, text, reference=reference, precision=precision, as_json=as_json)
+        evaluate_text(
+            model, text, reference=reference, precision=precision, cache=cache, as_json=as_json
+        )
         return
-    if reference is not None or precision is not None:
-        raise Failure("--reference and --precision need --text", 2)
+    if (reference, precision, cache) != (None, None, None):
+        raise Failure("--reference, --precision and --cache need --text", 2)
     _evaluate_images(model, data, as_json)
 
 

@@ -52,7 +52,7 @@ class GptSession:
             raise TypeError(f"config must be a GptConfig, got {type(config).__name__}")
         if cache is None:
             cache = "f32" if precision == "f32" else "f16"
-        self._config = config
+        self._config, self._cache = config, cache
         self._native = _core.runtime.GptSession(
             dict(weights), asdict(config), precision, precision if head is None else head, cache
         )
@@ -76,6 +76,11 @@ class GptSession:
     def precision(self) -> str:
         """The weights' number format."""
         return self._native.precision
+
+    @property
+    def cache(self) -> str:
+        """The number format of keys and values."""
+        return self._cache
 
     @property
     def nbytes(self) -> int:
