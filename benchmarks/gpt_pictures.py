@@ -39,7 +39,7 @@ def loss() -> None:
     """Loss over the validation part against minutes of training."""
     figure, ax = plt.subplots(figsize=(7.2, 4.4))
     for recipe, colour in RECIPES.items():
-        path = RESULTS / "logs" / recipe / "history.json"
+        path = RESULTS / "logs" / "epyc" / recipe / "history.json"
         if not path.exists():
             continue
         rows = json.loads(path.read_text())

@@ -118,7 +118,7 @@ def main() -> None:
         for name, shape in config.required().items()
     }
     limits = measure_limits()
-    lengths = [n for n in (1, 16, 64, 128, 256, 512, 768, 1024) if n <= config.max_length]
+    lengths = [n for n in (2, 16, 64, 128, 256, 512, 768, 1024) if n <= config.max_length]
     context: dict[str, Any] = {}
     batches: list[dict[str, Any]] = []
     for precision in track(PRECISIONS, "measuring"):
