@@ -79,7 +79,7 @@ def context() -> None:
     ax.set(
         xscale="log", yscale="log", xlabel="length of the text, tokens", ylabel="tokens per second"
     )
-    ax.set_xticks(lengths, [str(n) for n in lengths])
+    ax.set_xticks(lengths, [str(n) if n != 768 else "" for n in lengths])
     ax.minorticks_off()
     ax.grid(alpha=0.25)
     ax.legend(frameon=False, fontsize=8, ncols=3, loc="lower left")
@@ -104,8 +104,8 @@ def roofline() -> None:
     top = max(peaks.values())
     ax.plot((ends[0], top / memory), (ends[0] * memory, top), color="#777777", linewidth=1.2)
     ax.annotate(
-        f"reading memory, {memory / 1e9:.0f} GB/s", (ends[0] * 1.15, ends[0] * memory * 1.15),
-        xytext=(0, 14), textcoords="offset points", fontsize=8, color="#444444",
+        f"reading memory,\n{memory / 1e9:.0f} GB/s", (2 * ends[0], 2 * ends[0] * memory),
+        xytext=(-2, 20), textcoords="offset points", fontsize=8, ha="center", color="#444444",
     )  # fmt: skip
     for name, peak in peaks.items():
         ax.plot((peak / memory, ends[1]), (peak, peak), color=COLOURS[name], linewidth=1.2)
@@ -152,8 +152,14 @@ def batches() -> None:
             )  # fmt: skip
     ax.set(
         xscale="log", yscale="log", xlabel="tokens per second, all texts together",
-        ylabel="milliseconds between tokens of one text (p50, line to p99)",
+        ylabel="ms between tokens of one text (p50, line to p99)",
     )  # fmt: skip
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
+    ax.set_yticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
+    ax.set_xticks([100, 200, 500, 1000, 2000], ["100", "200", "500", "1,000", "2,000"])
+    ax.set(xlim=(75, 3500), ylim=(1.3, 50))
     ax.grid(alpha=0.25)
     ax.legend(frameon=False, fontsize=8, loc="upper left", title="texts at once beside the points")
     ax.set_title(title(found), fontsize=9, loc="left")
