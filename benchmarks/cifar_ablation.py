@@ -6,12 +6,12 @@ them one after another; accuracy over all test images.
     acceleration  an inference session instead of layer by layer: norms, biases, activations and
                   pools joined to convolutions, weights packed once, memory planned
     quantization  int8 weights and activations, calibrated on 512 training images
-    pruning       half of the channels and hidden units removed (structured), then trained on; and
-                  90 % of the single weights zero, the rest stored sparse
+    pruning       60 % of the channels and hidden units removed (structured), then trained on for as
+                  long as before; and 90 % of the single weights zero, the rest stored sparse
     distillation  trained with the answers of a larger network beside the labels
 
 Trainings go into folders of RUNS and are not repeated if they are there. `--also` adds models by
-name or path, as they are served.
+name or path, as they are served. A single image is timed on one thread, images a second on all.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from tinytorch.recipes import RECIPES, RecipeRun
 MODEL = "cnn_baseline"
 PLAIN = RECIPES["baseline"]
 TAUGHT = dataclasses.replace(PLAIN, teacher_share=0.7)
-TUNED = dataclasses.replace(PLAIN, epochs=5, lr=0.01)
-UNIT_SHARE, SPARSITY = 0.5, 0.9
+TUNED = dataclasses.replace(PLAIN, lr=0.01)
+UNIT_SHARE, SPARSITY = 0.6, 0.9
 CALIBRATION = 512
 
 
@@ -175,7 +175,7 @@ def measured(form: Form, images: np.ndarray, labels: np.ndarray, folder: Path) -
         "accuracy": float((answers.argmax(axis=1) == labels).mean()),
         "bytes": stored_bytes(form, folder),
         "macs": form.macs,
-        "latency_us": 1e6 * median_seconds(form, ready[:1]),
+        "latency_us": 1e6 * on_one_thread(lambda: median_seconds(form, ready[:1])),
         "images_per_s": 64 / median_seconds(form, ready[:64]),
         "working_kb": working_bytes(form, ready[:1]) / 1000,
     }
@@ -184,6 +184,16 @@ def measured(form: Form, images: np.ndarray, labels: np.ndarray, folder: Path) -
 def stored_bytes(form: Form, folder: Path) -> int:
     path = save_model(folder / "form", form.network, MODEL, Origin([], "cifar10", {}))
     return path.stat().st_size
+
+
+def on_one_thread(measure: Callable[[], float]) -> float:
+    """One image is what a small device has one core for."""
+    threads = _core.num_threads()
+    _core.set_num_threads(1)
+    try:
+        return measure()
+    finally:
+        _core.set_num_threads(threads)
 
 
 def median_seconds(form: Form, images: np.ndarray) -> float:
@@ -222,7 +232,8 @@ def main() -> None:
         path = shipped(name) if name in shipped_names() else Path(name)
         rows.append(served(path.stem, load_model(path).network))
     print(
-        "| network | accuracy | bytes | M multiply-adds | us, one image | images/s | working KB |"
+        "| network | accuracy | bytes | M multiply-adds | us, one image, one thread | images/s "
+        "| working KB |"
     )
     print("|---|---|---|---|---|---|---|")
     found = []

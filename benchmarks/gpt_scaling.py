@@ -8,7 +8,7 @@ batches   sequences at once: seconds between tokens of one (p50, p99), tokens pe
           what a step computes and reads, for a roofline with the machine's measured limits
 
 Weights are random: speed does not depend on them. `gpt2` is GPT-2's smallest, 124 million weights;
-`char` nanoGPT's of 10.7 million. Kept short by --seconds a point; the machine must be otherwise idle.
+`char` nanoGPT's of 10.7 million. --seconds is for each point; nothing else should run.
 """
 
 from __future__ import annotations

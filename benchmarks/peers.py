@@ -5,8 +5,8 @@
 Writes benchmarks/results/peers/ISA.json and docs/performance/ISA.md, ISA being the widest
 instructions of this machine (`tinytorch info`), and docs/performance.md, which lists them. Rows
 measured again replace those that are there; the others stay, marked with the run that they come
-from. Further options go to the benchmarks (`--rounds 3`, `--quiet 10`). They are in ../shared/peers,
-beside the checkout; engines that are not installed are left out.
+from. Further options go to the benchmarks (`--rounds 3`, `--quiet 10`). They are in
+../shared/peers, beside the checkout; engines that are not installed are left out.
 """
 
 from __future__ import annotations
