@@ -113,18 +113,17 @@ TEST_CASE("winograd: codes give what their floats give, and results are rounded 
       t.winograd.input({floats.data(), 7, 7, channels, top, -top, want.data(), step});
       REQUIRE(moved == want);
     }
-    t.winograd_codes.output_grad(
-        {codes.data(), 7 * channels, channels, 4, 3, moved.data(), step});
+    t.winograd_codes.output_grad({codes.data(), 7 * channels, channels, 4, 3, moved.data(), step});
     t.winograd.output_grad({floats.data(), 7 * channels, channels, 4, 3, want.data(), step});
     REQUIRE(moved == want);
 
     const auto sums = normal(count(36 * step), 28), bias = normal(count(channels), 29);
     Guarded<std::uint16_t> out(count(16 * channels), 4);
     std::vector<float> exact(count(16 * channels));
-    t.winograd_codes.output({sums.data(), step, channels, bias.data(), nullptr, 0, out.data(),
-                             4 * channels});
-    t.winograd.output({sums.data(), step, channels, bias.data(), nullptr, 0, exact.data(),
-                       4 * channels});
+    t.winograd_codes.output(
+        {sums.data(), step, channels, bias.data(), nullptr, 0, out.data(), 4 * channels});
+    t.winograd.output(
+        {sums.data(), step, channels, bias.data(), nullptr, 0, exact.data(), 4 * channels});
     REQUIRE(out.intact());
     REQUIRE(out.values() == codes_of(exact));
   });
