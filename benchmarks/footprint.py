@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Print the size of the wheel and what `import tinytorch` costs beyond `import numpy`.
 
-Limits of the project: 5 MB and 150 ms; with --check, exceeding one is an error.
+Limits of the project: 8 MB and 150 ms; with --check, exceeding one is an error.
 usage: footprint.py [--wheel FILE] [--runs N] [--check]
 """
 
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MAX_WHEEL_MB = 5.0
+MAX_WHEEL_MB = 8.0
 MAX_IMPORT_MS = 150.0
 TIMER = """
 import time, numpy
