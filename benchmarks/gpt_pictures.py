@@ -95,6 +95,15 @@ def title(found: Any) -> str:
     return f"GPT-2, 124 million weights, {threads} thread{many}, {found['isa']}, {found['date']}"
 
 
+def number(ax: Any, rows: list[Any], xs: list[float], ys: list[float], colour: str) -> None:
+    """Texts at once beside the points."""
+    for row, x, y in zip(rows, xs, ys, strict=True):
+        ax.annotate(
+            str(row["batch"]), (x, y), xytext=(5, -9), fontsize=7, color=colour,
+            textcoords="offset points",
+        )  # fmt: skip
+
+
 def roofline() -> None:
     """What a step of decoding computes and reads, under what the machine can do."""
     found = scaling()
@@ -120,11 +129,7 @@ def roofline() -> None:
         xs = [r["operations"] / r["bytes"] for r in rows]
         ys = [r["operations"] / r["between_p50"] for r in rows]
         ax.plot(xs, ys, color=colour, marker="o", markersize=4, linewidth=1, label=precision)
-        for row, x, y in zip(rows, xs, ys, strict=True):
-            ax.annotate(
-                str(row["batch"]), (x, y), xytext=(4, -9), fontsize=7, color=colour,
-                textcoords="offset points",
-            )  # fmt: skip
+        number(ax, rows, xs, ys, colour)
     ax.set(
         xscale="log", yscale="log", xlim=ends, xlabel="operations per byte of weights and cache",
         ylabel="operations per second",
@@ -147,11 +152,7 @@ def batches() -> None:
             xs, ys, yerr=[[0] * len(rows), tails], color=colour, marker="o", markersize=4,
             linewidth=1.2, elinewidth=0.7, label=precision,
         )  # fmt: skip
-        for row, x, y in zip(rows, xs, ys, strict=True):
-            ax.annotate(
-                str(row["batch"]), (x, y), xytext=(5, -9), fontsize=7, color=colour,
-                textcoords="offset points",
-            )  # fmt: skip
+        number(ax, rows, xs, ys, colour)
     ax.set(
         xscale="log", yscale="log", xlabel="tokens per second, all texts together",
         ylabel="ms between tokens of one text (p50, line to p99)",

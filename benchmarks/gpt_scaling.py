@@ -90,7 +90,7 @@ def by_batch(session: GptSession, batch: int, seconds: float) -> dict[str, Any]:
     times = timed(step, seconds)
     c = session.config
     weights = c.layers * 12 * c.width**2 + c.vocabulary * c.width
-    cache_width = {"f32": 4, "f16": 2}["f32" if session.precision == "f32" else "f16"]
+    cache_width = {"f32": 4, "f16": 2}[session.cache]
     cached = 2 * c.layers * c.width * (START + len(times) / 2)
     return {
         "precision": session.precision,
