@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "layer_binding.hpp"
+#include "tinytorch/models/rotary_frequencies.hpp"
 #include "tinytorch/runtime/gpt/session.hpp"
 
 namespace py = pybind11;
@@ -27,7 +28,8 @@ kernels::CacheFormat cache_from_name(const std::string& name) {
 // The fields of a config by name, with an error that names them where a type is wrong.
 class Fields {
  public:
-  explicit Fields(const py::dict& given) : given_(given) {}
+  explicit Fields(const py::dict& given, const char* within = "")
+      : given_(given), within_(within) {}
 
   template <class T>
   T at(const char* name, T otherwise, const char* kind) const {
@@ -40,7 +42,7 @@ class Fields {
       } catch (const py::cast_error&) {  // told below
       }
     }
-    fail<TypeError>("GPT config: ", name, " must be ", kind, ", got ",
+    fail<TypeError>("GPT config: ", within_, name, " must be ", kind, ", got ",
                     std::string(py::str(py::repr(value))));
   }
   index_t count(const char* name, index_t otherwise) const {
@@ -62,7 +64,20 @@ class Fields {
 
  private:
   const py::dict& given_;
+  const char* within_;  // what the fields are of, with a point
 };
+
+models::RopeScaling scaling_from(const py::dict& config) {
+  models::RopeScaling s;
+  if (!config.contains("rope_scaling") || py::object(config["rope_scaling"]).is_none()) return s;
+  const py::dict given = Fields(config).at<py::dict>("rope_scaling", {}, "a RopeScaling or None");
+  const Fields f(given, "rope_scaling.");
+  s.kind = models::rope_scaling_from_name(f.text("kind", "none"));
+  s.factor = f.number("factor", s.factor);
+  s.low = f.number("low", s.low), s.high = f.number("high", s.high);
+  s.length = f.count("length", s.length);
+  return s;
+}
 
 GptConfig config_from(const py::dict& given) {
   const Fields f(given);
@@ -73,7 +88,7 @@ GptConfig config_from(const py::dict& given) {
   c.hidden = f.derived("hidden"), c.max_length = f.count("max_length", c.max_length);
   c.norm = models::gpt_norm_from_name(f.text("norm", "layer"));
   c.positions = models::gpt_positions_from_name(f.text("positions", "learned"));
-  c.rope_theta = f.number("rope_theta", c.rope_theta);
+  c.rope_theta = f.number("rope_theta", c.rope_theta), c.rope_scaling = scaling_from(given);
   c.activation = models::gpt_activation_from_name(f.text("activation", "gelu_tanh"));
   c.gated = f.flag("gated", c.gated), c.tied = f.flag("tied", c.tied);
   c.eps = f.number("eps", c.eps);
@@ -129,6 +144,10 @@ void bind_config(py::module_& m) {
         return numbers;
       },
       py::arg("config"), "Checks a config; its numbers, with those that follow from others.");
+  m.def(
+      "rotary_frequencies",
+      [](const py::dict& config) { return models::rotary_frequencies(config_from(config)); },
+      py::arg("config"), "Radians per position of each pair of a head, as a list.");
   m.def(
       "gpt_shapes", [](const py::dict& config) { return shapes_of(config_from(config)); },
       py::arg("config"), "Of each array that a model may have: its shape, and whether it must.");

@@ -35,8 +35,18 @@ def interleaved(rows: np.ndarray, heads: int) -> np.ndarray:
     return halves.swapaxes(1, 2).reshape(rows.shape)
 
 
+def rope_factors(model: Any) -> np.ndarray:
+    """What the frequencies of Llama 3.1 are the plain ones divided by."""
+    config = model.config
+    pairs = np.arange(0, config.head_dim, 2) / config.head_dim
+    plain = config.rope_parameters["rope_theta"] ** -pairs
+    return np.float32(plain / model.model.rotary_emb.inv_freq.numpy())
+
+
 def gguf_tensors(model: Any) -> dict[str, np.ndarray]:
     config, tensors = model.config, {}
+    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") == "llama3":
+        tensors["rope_freqs.weight"] = rope_factors(model)
     for name, value in model.state_dict().items():
         array = value.float().numpy()
         if name == "lm_head.weight" and config.tie_word_embeddings:
@@ -81,7 +91,11 @@ def write_gguf(path: Path, model: Any, kind: str, **keys: Any) -> None:
         writer.add_feed_forward_length(config.intermediate_size)
         writer.add_head_count_kv(config.num_key_value_heads)
         writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-        writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+        rope = config.rope_parameters
+        writer.add_rope_freq_base(rope["rope_theta"])
+        if rope["rope_type"] == "linear":
+            writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+            writer.add_rope_scaling_factor(rope["factor"])
         writer.add_rope_dimension_count(config.head_dim)
         writer.add_key_length(config.head_dim)
         writer.add_value_length(config.head_dim)

@@ -11,6 +11,7 @@ from gguf_models import gguf, round_matrices, write_gguf
 from hf_models import TOKENS, assert_parity, random_model
 
 from tinytorch.io import load_gguf
+from tinytorch.models.gpt import RopeScaling
 from tinytorch.models.gpt_files import load_gpt
 
 T = gguf.GGUFValueType
@@ -23,6 +24,21 @@ MODELS = {
     "llama": LLAMA,
     "llama_tied": {**LLAMA, "tie_word_embeddings": True, "head_dim": 32},
     "llama_biases": {**LLAMA, "attention_bias": True},
+    "llama_linear_rope": {
+        **LLAMA,
+        "rope_parameters": {"rope_type": "linear", "rope_theta": 50.0, "factor": 3.0},
+    },
+    "llama3": {
+        **LLAMA,
+        "rope_parameters": {
+            "rope_type": "llama3",
+            "rope_theta": 5e3,
+            "factor": 32.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192,
+        },
+    },
 }
 
 
@@ -40,7 +56,24 @@ def test_logits_are_those_of_transformers(tmp_path, name, kind):
     assert error <= {"F32": 0, "F16": 2**-11, "Q8_0": 1 / 200, "Q4_0": 1 / 8}[kind]
 
 
-@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_the_scaling_of_llama_3_is_found_again(tmp_path):
+    model = random_model(**MODELS["llama3"])
+    write_gguf(tmp_path / "f.gguf", model, "F32")
+    config = load_gpt(tmp_path / "f.gguf").config
+    assert config.rope_scaling == RopeScaling("llama3", 32.0)
+    np.testing.assert_allclose(
+        config.rotary_frequencies(), model.model.rotary_emb.inv_freq.numpy(), rtol=1e-6
+    )
+
+
+def test_other_factors_of_frequencies_are_refused(tmp_path):
+    rope = {**MODELS["llama3"]["rope_parameters"], "high_freq_factor": 9.0}
+    write_gguf(tmp_path / "f.gguf", random_model(**{**LLAMA, "rope_parameters": rope}), "F32")
+    with pytest.raises(ValueError, match=r"'rope_freqs\.weight' has other factors than those of"):
+        load_gpt(tmp_path / "f.gguf")
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "llama_linear_rope", "llama3"])
 def test_llama_cpp_computes_the_same(tmp_path, name):
     """Its reading of the file is what the format means; Llama's rows are in an order of its own."""
     llama_cpp = pytest.importorskip("llama_cpp", reason="compares with llama.cpp where it is")

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinytorch.io import load_safetensors, save_safetensors
-from tinytorch.models.gpt import GptConfig
+from tinytorch.models.gpt import GptConfig, RopeScaling
 from tinytorch.models.gpt_files import LoadedGpt, load_gpt, save_hf
 from tinytorch.models.gpt_net import GptNet
 from tinytorch.runtime import GptSession
@@ -45,6 +45,21 @@ MODELS: dict[str, dict[str, Any]] = {
         **LLAMA,
         "rope_parameters": {"rope_type": "default", "rope_theta": 50.0},
         "rms_norm_eps": 1e-2,
+    },
+    "llama_linear_rope": {
+        **LLAMA,
+        "rope_parameters": {"rope_type": "linear", "rope_theta": 50.0, "factor": 2.5},
+    },
+    "llama3": {
+        **LLAMA,
+        "rope_parameters": {
+            "rope_type": "llama3",
+            "rope_theta": 20.0,
+            "factor": 4.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 3.0,
+            "original_max_position_embeddings": 24,
+        },
     },
     "llama_biases": {**LLAMA, "attention_bias": True, "mlp_bias": True},
     "llama_attention_bias": {**LLAMA, "attention_bias": True},
@@ -84,6 +99,16 @@ def test_models_that_we_save_are_loaded_by_transformers(tmp_path, name):
 activations = st.sampled_from(["gelu", "gelu_tanh", "gelu_sigmoid", "relu", "silu"])
 
 
+scalings = st.builds(
+    RopeScaling,
+    st.sampled_from(["linear", "llama3"]),
+    st.sampled_from([1.0, 2.5, 32.0]),
+    st.sampled_from([0.5, 1.0]),
+    st.sampled_from([1.5, 4.0]),
+    st.integers(1, 10000),
+)
+
+
 @st.composite
 def configs(draw: st.DrawFn) -> GptConfig:
     kv_heads = draw(st.integers(1, 3))
@@ -108,6 +133,7 @@ def configs(draw: st.DrawFn) -> GptConfig:
         norm="rms",
         positions="rotary",
         rope_theta=draw(st.sampled_from([10.0, 1e4, 5e5])),
+        rope_scaling=draw(st.none() | scalings),
         gated=True,
     )
 
@@ -153,12 +179,23 @@ def rewrite(folder: Path, *drop: str, **changes: Any) -> None:
     path.write_text(json.dumps({k: v for k, v in config.items() if k not in drop}))
 
 
-def test_configs_of_releases_before_5(tmp_path):
-    rope = {"rope_type": "default", "rope_theta": 77.0}
+@pytest.mark.parametrize(
+    "scaling",
+    [None, {"type": "linear", "factor": 3.0},
+     {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+      "original_max_position_embeddings": 30}],
+    ids=["none", "linear", "llama3"],
+)  # fmt: skip
+def test_configs_of_releases_before_5(tmp_path, scaling):
+    rope = {"rope_type": "default", "rope_theta": 77.0} | (scaling or {})
+    rope["rope_type"] = rope.pop("type", rope["rope_type"])
     model = random_model(**LLAMA, rope_parameters=rope)
     save(model, tmp_path)
-    rewrite(tmp_path, "rope_parameters", "head_dim", rope_theta=77.0, rope_scaling=None)
+    rewrite(tmp_path, "rope_parameters", "head_dim", rope_theta=77.0, rope_scaling=scaling)
     assert_parity(model, tmp_path)
+    theirs = model.model.rotary_emb.inv_freq.numpy()
+    ours = load_gpt(tmp_path).config.rotary_frequencies()
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 def test_names_of_the_published_gpt2(tmp_path):

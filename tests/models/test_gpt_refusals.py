@@ -73,8 +73,23 @@ LLAMA_ONLY: list[tuple[dict[str, Any], str]] = [
         {"rope_parameters": {"rope_type": "yarn", "factor": 4.0}},
         "rope_parameters: rope_type 'yarn'",
     ),
-    ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_scaling: rope_type 'linear'"),
-    ({"rope_scaling": {"rope_type": "llama3"}}, "rope_type 'llama3' is not supported"),
+    ({"rope_scaling": {"type": "dynamic", "factor": 2.0}}, "rope_scaling: rope_type 'dynamic'"),
+    ({"rope_scaling": {"rope_type": "llama3"}}, "rope_scaling: the field 'factor' is missing"),
+    ({"rope_scaling": {"type": "linear", "factor": "2"}}, "factor must be a number, got '2'"),
+    ({"rope_scaling": {"type": "linear", "factor": 0.5}}, "factor must be a number from 1"),
+    ({"rope_scaling": {"type": "linear", "factor": 2, "low": 1}}, "low = 1 is not supported"),
+    (
+        {
+            "rope_scaling": {
+                "type": "llama3",
+                "factor": 2,
+                "low_freq_factor": 4,
+                "high_freq_factor": 4,
+                "original_max_position_embeddings": 10,
+            }
+        },
+        "must be 0 < low < high, got 4",
+    ),
     ({"rope_parameters": {"factor": 2.0}}, "rope_parameters: factor = 2.0 is not supported"),
     ({"rope_parameters": {"full_attention": {"rope_theta": 1.0}}}, "full_attention = "),
     ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor = 0.5"),

@@ -5,15 +5,26 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "tinytorch/models/rotary_frequencies.hpp"
 
 using namespace tt;
 using runtime::Rotary;
+
+namespace {
+
+std::vector<double> frequencies(index_t size, double theta) {
+  models::GptConfig config;
+  config.head_size = size, config.rope_theta = theta;
+  return models::rotary_frequencies(config);
+}
+
+}  // namespace
 
 TEST_CASE("positions are turned by their angles, however far") {
   for (const double theta : {10000.0, 500000.0, 2.0}) {
     for (const index_t size : {2, 8, 34}) {
       const index_t half = size / 2, most = index_t{1} << 24;
-      const Rotary rotary(size, theta, most);
+      const Rotary rotary(frequencies(size, theta), most);
       std::vector<float> factors(static_cast<std::size_t>(size));
       for (const index_t p : {index_t{0}, index_t{1}, index_t{255}, index_t{256}, index_t{65535},
                               index_t{65536}, index_t{1'234'567}, most - 1}) {
@@ -34,7 +45,7 @@ TEST_CASE("positions are turned by their angles, however far") {
 }
 
 TEST_CASE("pairs are half a head apart, and every head is turned") {
-  const Rotary rotary(6, 100.0, 50);
+  const Rotary rotary(frequencies(6, 100.0), 50);
   std::vector<float> factors(6), x(12), before;
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i) - 4.5f;
   before = x;

@@ -28,6 +28,17 @@ int place_of(const char* what, std::string_view name, const std::string_view (&n
   fail<ValueError>("unknown ", what, " '", name, "'; use ", allowed);
 }
 
+void check(const RopeScaling& s) {
+  if (!std::isfinite(s.factor) || s.factor < 1.0) {
+    fail<ValueError>("GPT config: rope_scaling.factor must be a number from 1, got ", s.factor);
+  }
+  if (!(s.low > 0.0) || !(s.high > s.low) || !std::isfinite(s.high)) {
+    fail<ValueError>("GPT config: rope_scaling.low and high must be 0 < low < high, got ", s.low,
+                     " and ", s.high);
+  }
+  within("rope_scaling.length", s.length, kMostPositions);
+}
+
 }  // namespace
 
 GptConfig completed(GptConfig c) {
@@ -59,6 +70,7 @@ GptConfig completed(GptConfig c) {
   if (!std::isfinite(c.rope_theta) || c.rope_theta <= 0.0) {
     fail<ValueError>("GPT config: rope_theta must be a positive number, got ", c.rope_theta);
   }
+  check(c.rope_scaling);
   if (!std::isfinite(c.eps) || c.eps <= 0.0 || c.eps > 1.0) {
     fail<ValueError>("GPT config: eps must be above 0 and at most 1, got ", c.eps);
   }
@@ -76,6 +88,11 @@ GptPositions gpt_positions_from_name(std::string_view name) {
 GptActivation gpt_activation_from_name(std::string_view name) {
   return static_cast<GptActivation>(
       place_of("activation", name, {"gelu", "gelu_tanh", "gelu_sigmoid", "relu", "silu"}));
+}
+
+RopeScaling::Kind rope_scaling_from_name(std::string_view name) {
+  return static_cast<RopeScaling::Kind>(
+      place_of("rope_scaling.kind", name, {"none", "linear", "llama3"}));
 }
 
 }  // namespace tt::models

@@ -10,6 +10,18 @@ enum class GptNorm { layer, rms };            // rms has no beta
 enum class GptPositions { learned, rotary };  // rotary: pairs (i, i + head_size / 2)
 enum class GptActivation { gelu, gelu_tanh, gelu_sigmoid, relu, silu };
 
+// How the angles of rotary positions change for texts longer than those of the first training.
+struct RopeScaling {
+  // linear: all frequencies are divided by `factor`. llama3 (Llama 3.1): those with fewer than
+  // `low` turns in `length` positions are, those with more than `high` stay, and between the two
+  // they pass from one to the other.
+  enum class Kind { none, linear, llama3 };
+  Kind kind = Kind::none;
+  double factor = 1.0;
+  double low = 1.0, high = 4.0;
+  index_t length = 8192;
+};
+
 struct GptConfig {
   index_t vocabulary = 0, width = 0, layers = 0, heads = 0;
   index_t kv_heads = 0;       // of keys and values, shared by heads / kv_heads queries; 0: heads
@@ -19,6 +31,7 @@ struct GptConfig {
   GptNorm norm = GptNorm::layer;
   GptPositions positions = GptPositions::learned;
   double rope_theta = 10000.0;
+  RopeScaling rope_scaling;
   GptActivation activation = GptActivation::gelu_tanh;
   bool gated = false;  // the hidden layer is activation(gate x) * up x, else activation(up x)
   bool tied = true;    // the output weight is the token table
@@ -31,12 +44,14 @@ struct GptConfig {
 
 // The same with its zeros filled in. ValueError for sizes outside their bounds (which no real model
 // reaches, and products of which do not overflow), heads that do not divide what they share, an odd
-// head size with rotary positions, eps or rope_theta that are no positive numbers.
+// head size with rotary positions, eps or rope_theta that are no positive numbers, a rope_scaling
+// that is none.
 GptConfig completed(GptConfig config);
 
 // ValueError naming the allowed ones.
 GptNorm gpt_norm_from_name(std::string_view name);
 GptPositions gpt_positions_from_name(std::string_view name);
 GptActivation gpt_activation_from_name(std::string_view name);
+RopeScaling::Kind rope_scaling_from_name(std::string_view name);
 
 }  // namespace tt::models

@@ -285,7 +285,8 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
   const bool rounds = shape.products == Products::bf16 && compute == DType::f32;
   const DType type = rounds ? DType::bf16 : is_half(x.dtype()) ? x.dtype() : compute;
   if (as_images(x, shape)) return conv2d_images(x, w, b, shape, type);
-  const Array in = to_compute(x), rows = in.contiguous(), y = Array::empty(output_shape(shape), in.dtype());
+  const Array in = to_compute(x), rows = in.contiguous(),
+              y = Array::empty(output_shape(shape), in.dtype());
   if (y.size() == 0) return from_compute(y, type);
   visit_float(in.dtype(), "conv2d", [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -225,10 +225,9 @@ Array conv2d_images_grad_input(const Array& grad, const Array& weight, const Con
   // A convolution of dy with the weights turned around, in and out exchanged.
   const Array taps = weight.flip(2).flip(3).permute({2, 3, 0, 1}).contiguous();
   const Window2d& w = s.window;
-  return winograd(
-      grad, taps, Array(),
-      {s.batch, w.out_height(), w.out_width(), 2 - w.pad_h, s.out_channels, s.channels},
-      grad.dtype());
+  return winograd(grad, taps, Array(),
+                  {s.batch, w.out_height(), w.out_width(), 2 - w.pad_h, s.out_channels, s.channels},
+                  grad.dtype());
 }
 
 Array conv2d_images_grad_weight(const Array& grad, const Array& x, const ConvShape& s) {

@@ -17,6 +17,7 @@ __all__: list[str] = [
     "SamplingOptions",
     "gpt_config",
     "gpt_shapes",
+    "rotary_frequencies",
 ]
 
 class GptSequence:
@@ -204,3 +205,6 @@ def gpt_config(config: dict[str, Any]) -> dict[str, Any]:
 
 def gpt_shapes(config: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], bool]]:
     """Of each array that a model may have: its shape, and whether it must."""
+
+def rotary_frequencies(config: dict[str, Any]) -> list[float]:
+    """Radians per position of each pair of a head, as a list."""

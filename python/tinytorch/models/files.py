@@ -7,14 +7,10 @@ The config names the architecture and its sizes, never code:
 
     {"format": "tinytorch-model", "version": 1, "model": "digits_mlp", "sizes": {...},
      "layers": {"fc1": "LinearInt8", ...}, "techniques": [...], ...}
-
-Both are written atomically, the weights first. Where a crash between the two left an old JSON file
-beside new weights, the metadata count.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,13 +21,12 @@ import numpy as np
 from ..core.autograd import no_grad
 from ..core.tensor import Tensor
 from ..datasets import CIFAR10, MNIST, ImageSet, TinyDigits
-from ..io import load_json, load_safetensors, parse_json, save_json, save_safetensors
+from ..io import TensorDict, load_safetensors
 from .networks import Network
 from .registry import create, spec
+from .stored_config import ConfigFormat
 
-FORMAT = "tinytorch-model"
-VERSION = 1
-_KEY = "tinytorch.model"
+FORMAT = ConfigFormat("tinytorch-model", 1, "tinytorch.model")
 
 PathLike = str | os.PathLike[str]
 
@@ -69,8 +64,6 @@ def save_model(path: PathLike, network: Network, name: str, origin: Origin | Non
     weights = weights_path(path)
     origin = origin or Origin()
     config = {
-        "format": FORMAT,
-        "version": VERSION,
         "model": name,
         "sizes": network.sizes(),
         "layers": {n: type(layer).__name__ for n, layer in network.named_layers()},
@@ -79,9 +72,7 @@ def save_model(path: PathLike, network: Network, name: str, origin: Origin | Non
         "training": origin.training,
         "class_names": origin.class_names or class_names(origin.data or spec(name).data),
     }
-    metadata = {_KEY: json.dumps(config, allow_nan=False)}
-    save_safetensors(weights, network.state_dict(), metadata)
-    save_json(weights.with_suffix(".json"), config)
+    FORMAT.save(weights, network.state_dict(), config)
     return weights
 
 
@@ -99,7 +90,7 @@ def load_model(path: PathLike) -> SavedModel:
     """
     weights = weights_path(path)
     tensors = load_safetensors(weights, copy=True)
-    config = _config(weights, tensors.metadata)
+    config = _config(weights, tensors)
     try:
         network = _build(config, tensors)
     except (ValueError, TypeError, KeyError, IndexError) as error:
@@ -119,18 +110,8 @@ def weights_path(path: PathLike) -> Path:
     return found.with_name(found.name + ".safetensors")
 
 
-def _config(weights: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    if _KEY in metadata:
-        config = parse_json(metadata[_KEY].encode("utf-8"), what=f"the config in {weights}")
-    else:
-        beside = weights.with_suffix(".json")
-        if not beside.exists():
-            raise ValueError(f"{weights} has no config: {beside.name} is not beside it")
-        config = load_json(beside)
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise ValueError(f"{weights}: its config is not one of {FORMAT}")
-    if config.get("version") != VERSION:
-        raise ValueError(f"{weights}: config version {config.get('version')!r}, this is {VERSION}")
+def _config(weights: Path, tensors: TensorDict) -> dict[str, Any]:
+    config = FORMAT.read(weights, tensors)
     for key, kind in (("model", str), ("sizes", dict), ("techniques", list)):
         if not isinstance(config.get(key), kind):
             raise ValueError(f"{weights}: the config's {key!r} must be a {kind.__name__}")

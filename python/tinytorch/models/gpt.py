@@ -22,6 +22,27 @@ from .. import _core
 
 
 @dataclass(frozen=True)
+class RopeScaling:
+    """How the angles of rotary positions change for texts longer than those of the first training.
+
+    Args:
+        kind: "linear": all are divided by `factor`; "llama3", as in Llama 3.1 (Grattafiori et al.
+            2024): those of pairs with fewer than `low` turns in `length` positions are, those
+            with more than `high` stay, and between the two they pass from one to the other.
+        factor: at least 1.
+        low: see `kind`.
+        high: see `kind`.
+        length: positions of the first training.
+    """
+
+    kind: str
+    factor: float
+    low: float = 1.0
+    high: float = 4.0
+    length: int = 8192
+
+
+@dataclass(frozen=True)
 class GptConfig:
     """Sizes and choices of a decoder-only transformer.
 
@@ -38,6 +59,7 @@ class GptConfig:
         positions: "learned", or "rotary": pairs (i, i + head_size / 2) turned by the angle
             position * rope_theta ** (-2 i / head_size), as Llama's published checkpoints have it.
         rope_theta: base of the rotary angles.
+        rope_scaling: a `RopeScaling`, or its fields as a dict; None for angles as above.
         activation: "gelu", "gelu_tanh", "gelu_sigmoid", "relu" or "silu".
         gated: whether the hidden layer is activation(gate x) * (up x) instead of activation(up x).
         tied: whether the output weight is the token table.
@@ -60,6 +82,7 @@ class GptConfig:
     norm: str = "layer"
     positions: str = "learned"
     rope_theta: float = 10000.0
+    rope_scaling: RopeScaling | None = None
     activation: str = "gelu_tanh"
     gated: bool = False
     tied: bool = True
@@ -68,6 +91,12 @@ class GptConfig:
     def __post_init__(self) -> None:
         for name, number in _core.runtime.gpt_config(asdict(self)).items():
             object.__setattr__(self, name, number)
+        if isinstance(self.rope_scaling, dict):
+            object.__setattr__(self, "rope_scaling", RopeScaling(**self.rope_scaling))
+
+    def rotary_frequencies(self) -> list[float]:
+        """Return the radians per position by which each pair of a head is turned."""
+        return _core.runtime.rotary_frequencies(asdict(self))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of all arrays by canonical name, in the order of the computation."""

@@ -188,10 +188,8 @@ class GptNet(Layer):
 
 
 def rotary_tables(config: GptConfig) -> tuple[Tensor, Tensor]:
-    """cos and sin (max_length, head_size / 2) of position * theta^(-2 i / head_size)."""
-    size = config.head_size
-    rates = float(config.rope_theta) ** (-np.arange(0, size, 2) / size)
-    angles = np.arange(config.max_length)[:, None] * rates
+    """cos and sin (max_length, head_size / 2) of position * frequency of the pair."""
+    angles = np.arange(config.max_length)[:, None] * np.array(config.rotary_frequencies())
     return Tensor(np.cos(angles).astype(np.float32)), Tensor(np.sin(angles).astype(np.float32))
 
 

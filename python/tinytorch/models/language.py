@@ -23,7 +23,7 @@ from ..text import ByteLevelBPE, Characters, TextTokenizer, load_tokenizer
 from .files import weights_path
 from .gpt import GptConfig
 from .gpt_files import LoadedGpt, load_gpt, save_gpt
-from .gpt_files.save import KEY
+from .gpt_files.save import FORMAT
 from .shipped import shipped, shipped_names
 
 PathLike = str | os.PathLike[str]
@@ -95,7 +95,7 @@ def is_language_model(path: PathLike) -> bool:
     place = Path(path)
     place = _trained(place) if place.is_dir() else weights_path(place)
     try:
-        return place.is_file() and KEY in load_safetensors(place).metadata
+        return place.is_file() and FORMAT.key in load_safetensors(place).metadata
     except ValueError:
         return False
 

@@ -229,6 +229,95 @@ TEST_CASE("int8 products become codes as their sums would, whole, in part, joine
   }
 }
 
+namespace {
+
+// Rows of results of a convolution without padding, `kernel` x `kernel` and `stride` apart.
+struct LineCase {
+  std::int64_t stored, kernel, stride, columns, rows, width;
+  std::int64_t line() const { return ((width - 1) * stride + kernel) * stored; }  // codes
+  std::int64_t lines() const { return (rows - 1) * stride + kernel; }
+  std::int64_t depth() const { return kernel * kernel * stored; }
+
+  std::vector<std::int32_t> sums(const Bytes& image, const std::vector<std::int8_t>& b) const {
+    std::vector<std::int32_t> out(count(rows * width * columns));
+    for (std::int64_t i = 0; i < rows * width * columns; ++i) {
+      const std::int64_t c = i % columns, x = i / columns % width, y = i / columns / width;
+      for (std::int64_t k = 0; k < depth(); ++k) {
+        const std::int64_t run = kernel * stored;
+        const std::int64_t at = (y * stride + k / run) * line() + x * stride * stored + k % run;
+        out[count(i)] += (image[count(at)] - 128) * b[count(c * depth() + k)];
+      }
+    }
+    return out;
+  }
+};
+
+void check_lines(const LineCase& c, int variant) {
+  const Bytes image = random_codes(c.lines() * c.line(), 30);
+  const Bytes residual = random_codes(c.rows * c.width * c.columns, 31);
+  std::vector<std::int8_t> b(count(c.columns * c.depth()));
+  Generator g(32);
+  for (auto& w : b) w = static_cast<std::int8_t>(static_cast<int>(g.below(255)) - 127);
+  auto scale = normal(count(c.columns), 33), offset = normal(count(c.columns), 34, 60.0f);
+  for (auto& s : scale) s = std::fabs(s) * 1e-3f + 1e-5f;
+  const auto sums = c.sums(image, b);
+  const bool joined = variant == 1, pool = variant == 2;
+  Requantize r;
+  r.sums = sums.data(), r.sums_row = c.columns, r.channels = c.columns;
+  r.pixels = pool ? c.width : c.rows * c.width;
+  r.scale = scale.data(), r.offset = offset.data(), r.out_row = c.columns, r.low = 9.0f;
+  r.residual = joined ? residual.data() : nullptr, r.residual_scale = 0.37f;
+  Bytes want(count(c.rows * c.width * c.columns / (pool ? 4 : 1)));
+  r.out = want.data();
+  if (!pool) reference::requantize(r);
+  for (std::int64_t i = 0; pool && i < c.rows; i += 2) {
+    const std::int64_t line = c.width * c.columns;
+    reference::requantize_pooled({r, line, 0});
+    r.sums += 2 * line;
+    r.out = static_cast<std::uint8_t*>(r.out) + line / 2;
+  }
+  each_isa([&](const ConvS8Table& t, const GemmS8Table& f) {
+    if (t.convolve_lines == nullptr || c.kernel * c.stored % t.line_shape.k_step != 0) return;
+    const PackedS8 packed = pack_s8(b.data(), c.columns, c.depth(), f, t.line_shape);
+    const Bytes codes = stored(image, f), add = stored(residual, f);
+    const auto* first = reinterpret_cast<const std::byte*>(codes.data());
+    const std::int64_t code = f.shape.code_bytes;
+    std::vector<const std::byte*> starts;
+    for (std::int64_t i = 0; i < c.rows; ++i) {
+      starts.push_back(first + i * c.stride * c.line() * code);
+    }
+    LinesToCodes l;
+    l.product = packed.product(0, c.columns), l.product.rows = c.rows;
+    l.starts = starts.data();
+    l.line = c.line() * code, l.pixel = c.stride * c.stored * code;
+    l.kernel_h = c.kernel, l.run_groups = l.product.groups / c.kernel;
+    l.width = c.width, l.to = r, l.pool = pool;
+    l.to.residual = joined ? add.data() : nullptr;
+    CAPTURE(c.stored, c.kernel, c.stride, c.columns, c.rows, c.width, variant);
+    require_codes(want, f, [&](void* out) {
+      l.to.out = out;
+      t.convolve_lines(l);
+    });
+  });
+}
+
+}  // namespace
+
+TEST_CASE("int8 lines are convolved as their windows would be, whole, in part, joined and pooled") {
+  for (const std::int64_t stored : {4, 16, 48}) {
+    for (const std::int64_t kernel : {1, 3}) {
+      for (const std::int64_t columns : {16, 32, 80}) {
+        for (const std::int64_t width : {1, 2, 6, 7, 8, 16, 29}) {
+          for (int variant = 0; variant < 3; ++variant) {
+            if (variant == 2 && width % 2 != 0) continue;
+            check_lines({stored, kernel, 1 + width % 2, columns, 4, width}, variant);
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("int8 windows are copied, blank outside") {
   each_isa([](const ConvS8Table& t, const GemmS8Table&) {
     for (const std::int64_t pixel : {1, 4, 16, 32, 80}) {

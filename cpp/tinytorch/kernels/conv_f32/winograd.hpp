@@ -39,9 +39,9 @@ template <class T>
 struct WinogradCall {
   WinogradShape shape;
   const T* x = nullptr;
-  const float* weights = nullptr;   // packed
-  const float* bias = nullptr;      // of the channels stored
-  const T* residual = nullptr;      // null, or like the results before pooling
+  const float* weights = nullptr;  // packed
+  const float* bias = nullptr;     // of the channels stored
+  const T* residual = nullptr;     // null, or like the results before pooling
   T* y = nullptr;
   bool relu = false, pool = false;
 };

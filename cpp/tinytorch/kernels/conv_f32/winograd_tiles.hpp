@@ -22,8 +22,8 @@ template <class T>
 void transform_patch(const ConvF32Table& parts, const WinogradShape& s, const T* x,
                      std::int64_t tile, float* out, std::int64_t step) {
   const TilePlace at = tile_place(s, tile);
-  parts.winograd_images<T>().input({x + at.image * s.height * s.width * s.in, s.height, s.width, s.in,
-                        at.y - s.pad, at.x - s.pad, out, step});
+  parts.winograd_images<T>().input({x + at.image * s.height * s.width * s.in, s.height, s.width,
+                                    s.in, at.y - s.pad, at.x - s.pad, out, step});
 }
 
 template <class T>

@@ -86,6 +86,19 @@ struct ProductsToCodes {
   ProductToCodes (*next)(void* context, std::int64_t index) = nullptr;
 };
 
+// A convolution of lines of pixels that have all that windows need, with blank pixels where those
+// reach beyond an image: no window is copied. Result x of row i takes, of each of kernel_h lines, a
+// run of bytes that begins at starts[i] + x * pixel + u * line.
+struct LinesToCodes {
+  S8Product product;  // rows: of results, its a and a_row are not read; panels of line_shape
+  const std::byte* const* starts = nullptr;   // of each row of results
+  std::int64_t line = 0, pixel = 0;           // bytes
+  std::int64_t kernel_h = 1, run_groups = 0;  // groups of k in a run
+  std::int64_t width = 0;                     // results in a row
+  Requantize to;                              // as in ProductToCodes, rows one after the other
+  bool pool = false;                          // 2 x 2 squares: even rows and width, no residual
+};
+
 // For the format of codes of the same instruction set's gemm_s8.
 struct ConvS8Table {
   void (*quantize_row)(const QuantizeRow& q);
@@ -94,6 +107,8 @@ struct ConvS8Table {
   void (*requantize_pooled)(const RequantizePooled& r);
   void (*multiply_to_codes)(const ProductsToCodes& all);
   bool pools_products;  // whether multiply_to_codes knows `pool`, for whole panels of columns
+  void (*convolve_lines)(const LinesToCodes& l);  // null where tiles want windows side by side
+  PanelShape line_shape;                          // of the weights that it takes
   void (*join)(const JoinCodes& j);
   // out[c] = the largest code of a window of rows x cols pixels; `line` codes between rows
   void (*max_window)(const void* in, std::int64_t line, std::int64_t channels, int rows, int cols,

@@ -5,12 +5,13 @@
 
 namespace tt::kernels {
 
-PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k, const GemmS8Table& table) {
+PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k, const GemmS8Table& table,
+                 const PanelShape& shape) {
   if (k > kMaxS8Depth) {
     fail<ValueError>("int8 products sum at most ", kMaxS8Depth, " terms exactly, got ", k,
                      "; split the input features over several layers");
   }
-  PackedS8 packed{PackedPanels(table.shape, n, k), &table, {}};
+  PackedS8 packed{PackedPanels(shape, n, k), &table, {}};
   packed.column_sums.assign(static_cast<std::size_t>(packed.padded_columns()), 0);
   auto* weights = reinterpret_cast<std::int8_t*>(packed.weights.data());
   for (std::int64_t row = 0; row < n; ++row) {
@@ -27,6 +28,10 @@ PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k, const Gem
     packed.column_sums[static_cast<std::size_t>(row)] = sum;
   }
   return packed;
+}
+
+PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k, const GemmS8Table& table) {
+  return pack_s8(b, n, k, table, table.shape);
 }
 
 PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k) {

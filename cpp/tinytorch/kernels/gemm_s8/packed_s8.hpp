@@ -22,6 +22,9 @@ struct PackedS8 : PackedPanels {
 // b[n, k] contiguous with values in [-127, 127]; ValueError for -128 or k > kMaxS8Depth.
 PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k);  // for active()
 PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k, const GemmS8Table& table);
+// For kernels of the same instruction set that want another shape of panels.
+PackedS8 pack_s8(const std::int8_t* b, std::int64_t n, std::int64_t k, const GemmS8Table& table,
+                 const PanelShape& shape);
 void unpack_s8(const PackedS8& packed, std::int8_t* b);  // the plain layout again
 // Row j of B times `scale`: out[k].
 void unpack_row(const PackedS8& packed, std::int64_t j, float scale, float* out);

@@ -9,8 +9,9 @@ namespace tt::runtime {
 class WeightsS8 {
  public:
   // w[n, k] with values in [-127, 127].
-  WeightsS8(const std::int8_t* w, std::int64_t n, std::int64_t k, const kernels::GemmS8Table& table)
-      : packed_(kernels::pack_s8(w, n, k, table)) {}
+  WeightsS8(const std::int8_t* w, std::int64_t n, std::int64_t k, const kernels::GemmS8Table& table,
+            const kernels::PanelShape& shape)
+      : packed_(kernels::pack_s8(w, n, k, table, shape)) {}
 
   std::int64_t row_bytes() const { return packed_.row_bytes(); }  // of encoded activations
   std::int64_t panel_width() const { return packed_.shape.nr; }

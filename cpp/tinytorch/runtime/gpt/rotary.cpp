@@ -4,13 +4,8 @@
 
 namespace tt::runtime {
 
-Rotary::Rotary(index_t size, double theta, index_t max_length) : size_(size) {
-  const index_t half = size / 2;
-  std::vector<double> frequencies;
-  for (index_t i = 0; i < half; ++i) {
-    frequencies.push_back(
-        std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(size)));
-  }
+Rotary::Rotary(const std::vector<double>& frequencies, index_t max_length)
+    : size_(2 * static_cast<index_t>(frequencies.size())) {
   for (index_t unit = 1; unit < max_length || digits_.empty(); unit *= kDigit) {
     std::vector<Turn>& table = digits_.emplace_back();
     for (index_t d = 0; d < kDigit && d * unit < max_length; ++d) {

@@ -1,5 +1,5 @@
 // Rotary position embedding (Su et al. 2021), in the layout of Llama's published checkpoints: of a
-// head, elements i and i + size / 2 are a pair, turned by the angle position * theta^(-2 i / size).
+// head, elements i and i + size / 2 are a pair, turned by the angle position * frequencies[i].
 #pragma once
 #include <vector>
 
@@ -10,8 +10,9 @@ namespace tt::runtime {
 class Rotary {
  public:
   Rotary() = default;
-  // size even, theta > 0, positions in [0, max_length).
-  Rotary(index_t size, double theta, index_t max_length);
+  // Radians per position of each pair (models/rotary_frequencies.hpp); positions in
+  // [0, max_length).
+  Rotary(const std::vector<double>& frequencies, index_t max_length);
 
   index_t size() const { return size_; }
   // Cosines, then sines, of a position's size / 2 angles.

@@ -9,6 +9,7 @@
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/models/rotary_frequencies.hpp"
 
 namespace tt::runtime {
 namespace {
@@ -62,7 +63,7 @@ GptSession::GptSession(models::GptModel given, const GptFormats& formats)
   if (!config_.tied) tokens_ = TokenTable(m.tokens, formats.head);
   if (m.positions.defined()) positions_ = m.positions.copy();
   if (config_.positions == models::GptPositions::rotary) {
-    rotary_ = Rotary(config_.head_size, config_.rope_theta, config_.max_length);
+    rotary_ = Rotary(models::rotary_frequencies(config_), config_.max_length);
   }
   for (const models::GptBlock& block : m.blocks) {
     stop_if_interrupted();

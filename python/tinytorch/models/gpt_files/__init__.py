@@ -8,8 +8,9 @@
     save_gpt("out/gpt", config, weights)           # out/gpt.safetensors and out/gpt.json
 
 Whatever the file, there come a `GptConfig` and float32 arrays by canonical name
-(`tinytorch.models.gpt`). What the engine does not compute (other architectures, scaled rotary
-positions, sliding windows, ...) is refused with the name of the field that asks for it.
+(`tinytorch.models.gpt`). What the engine does not compute (other architectures, rotary
+positions scaled by yarn, sliding windows, ...) is refused with the name of the field that asks
+for it.
 """
 
 from .course import config_and_weights_of, course_model

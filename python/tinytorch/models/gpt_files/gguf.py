@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...io import GgufFile, load_gguf
-from ..gpt import GptConfig
+from ..gpt import GptConfig, RopeScaling
 from .arrays import Arrays, FloatArray
 from .fields import Fields
 from .layouts import GGUF_GPT2, GGUF_LLAMA, Weights
 
+# What the frequencies of rotary positions are divided by, (head_size / 2).
+_ROPE_FACTORS = "rope_freqs.weight"
 _LAYOUTS = {"gpt2": GGUF_GPT2, "llama": GGUF_LLAMA}
 
 
@@ -39,7 +42,8 @@ def load_gguf_model(path: Path) -> tuple[GptConfig, Weights, dict[str, Any]]:
     source: Mapping[str, FloatArray] = file
     if kind == "llama":
         source = _HalfSplit(file, config)
-    arrays = Arrays(source, str(path))
+        config = replace(config, rope_scaling=_rope_scaling(file, fields, config))
+    arrays = Arrays(source, str(path), ignored=re.escape(_ROPE_FACTORS))
     layout = _LAYOUTS[kind]
     given = {ours for ours, theirs in layout.names(config) if any(t in file for t in theirs)}
     return config, layout.weights(arrays, config, given.__contains__), file.metadata
@@ -64,7 +68,7 @@ def _check_keys(fields: Fields, kind: str) -> None:
             raise fields.refuse(f"{key} is not supported")
     for name, neutral in (
         ("attention.causal", (True,)),
-        ("rope.scaling.type", ("none",)),
+        ("rope.scaling.type", ("none", "linear") if kind == "llama" else ("none",)),
         ("rope.scale_linear", (1.0,)),
         ("expert_count", (0,)),
         ("expert_used_count", (0,)),
@@ -110,6 +114,7 @@ def _read_llama(fields: Fields) -> dict[str, Any]:
         "norm": "rms",
         "positions": "rotary",
         "rope_theta": fields.number("llama.rope.freq_base", 10000.0),
+        "rope_scaling": _linear_scaling(fields),
         "activation": "silu",
         "gated": True,
         "eps": fields.number("llama.attention.layer_norm_rms_epsilon"),
@@ -120,6 +125,33 @@ _READERS: dict[str, Callable[[Fields], dict[str, Any]]] = {
     "gpt2": _read_gpt2,
     "llama": _read_llama,
 }
+
+
+def _linear_scaling(fields: Fields) -> dict[str, Any] | None:
+    if fields.text("llama.rope.scaling.type", "none") != "linear":
+        return None
+    return {"kind": "linear", "factor": fields.number("llama.rope.scaling.factor")}
+
+
+def _rope_scaling(file: GgufFile, fields: Fields, config: GptConfig) -> RopeScaling | None:
+    """The scaling of Llama 3.1 is a tensor, of which the parameters are found again."""
+    if _ROPE_FACTORS not in file:
+        return config.rope_scaling
+    if config.rope_scaling is not None:
+        raise fields.refuse(
+            f"rotary positions are scaled twice: linearly, and by {_ROPE_FACTORS!r}"
+        )
+    divisors = np.asarray(file[_ROPE_FACTORS], np.float64)
+    plain = np.array(config.rotary_frequencies())
+    if divisors.shape == plain.shape and np.isfinite(divisors).all():
+        # They are rounded to float32.
+        scaling = RopeScaling("llama3", max(1.0, round(float(divisors.max()), 4)))
+        scaled = replace(config, rope_scaling=scaling).rotary_frequencies()
+        if np.allclose(plain, np.multiply(scaled, divisors), rtol=1e-4, atol=0.0):
+            return scaling
+    raise fields.refuse(
+        f"the tensor {_ROPE_FACTORS!r} has other factors than those of Llama 3.1 to 3.3"
+    )
 
 
 class _HalfSplit(Mapping[str, FloatArray]):

@@ -142,7 +142,7 @@ def _read_llama(fields: Fields) -> dict[str, Any]:
         "max_length": fields.integer("max_position_embeddings", 2048),
         "norm": "rms",
         "positions": "rotary",
-        "rope_theta": _rope_theta(fields),
+        **_rope(fields),
         "activation": _activation(fields, "hidden_act", "silu"),
         "gated": True,
         "tied": fields.flag("tie_word_embeddings", False),
@@ -150,17 +150,36 @@ def _read_llama(fields: Fields) -> dict[str, Any]:
     }
 
 
-def _rope_theta(fields: Fields) -> float:
+# Their fields of a scaling -> ours, by kind.
+_SCALINGS = {
+    "linear": {"factor": "factor"},
+    "llama3": {
+        "factor": "factor",
+        "low_freq_factor": "low",
+        "high_freq_factor": "high",
+        "original_max_position_embeddings": "length",
+    },
+}
+
+
+def _rope(fields: Fields) -> dict[str, Any]:
     """`rope_parameters` is how releases from 5 on write it; `rope_scaling`, where given, wins."""
     name = "rope_scaling" if fields.group("rope_scaling") else "rope_parameters"
     rope = Fields(fields.group(name), f"{fields.what}: {name}")
     kind = rope.text("rope_type", rope.text("type", "default"))
-    if kind != "default":
-        raise rope.refuse(f"rope_type {kind!r} is not supported; 'default' is")
+    if kind not in ("default", *_SCALINGS):
+        raise rope.refuse(f"rope_type {kind!r} is not supported; default, linear and llama3 are")
     rope.only("partial_rotary_factor", 1.0)
-    for field in rope.given.keys() - {"rope_type", "type", "rope_theta", "partial_rotary_factor"}:
+    names = _SCALINGS.get(kind, {})
+    known = {"rope_type", "type", "rope_theta", "partial_rotary_factor", *names}
+    for field in sorted(rope.given.keys() - known):
         rope.only(field, None)
-    return rope.number("rope_theta", fields.number("rope_theta", 10000.0))
+    theta = rope.number("rope_theta", fields.number("rope_theta", 10000.0))
+    if not names:
+        return {"rope_theta": theta}
+    read = {ours: rope.integer if ours == "length" else rope.number for ours in names.values()}
+    given = {ours: read[ours](theirs) for theirs, ours in names.items()}
+    return {"rope_theta": theta, "rope_scaling": {"kind": kind, **given}}
 
 
 _READERS: dict[str, Callable[[Fields], dict[str, Any]]] = {
@@ -262,9 +281,19 @@ def _write_llama(config: GptConfig) -> dict[str, Any]:
         "head_dim": config.head_size,
         "max_position_embeddings": config.max_length,
         "rms_norm_eps": config.eps,
-        "rope_theta": config.rope_theta,  # for releases before 5
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+        **_rope_fields(config),
     }
+
+
+def _rope_fields(config: GptConfig) -> dict[str, Any]:
+    """For releases from 5 on, and for those before."""
+    scaling = config.rope_scaling
+    kind = scaling.kind if scaling else "none"
+    rope: dict[str, Any] = {"rope_type": "default" if kind == "none" else kind}
+    rope |= {theirs: getattr(scaling, ours) for theirs, ours in _SCALINGS.get(kind, {}).items()}
+    fields = {"rope_theta": config.rope_theta,
+              "rope_parameters": {"rope_theta": config.rope_theta, **rope}}  # fmt: skip
+    return fields if kind == "none" else {**fields, "rope_scaling": rope}
 
 
 _WRITERS = {"gpt2": _write_gpt2, "llama": _write_llama}

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...io import load_json, load_safetensors, parse_json
+from ...io import load_safetensors
 from ..files import weights_path
 from ..gpt import GptConfig
 from .arrays import Arrays, FloatArray, FloatTensors
 from .fields import Fields
 from .gguf import load_gguf_model
 from .hugging_face import load_folder
-from .save import FORMAT, KEY, VERSION
+from .save import FORMAT
 from .stored import StoredTensors
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
@@ -79,20 +79,7 @@ def _is_gguf(path: Path) -> bool:
 
 def _load_saved(path: Path) -> tuple[GptConfig, dict[str, FloatArray], dict[str, Any]]:
     tensors = load_safetensors(path)
-    beside = path.with_suffix(".json")
-    if KEY in tensors.metadata:
-        given = parse_json(tensors.metadata[KEY].encode("utf-8"), what=f"the config in {path}")
-    elif beside.exists():
-        given = load_json(beside)
-    else:
-        raise ValueError(
-            f"{path} has no config: {beside.name} is not beside it. Give the folder of a model in "
-            "Hugging Face's layout"
-        )
-    if not isinstance(given, dict) or given.get("format") != FORMAT:
-        raise ValueError(f"{path}: its config is not one of {FORMAT}")
-    if given.get("version") != VERSION:
-        raise ValueError(f"{path}: config version {given.get('version')!r}, this is {VERSION}")
+    given = FORMAT.read(path, tensors, ". Give the folder of a model in Hugging Face's layout")
     fields = Fields(given, str(path))
     config = fields.config(**fields.group("config"))
     arrays = Arrays(StoredTensors(FloatTensors([tensors])), str(path))

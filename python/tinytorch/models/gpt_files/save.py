@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,12 +13,11 @@ import numpy as np
 from ...io import save_json, save_safetensors
 from ..files import weights_path
 from ..gpt import GptConfig
+from ..stored_config import ConfigFormat
 from .hugging_face import hf_model
 from .stored import stored_form
 
-FORMAT = "tinytorch-gpt"
-VERSION = 1
-KEY = "tinytorch.gpt"
+FORMAT = ConfigFormat("tinytorch-gpt", 1, "tinytorch.gpt")
 
 PathLike = str | os.PathLike[str]
 
@@ -78,13 +76,9 @@ def save_gpt(
         OSError: the files cannot be written.
     """
     arrays = fitting(config, weights)
-    given = {"format": FORMAT, "version": VERSION, "precision": precision}
-    given |= {"config": asdict(config), "notes": dict(notes or {})}
+    fields = {"precision": precision, "config": asdict(config), "notes": dict(notes or {})}
     place = weights_path(path)
-    save_safetensors(
-        place, stored_form(arrays, precision), {KEY: json.dumps(given, allow_nan=False)}
-    )
-    save_json(place.with_suffix(".json"), given)
+    FORMAT.save(place, stored_form(arrays, precision), fields)
     return place
 
 
