@@ -8,8 +8,8 @@
 
 namespace tt::kernels::TT_ISA {
 
-// Rows of results are 32, 16, 8 or 4 pixels wide in the networks there are: blocks of 8 or 4 leave
-// nothing over. Narrow panels stay in the first cache, however deep.
+// Rows of results are often 32, 16, 8 or 4 pixels wide: blocks of 8 or 4 leave nothing over. Narrow
+// panels stay in the first cache, however deep.
 struct LineDot : Dot {
 #if defined(__AVX512F__)
   static constexpr int kVectors = 2, kRows = 8;
@@ -85,19 +85,17 @@ inline void line_block(const LinesToCodes& l, const LineDot::Weight* weights, Bl
   });
 }
 
-// What is left of a row of results after whole blocks.
+// What is left of a row of results after whole blocks: `pixels`, which need at most Rows rows.
 template <int Rows, int Vectors, bool kPool>
 inline void rest_of_line(const LinesToCodes& l, const LineDot::Weight* weights, BlockStart from,
                          std::int64_t pixels, std::int64_t first,
                          const StoreCodes::Columns<Vectors>& columns) {
-  constexpr int kPixels = kPool ? Rows / 2 : Rows;
-  if constexpr (Rows >= (kPool ? 4 : 1)) {
-    if (pixels >= kPixels) {
-      line_block<Rows, Vectors, kPool>(l, weights, from, first, columns);
-      from.upper += kPixels * l.pixel, from.lower += kPixels * l.pixel;
-      pixels -= kPixels, first += kPool ? Rows / 4 : Rows;
+  constexpr int kFewer = kPool ? 4 : 1;
+  if constexpr (Rows >= kFewer) {
+    if (pixels == (kPool ? Rows / 2 : Rows)) {
+      return line_block<Rows, Vectors, kPool>(l, weights, from, first, columns);
     }
-    rest_of_line<Rows / 2, Vectors, kPool>(l, weights, from, pixels, first, columns);
+    rest_of_line<Rows - kFewer, Vectors, kPool>(l, weights, from, pixels, first, columns);
   }
 }
 
@@ -115,7 +113,8 @@ inline void lines_of_panel(const LinesToCodes& l, const LinePanel& panel) {
       line_block<kRows, Vectors, kPool>(l, panel.b, from, made, columns);
       from.upper += kPixels * l.pixel, from.lower += kPixels * l.pixel;
     }
-    rest_of_line<kRows / 2, Vectors, kPool>(l, panel.b, from, l.width - x, made, columns);
+    constexpr int kRest = kPool ? kRows - 4 : kRows - 1;
+    rest_of_line<kRest, Vectors, kPool>(l, panel.b, from, l.width - x, made, columns);
   }
 }
 
