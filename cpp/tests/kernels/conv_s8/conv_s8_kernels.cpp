@@ -307,10 +307,11 @@ TEST_CASE("int8 lines are convolved as their windows would be, whole, in part, j
   for (const std::int64_t stored : {4, 16, 48}) {
     for (const std::int64_t kernel : {1, 3}) {
       for (const std::int64_t columns : {16, 32, 80}) {
-        for (const std::int64_t width : {1, 2, 6, 7, 8, 16, 29}) {
+        for (const std::int64_t width : {1, 2, 4, 6, 7, 8, 16, 29}) {
           for (int variant = 0; variant < 3; ++variant) {
             if (variant == 2 && width % 2 != 0) continue;
             check_lines({stored, kernel, 1 + width % 2, columns, 4, width}, variant);
+            if (variant < 2) check_lines({stored, kernel, 1, columns, 3, width}, variant);
           }
         }
       }
