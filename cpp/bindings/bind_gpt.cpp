@@ -70,7 +70,12 @@ class Fields {
 models::RopeScaling scaling_from(const py::dict& config) {
   models::RopeScaling s;
   if (!config.contains("rope_scaling") || py::object(config["rope_scaling"]).is_none()) return s;
-  const py::dict given = Fields(config).at<py::dict>("rope_scaling", {}, "a RopeScaling or None");
+  const py::object value = config["rope_scaling"];
+  if (!py::isinstance<py::dict>(value)) {
+    fail<TypeError>("GPT config: rope_scaling must be a RopeScaling or None, got ",
+                    std::string(py::str(py::repr(value))));
+  }
+  const auto given = py::reinterpret_borrow<py::dict>(value);
   const Fields f(given, "rope_scaling.");
   s.kind = models::rope_scaling_from_name(f.text("kind", "none"));
   s.factor = f.number("factor", s.factor);

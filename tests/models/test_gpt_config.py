@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import FrozenInstanceError, asdict, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinytorch.models.gpt import GptConfig
+from tinytorch.models.gpt import GptConfig, RopeScaling
 
 SIZES: dict[str, Any] = {"vocabulary": 10, "width": 12, "layers": 2, "heads": 3}
 
@@ -72,6 +73,46 @@ def test_shapes_name_what_a_model_has() -> None:
 def test_values_that_make_no_model_are_refused(field: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GptConfig(**SIZES | {field: value})
+
+
+def test_frequencies_of_rotary_positions() -> None:
+    """Llama 3.1's scaling by its definition: wavelengths beside those of the first training."""
+    plain = 50.0 ** (-np.arange(6) / 6)
+    rotary = GptConfig(10, 12, 1, 1, positions="rotary", rope_theta=50.0)
+    np.testing.assert_allclose(rotary.rotary_frequencies(), plain, rtol=1e-15)
+    linear = replace(rotary, rope_scaling={"kind": "linear", "factor": 4})
+    np.testing.assert_allclose(linear.rotary_frequencies(), plain / 4, rtol=1e-15)
+    scaled = replace(rotary, rope_scaling=RopeScaling("llama3", 8.0, low=1.0, high=4.0, length=60))
+    wavelengths = 2 * math.pi / plain
+    smooth = (60 / wavelengths - 1.0) / (4.0 - 1.0)
+    expected = np.where(
+        wavelengths < 60 / 4.0, plain,
+        np.where(wavelengths > 60, plain / 8, (1 - smooth) * plain / 8 + smooth * plain),
+    )  # fmt: skip
+    np.testing.assert_allclose(scaled.rotary_frequencies(), expected, rtol=1e-14)
+    assert (expected == plain).any()
+    assert (expected == plain / 8).any()
+    assert GptConfig(**json.loads(json.dumps(asdict(scaled)))) == scaled
+
+
+@pytest.mark.parametrize(
+    ("scaling", "kind", "message"),
+    [
+        ("llama3", TypeError, "rope_scaling must be a RopeScaling or None, got 'llama3'"),
+        ({"kind": "yarn", "factor": 2}, ValueError, "use none, linear or llama3"),
+        ({"kind": "linear", "factor": "2"}, TypeError, "rope_scaling.factor must be a number"),
+        ({"kind": "linear", "factor": math.nan}, ValueError, "factor must be a number from 1"),
+        ({"kind": "linear"}, TypeError, "factor"),
+        ({"kind": "llama3", "factor": 2, "high": 1.0}, ValueError, "must be 0 < low < high"),
+        ({"kind": "llama3", "factor": 2, "length": 0}, ValueError, "rope_scaling.length must be"),
+        ({"kind": "linear", "factor": 2, "speed": 1}, TypeError, "speed"),
+    ],
+)
+def test_scalings_that_are_none_are_refused(
+    scaling: Any, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=re.escape(message)):
+        GptConfig(**SIZES, rope_scaling=scaling)
 
 
 def test_rotary_positions_need_pairs() -> None:

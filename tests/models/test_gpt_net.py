@@ -9,7 +9,7 @@ import pytest
 
 from tinytorch import AdamW, Tensor, engine
 from tinytorch.core.autograd import no_grad
-from tinytorch.models.gpt import GptConfig
+from tinytorch.models.gpt import GptConfig, RopeScaling
 from tinytorch.models.gpt_net import GptNet
 
 F = engine.ops
@@ -18,6 +18,10 @@ FORMS: dict[str, dict[str, Any]] = {
     "llama": {
         "heads": 4, "kv_heads": 2, "norm": "rms", "positions": "rotary", "gated": True,
         "activation": "silu", "tied": False, "hidden": 20,
+    },
+    "scaled positions": {
+        "heads": 2, "positions": "rotary",
+        "rope_scaling": RopeScaling("llama3", 4.0, low=0.5, high=2.0, length=8),
     },
     "small heads": {"heads": 2, "head_size": 4, "positions": "rotary", "activation": "relu"},
 }  # fmt: skip
@@ -122,7 +126,7 @@ def torch_forward(torch: Any, c: GptConfig, p: dict[str, Any], ids: np.ndarray) 
 
     def turned(x: Any) -> Any:  # (batch, heads, length, size)
         half = x.shape[-1] // 2
-        angles = torch.arange(x.shape[-2])[:, None] * c.rope_theta ** (-torch.arange(half) / half)
+        angles = torch.arange(x.shape[-2])[:, None] * torch.tensor(c.rotary_frequencies())
         a, b = x[..., :half], x[..., half:]
         cos, sin = angles.cos(), angles.sin()
         return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
