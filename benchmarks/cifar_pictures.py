@@ -128,9 +128,12 @@ def frontier() -> None:
         colour = {"plain": OURS, "residual": THEIRS, "ResNet-20": THEIRS}.get(kind, "#5f6b7a")
         x, y = row["latency_us"], 100 * row["int8_accuracy"]
         ax.scatter(x, y, s=row["int8_kb"] * 1.2, color=colour, alpha=0.55, linewidths=0)
-        ax.annotate(f"{row['name']}\n{row['int8_kb']:.0f} KB", (x, y), fontsize=7,
-                    xytext=(9, -3), textcoords="offset points")  # fmt: skip
-    ax.set(xlabel="microseconds, one image, int8", ylabel="held-out accuracy, %", xscale="log")
+        above = kind == "residual"  # where others lie close by
+        ax.annotate(f"{row['name']}\n{row['int8_kb']:.0f} KB", (x, y), fontsize=7, ha="center",
+                    va="bottom" if above else "top", xytext=(0, 9 if above else -9),
+                    textcoords="offset points")  # fmt: skip
+    ax.margins(0.12)
+    ax.set(xlabel="microseconds, one image, int8", ylabel="held-out accuracy, %")
     ax.grid(alpha=0.25)
     save(figure, "frontier")
 

@@ -63,7 +63,7 @@ RECIPES: dict[str, ImageRecipe] = {
     "standard": ImageRecipe(
         "a wider one for six minutes",
         model="speednet", nodes=tuple(speednet((64, 128, 256))),
-        epochs=15, batch_size=256, lr=0.6, momentum=0.85, weight_decay=1.3e-3,
+        epochs=14, batch_size=256, lr=0.6, momentum=0.85, weight_decay=1.3e-3,
         label_smoothing=0.1, warmup=0.25, end=0.05,
         augment=_MOVED, identity=True, head_scale=1 / 81,
     ),
