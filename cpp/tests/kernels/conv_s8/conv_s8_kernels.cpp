@@ -38,6 +38,18 @@ std::vector<std::int32_t> random_sums(std::int64_t n, std::uint64_t seed) {
   return v;
 }
 
+std::vector<std::int8_t> random_weights(std::int64_t n, std::uint64_t seed) {
+  std::vector<std::int8_t> w(count(n));
+  Generator g(seed);
+  for (auto& v : w) v = static_cast<std::int8_t>(static_cast<int>(g.below(255)) - 127);
+  return w;
+}
+std::vector<float> random_scales(std::int64_t n, std::uint64_t seed) {
+  auto scales = normal(count(n), seed);
+  for (auto& s : scales) s = std::fabs(s) * 1e-3f + 1e-5f;
+  return scales;
+}
+
 // fn(kernels of codes, kernels of products)
 template <class Fn>
 void each_isa(Fn fn) {
@@ -84,8 +96,7 @@ TEST_CASE("int8 sums become codes, with a residual, a floor and a pool") {
     for (const std::int64_t pixels : {0, 1, 2, 6, 7}) {
       const std::int64_t row = channels + 16;
       const auto sums = random_sums(2 * pixels * row + 1, 2);
-      auto scale = normal(count(channels), 3), offset = normal(count(channels), 4, 60.0f);
-      for (auto& s : scale) s = std::fabs(s) * 1e-3f + 1e-5f;
+      auto scale = random_scales(channels, 3), offset = normal(count(channels), 4, 60.0f);
       scale[1] = 0.5f, offset[1] = 0.0f;  // halves: rounding to even
       const Bytes residual = random_codes(2 * pixels * row, 5);
       for (const bool joined : {false, true}) {
@@ -171,11 +182,8 @@ TEST_CASE("int8 products become codes as their sums would, whole, in part, joine
     for (const std::int64_t rows : {4, 8, 12, 32, 36, 100}) {
       const std::int64_t k = 70;
       const Bytes a = random_codes(rows * k, 20), residual = random_codes(rows * columns, 21);
-      std::vector<std::int8_t> b(count(columns * k));
-      Generator g(22);
-      for (auto& w : b) w = static_cast<std::int8_t>(static_cast<int>(g.below(255)) - 127);
-      auto scale = normal(count(columns), 23), offset = normal(count(columns), 24, 60.0f);
-      for (auto& s : scale) s = std::fabs(s) * 1e-3f + 1e-5f;
+      const auto b = random_weights(columns * k, 22);
+      const auto scale = random_scales(columns, 23), offset = normal(count(columns), 24, 60.0f);
       std::vector<std::int32_t> sums(count(rows * columns));
       for (std::int64_t i = 0; i < rows * columns; ++i) {
         for (std::int64_t p = 0; p < k; ++p) {
@@ -255,11 +263,8 @@ struct LineCase {
 void check_lines(const LineCase& c, int variant) {
   const Bytes image = random_codes(c.lines() * c.line(), 30);
   const Bytes residual = random_codes(c.rows * c.width * c.columns, 31);
-  std::vector<std::int8_t> b(count(c.columns * c.depth()));
-  Generator g(32);
-  for (auto& w : b) w = static_cast<std::int8_t>(static_cast<int>(g.below(255)) - 127);
-  auto scale = normal(count(c.columns), 33), offset = normal(count(c.columns), 34, 60.0f);
-  for (auto& s : scale) s = std::fabs(s) * 1e-3f + 1e-5f;
+  const auto b = random_weights(c.columns * c.depth(), 32);
+  const auto scale = random_scales(c.columns, 33), offset = normal(count(c.columns), 34, 60.0f);
   const auto sums = c.sums(image, b);
   const bool joined = variant == 1, pool = variant == 2;
   Requantize r;

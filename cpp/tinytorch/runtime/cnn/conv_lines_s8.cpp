@@ -49,10 +49,13 @@ class ConvLinesS8 final : public Step {
   index_t starts_bytes() const {
     return most_rows_ * static_cast<index_t>(sizeof(const std::byte*)) / 64 * 64 + 64;
   }
-  // At most that many lines are copied for rows of results: those of one image share theirs.
+  // Lines that the windows of rows of one image take; and of any rows, at most.
+  index_t lines_of_image(index_t rows) const {
+    return (rows - 1) * window_.stride_h + (window_.kernel_h - 1) * window_.dilation_h + 1;
+  }
   index_t lines_of(index_t rows) const {
     if (inside_) return 0;
-    const index_t reach = (window_.kernel_h - 1) * window_.dilation_h + 1;
+    const index_t reach = lines_of_image(1);
     const index_t images = std::min(rows, (rows + conv_.height - 2) / conv_.height + 1);
     const index_t parts = reach > window_.stride_h ? images : 1;
     return (rows - parts) * window_.stride_h + parts * reach;
@@ -93,8 +96,7 @@ class ConvLinesS8 final : public Step {
 
   // Lines from `top` on, which may lie outside; where the next ones go.
   std::byte* copy_lines(const std::byte* image, index_t top, index_t rows, std::byte* to) const {
-    const index_t reach = (window_.kernel_h - 1) * window_.dilation_h + 1;
-    const index_t count = (rows - 1) * window_.stride_h + reach;
+    const index_t count = lines_of_image(rows);
     const index_t left = std::min(window_.pad_w, taken_) * pixel_;
     const index_t bytes = std::clamp<index_t>(taken_ - window_.pad_w, 0, window_.width) * pixel_;
     const auto size = [](index_t n) { return static_cast<std::size_t>(n); };
