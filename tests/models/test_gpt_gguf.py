@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import gguf_models
 import hf_models
 import numpy as np
 import pytest
@@ -64,6 +65,15 @@ def test_the_scaling_of_llama_3_is_found_again(tmp_path):
     np.testing.assert_allclose(
         config.rotary_frequencies(), model.model.rotary_emb.inv_freq.numpy(), rtol=1e-6
     )
+
+
+def test_factors_of_frequencies_have_no_place_in_gpt2(tmp_path, monkeypatch):
+    model = random_model(**GPT2)
+    tensors = gguf_models.gguf_tensors(model) | {"rope_freqs.weight": np.ones(8, np.float32)}
+    monkeypatch.setattr(gguf_models, "gguf_tensors", lambda model: tensors)
+    write_gguf(tmp_path / "f.gguf", model, "F32")
+    with pytest.raises(ValueError, match=r"without a place in such a model: 'rope_freqs\.weight'"):
+        load_gpt(tmp_path / "f.gguf")
 
 
 def test_other_factors_of_frequencies_are_refused(tmp_path):

@@ -39,11 +39,11 @@ def load_gguf_model(path: Path) -> tuple[GptConfig, Weights, dict[str, Any]]:
         tied=_LAYOUTS[kind].rest["head.weight"] not in file,
         **_READERS[kind](fields),
     )
-    source: Mapping[str, FloatArray] = file
     if kind == "llama":
-        source = _HalfSplit(file, config)
         config = replace(config, rope_scaling=_rope_scaling(file, fields, config))
-    arrays = Arrays(source, str(path), ignored=re.escape(_ROPE_FACTORS))
+        arrays = Arrays(_HalfSplit(file, config), str(path), ignored=re.escape(_ROPE_FACTORS))
+    else:
+        arrays = Arrays(file, str(path))
     layout = _LAYOUTS[kind]
     given = {ours for ours, theirs in layout.names(config) if any(t in file for t in theirs)}
     return config, layout.weights(arrays, config, given.__contains__), file.metadata

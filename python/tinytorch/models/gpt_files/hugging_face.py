@@ -177,8 +177,10 @@ def _rope(fields: Fields) -> dict[str, Any]:
     theta = rope.number("rope_theta", fields.number("rope_theta", 10000.0))
     if not names:
         return {"rope_theta": theta}
-    read = {ours: rope.integer if ours == "length" else rope.number for ours in names.values()}
-    given = {ours: read[ours](theirs) for theirs, ours in names.items()}
+    given = {
+        ours: rope.integer(theirs) if ours == "length" else rope.number(theirs)
+        for theirs, ours in names.items()
+    }
     return {"rope_theta": theta, "rope_scaling": {"kind": kind, **given}}
 
 
