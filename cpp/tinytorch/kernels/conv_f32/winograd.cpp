@@ -70,6 +70,7 @@ void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int
   float* moved = work;
   float* sums = moved + kCount * in_step;
   for (std::int64_t t = 0; t < count; ++t) {
+    prefetch_ahead(c.x, s.in_values(), s, first + t);
     transform_patch(k.parts, s, c.x, first + t, moved + t * s.in, in_step);
   }
   const std::int64_t panels = panel_floats(k.gemm, s.in, s.out);
@@ -79,6 +80,7 @@ void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int
                w.count());
   }
   for (std::int64_t t = 0; t < count; ++t) {
+    prefetch_ahead(c.y, s.out_values() / (c.pool ? 4 : 1), s, first + t);
     put(k.parts, c, tile_place(s, first + t), sums + t * s.out, out_step);
   }
 }

@@ -16,6 +16,8 @@ struct WinogradShape {
   std::int64_t down() const { return (out_height() + kWinogradTile - 1) / kWinogradTile; }
   std::int64_t across() const { return (out_width() + kWinogradTile - 1) / kWinogradTile; }
   std::int64_t tiles() const { return images * down() * across(); }
+  std::int64_t in_values() const { return images * height * width * in; }
+  std::int64_t out_values() const { return images * out_height() * out_width() * out; }
 };
 
 // Whether the method can do these windows at all.

@@ -12,7 +12,7 @@ namespace tt::kernels {
 namespace {
 
 constexpr std::int64_t kCount = kWinogradCount;
-constexpr std::int64_t kBlockFloats = 320 * 1024;  // of transformed tiles
+constexpr std::int64_t kBlockFloats = 160 * 1024;  // of transformed tiles
 constexpr std::int64_t kMostTiles = 128;
 thread_local ScratchBuffer t_tiles, t_sums;
 
@@ -59,6 +59,8 @@ void winograd_weights_grad(const WinogradKernels& k, const WinogradShape& s, con
     parallel_for(count, grain_for(1 << 15, kCount * (s.in + s.out)),
                  [&](std::int64_t begin, std::int64_t end) {
                    for (std::int64_t t = begin; t < end; ++t) {
+                     prefetch_ahead(x, s.in_values(), s, first + t);
+                     prefetch_ahead(dy, s.out_values(), s, first + t);
                      transform_patch(k.parts, s, x, first + t, v + t * s.in, in_step);
                      transform_grad(k.parts, s, dy, first + t, m + t * s.out, out_step);
                    }
