@@ -84,8 +84,69 @@ def _module(node: Any, state: dict[str, Any]) -> nn.Module:
     return made
 
 
-def optimizer(net: TorchNet, r: ImageRecipe) -> torch.optim.Optimizer:
-    """The groups of tinytorch.recipes."""
+class FilterMuon(torch.optim.Muon):
+    """PyTorch's Muon for filters (O, I, H, W), which it updates as matrices (O, H W I): a view of
+    how channels-last memory has them. They are scaled to unit norm first."""
+
+    def __init__(self, filters: list[nn.Parameter], lr: float, momentum: float) -> None:
+        self.filters = filters
+        matrices = [nn.Parameter(_matrix(one.detach())) for one in filters]
+        super().__init__(matrices, lr, weight_decay=0.0, momentum=momentum, ns_steps=3)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        for one, matrix in zip(self.filters, self.param_groups[0]["params"], strict=True):
+            matrix.mul_(len(matrix) ** 0.5 / matrix.norm())
+            matrix.grad = None if one.grad is None else _matrix(one.grad)
+        super().step(closure)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        super().zero_grad(set_to_none)
+        for one in self.filters:
+            one.grad = None
+
+
+def _matrix(filters: torch.Tensor) -> torch.Tensor:
+    channels_last = filters.contiguous(memory_format=torch.channels_last)
+    return channels_last.permute(0, 2, 3, 1).flatten(1)
+
+
+class Optimizers:
+    """The groups of tinytorch.recipes, each rate a share of the schedule's."""
+
+    def __init__(self, net: TorchNet, r: ImageRecipe) -> None:
+        weights, scales, shifts, head = _parameters(net)
+        decay = r.weight_decay
+        groups = [
+            {"params": [] if r.muon else weights, "share": r.lr, "weight_decay": decay},
+            {"params": scales, "share": r.lr, "weight_decay": 0.0},
+            {"params": shifts, "share": r.lr * r.bias_scale,
+             "weight_decay": decay / r.bias_scale if r.bias_scale > 1 else 0.0},
+            {"params": head, "share": r.lr * r.head_scale, "weight_decay": decay / r.head_scale},
+        ]  # fmt: skip
+        groups = [group for group in groups if group["params"]]
+        self.all: list[torch.optim.Optimizer] = [
+            torch.optim.SGD(groups, lr=r.lr, momentum=r.momentum, nesterov=True)
+        ]
+        if r.muon:
+            muon = FilterMuon(weights, r.muon, r.muon_momentum)
+            muon.param_groups[0]["share"] = r.muon
+            self.all.append(muon)
+
+    def step(self, rate: float) -> None:
+        for one in self.all:
+            for group in one.param_groups:
+                group["lr"] = rate * group["share"]
+            one.step()
+            one.zero_grad(set_to_none=True)
+
+    def zero_grad(self) -> None:
+        for one in self.all:
+            one.zero_grad(set_to_none=True)
+
+
+def _parameters(net: TorchNet) -> tuple[list[nn.Parameter], ...]:
+    """Filters; scales and shifts of norms, and biases; weights of the last layer."""
     weights, scales, shifts, head = [], [], [], []
     for module in net.parts.values():
         if isinstance(module, nn.BatchNorm2d):
@@ -96,16 +157,7 @@ def optimizer(net: TorchNet, r: ImageRecipe) -> torch.optim.Optimizer:
             (head if isinstance(module, nn.Linear) else weights).append(module.weight)
         if module.bias is not None:
             shifts.append(module.bias)
-    decay = r.weight_decay
-    groups = [
-        {"params": weights, "share": 1.0, "weight_decay": decay},
-        {"params": scales, "share": 1.0, "weight_decay": 0.0},
-        {"params": shifts, "share": r.bias_scale,
-         "weight_decay": decay / r.bias_scale if r.bias_scale > 1 else 0.0},
-        {"params": head, "share": r.head_scale, "weight_decay": decay / r.head_scale},
-    ]  # fmt: skip
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.SGD(groups, lr=r.lr, momentum=r.momentum, nesterov=True)
+    return weights, scales, shifts, head
 
 
 class TorchTraining:
@@ -119,10 +171,8 @@ class TorchTraining:
         self.r, self.bf16 = recipe, bf16
         self.net = TorchNet(network)
         self.run = torch.compile(self.net) if compiled else self.net
-        self.optimizer = optimizer(self.net, recipe)
-        self.schedule = OneCycleSchedule(
-            recipe.lr, max(steps, 1), warmup=recipe.warmup, end=recipe.end
-        )
+        self.optimizers = Optimizers(self.net, recipe)
+        self.schedule = OneCycleSchedule(1.0, max(steps, 1), warmup=recipe.warmup, end=recipe.end)
         mean, std = torch.tensor(network.mean), torch.tensor(network.std)
         self.mean, self.std = mean[:, None, None], std[:, None, None]
         pad = (recipe.augment.pad,) * 4
@@ -137,13 +187,10 @@ class TorchTraining:
 
     def step(self) -> None:
         x, y = self._batch()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.get_lr(self.done) * group["share"]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             loss = self.loss(self.run(x), y)
         loss.backward()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizers.step(self.schedule.get_lr(self.done))
         self.done += 1
 
     def warm_up(self) -> None:
@@ -153,7 +200,7 @@ class TorchTraining:
             self.loss(self.run(self.images[: self.r.batch_size, :, :32, :32]
                                .contiguous(memory_format=torch.channels_last)),
                       self.labels[: self.r.batch_size]).backward()  # fmt: skip
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizers.zero_grad()
         self.net.load_state_dict(state)
 
     def scores(self, images: np.ndarray) -> np.ndarray:

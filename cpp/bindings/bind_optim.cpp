@@ -151,19 +151,21 @@ nn::MuonScale scale_from_name(const std::string& name) {
 }
 
 void muon_steps(const py::list& arrays, const py::list& changes, double lr, double momentum,
-                double weight_decay, bool nesterov, int ns_steps, const std::string& adjust_lr_fn) {
-  const nn::MuonOptions options{lr,       momentum, weight_decay,
-                                nesterov, ns_steps, scale_from_name(adjust_lr_fn)};
+                double weight_decay, bool nesterov, int ns_steps, const std::string& adjust_lr_fn,
+                bool unit_norm) {
+  const nn::MuonOptions options{
+      lr, momentum, weight_decay, nesterov, ns_steps, scale_from_name(adjust_lr_fn), unit_norm};
   std::vector<Row> rows;
   std::vector<std::pair<index_t, index_t>> sizes;
   for (const py::handle given : arrays) {
     const auto a = py::cast<py::tuple>(given);
     if (a.size() != 3) fail<ValueError>("a row is (w, g, momentum_buffer)");
     const auto w = py::cast<py::array>(a[0]);
-    if (w.ndim() != 2) fail<ShapeError>("Muon is for matrices, got ", w.ndim(), " dimensions");
+    if (w.ndim() < 2) fail<ShapeError>("Muon is for matrices, got ", w.ndim(), " dimensions");
     if (a[2].is_none()) fail<ValueError>("Muon needs a momentum_buffer");
     rows.push_back(row(w, a[1], a[2], py::none()));
-    sizes.emplace_back(w.shape(0), w.shape(1));
+    const index_t outputs = w.shape(0);
+    sizes.emplace_back(outputs, outputs == 0 ? 0 : w.size() / outputs);
   }
   {
     const ReleaseGil unlocked;
@@ -198,9 +200,9 @@ void bind_optim(py::module_& m) {
             "adam_step for each (w, g, m, v), then set_attributes(changes), as sgd_steps.");
   optim.def("muon_steps", &muon_steps, py::arg("arrays"), py::arg("changes"), py::arg("lr"),
             py::arg("momentum"), py::arg("weight_decay"), py::arg("nesterov"), py::arg("ns_steps"),
-            py::arg("adjust_lr_fn"),
+            py::arg("adjust_lr_fn"), py::arg("unit_norm") = false,
             "Muon (Jordan et al. 2024) for each matrix (w, g, momentum_buffer), then "
-            "set_attributes(changes), as sgd_steps.");
+            "set_attributes(changes), as sgd_steps. Axes after the first count as one.");
   optim.def("unshared", &unshared, py::arg("parameter"),
             "Whether a Tensor's array is held by that tensor alone, so that a step may change it "
             "in place and nobody can tell.");

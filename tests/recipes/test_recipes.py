@@ -13,7 +13,7 @@ import pytest
 
 from tinytorch import CrossEntropyLoss, Tensor
 from tinytorch.datasets import CIFAR10, Augment, ImageLoader, TinyShapes
-from tinytorch.models import MODELS, load_model
+from tinytorch.models import MODELS, create, load_model
 from tinytorch.models.convnet import ConvNet, normalized_bytes
 from tinytorch.models.int8_convnet import Int8ConvNet
 from tinytorch.recipes import RECIPES, ImageRecipe, RecipeRun, recipe
@@ -21,6 +21,7 @@ from tinytorch.recipes._mixed import MixedLoss
 from tinytorch.recipes._quant_aware import QuantAwareNet
 from tinytorch.recipes._start import whitening_filters
 from tinytorch.recipes._teacher import TaughtLoader
+from tinytorch.workflow.fit import seed_all
 
 SMALL = ImageRecipe(
     "small", model="swiftcnn-tiny", epochs=3, batch_size=32, lr=0.1, weight_decay=1e-4,
@@ -146,6 +147,31 @@ def test_a_teacher_is_asked_about_mirror_images_too(figures: Figures, tmp_path: 
         pixels = np.asarray(batch.data)
         both = session(pixels) + session(np.ascontiguousarray(pixels[..., ::-1]))
         np.testing.assert_allclose(targets[:, 1:], both / 2, rtol=1e-5, atol=1e-5)
+
+
+def test_several_teachers_take_turns(figures: Figures) -> None:
+    images, labels = figures.raw("train")
+    images, labels = images[:96], labels[:96]
+    teachers = []
+    for seed in (1, 2):
+        seed_all(seed)
+        teachers.append(Int8ConvNet.of(create("swiftcnn-tiny"), images[:64]))
+    network = teachers[0]
+
+    def loader() -> ImageLoader:
+        mean, std = network.mean.tolist(), network.std.tolist()
+        return ImageLoader(images, labels, 32, mean=mean, std=std, shuffle=False)
+
+    taught, plain = TaughtLoader(loader(), *teachers), loader()
+    asked = []
+    for _ in range(2):  # epochs
+        for (_, targets), (batch, _) in zip(taught, plain, strict=True):
+            pixels = np.asarray(batch.data)
+            answers = [one.session(batch=32)(pixels) for one in teachers]
+            asked.append([np.array_equal(targets[:, 1:], each) for each in answers].index(True))
+    # One after the other, and each batch asks the other one in the next epoch.
+    assert asked in ([0, 1, 0, 1, 0, 1], [1, 0, 1, 0, 1, 0])
+    assert asked[:3] != asked[3:]
 
 
 def test_mixed_images_are_learnt_from_by_their_shares(figures: Figures, tmp_path: Path) -> None:

@@ -59,6 +59,46 @@ def test_like_pytorchs(shape: tuple[int, int], adjust: str, nesterov: bool) -> N
         assert np.linalg.norm(moved - expected) < 0.06 * np.linalg.norm(expected)
 
 
+def filters(shape: tuple[int, ...], seed: int = 0) -> Tensor:
+    rng = np.random.default_rng(seed)
+    made = Tensor(rng.standard_normal(shape), requires_grad=True)
+    made.grad = rng.standard_normal(shape).astype(np.float32)
+    return made
+
+
+@pytest.mark.parametrize("shape", [(8, 3, 3, 3), (4, 1, 1, 1), (16, 4, 1, 1), (0, 3, 3, 3)])
+@pytest.mark.parametrize("unit_norm", [True, False])
+def test_filters_count_as_matrices(shape: tuple[int, ...], unit_norm: bool) -> None:
+    p = filters(shape)
+    columns = int(np.prod(shape[1:]))
+    q = Tensor(p.data.reshape(shape[0], columns).copy(), requires_grad=True)
+    q.grad = p.grad.reshape(shape[0], columns).copy()
+    Muon([p], lr=0.1, filters=True, unit_norm=unit_norm).step()
+    Muon([q], lr=0.1, unit_norm=unit_norm).step()
+    np.testing.assert_array_equal(p.data.reshape(q.shape), q.data)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(1e-3, 1e3), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_unit_norm_forgets_the_scale(rows: int, columns: int, scale: float, seed: int) -> None:
+    p, q = matrix(rows, columns, seed), matrix(rows, columns, seed)
+    q.data = q.data * np.float32(scale)
+    direction = p.data * np.sqrt(rows) / np.linalg.norm(p.data)
+    for one in (p, q):
+        Muon([one], lr=0.1, weight_decay=0.0, unit_norm=True).step()
+    np.testing.assert_allclose(p.data, q.data, rtol=1e-4, atol=1e-5)
+    moved = np.linalg.norm(p.data - direction) / np.sqrt(max(1.0, rows / columns))
+    assert moved < 0.1 * 1.3 * np.sqrt(min(rows, columns))
+
+
+def test_unit_norm_of_zeros_is_a_step_from_zero() -> None:
+    p = matrix(4, 5)
+    p.data = np.zeros((4, 5), np.float32)
+    Muon([p], lr=0.1, weight_decay=0.0, unit_norm=True).step()
+    assert np.all(np.isfinite(p.data))
+    assert np.any(p.data != 0)
+
+
 def test_state_round_trip_and_training() -> None:
     layer = Linear(6, 4)
     groups = Groups([Muon([layer.weight], 0.05), AdamW([layer.bias], 0.01)])
@@ -78,6 +118,10 @@ def test_state_round_trip_and_training() -> None:
 def test_refuses_what_it_is_not_for() -> None:
     with pytest.raises(ValueError, match="matrices"):
         Muon([Tensor(np.zeros(3), requires_grad=True)])
+    with pytest.raises(ValueError, match="filters=True"):
+        Muon([Tensor(np.zeros((2, 3, 3, 3)), requires_grad=True)])
+    with pytest.raises(ValueError, match="matrices"):
+        Muon([Tensor(np.zeros((2, 3, 3)), requires_grad=True)], filters=True)
     p = matrix(3, 3)
     for wrong in ({"adjust_lr_fn": "none"}, {"momentum": 1.0}, {"ns_steps": 0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):

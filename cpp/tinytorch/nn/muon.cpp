@@ -39,6 +39,12 @@ double scale_of(MuonScale scale, index_t rows, index_t columns) {
   return 0.2 * std::sqrt(std::max(m, n));
 }
 
+// What scales w to the norm sqrt(rows); 1 for zeros, which have no direction.
+double to_unit_norm(const float* w, index_t rows, index_t columns) {
+  const double now = norm(w, rows * columns);
+  return now > 0.0 ? std::sqrt(static_cast<double>(rows)) / now : 1.0;
+}
+
 }  // namespace
 
 Array orthogonalized(const Array& g, int steps, ops::Products products) {
@@ -71,7 +77,9 @@ void muon_step(float* w, const float* g, float* v, index_t rows, index_t columns
   });
   const Array step = orthogonalized(direction, options.steps, products);
   const float* d = step.data<float>();
-  const auto shrink = static_cast<float>(1.0 - options.lr * options.weight_decay);
+  const double kept = 1.0 - options.lr * options.weight_decay;
+  const auto shrink =
+      static_cast<float>(options.unit_norm ? kept * to_unit_norm(w, rows, columns) : kept);
   const auto rate = static_cast<float>(options.lr * scale_of(options.scale, rows, columns));
   parallel_for(n, kGrain, [&](index_t begin, index_t end) {
     for (index_t i = begin; i < end; ++i) w[i] = shrink * w[i] - rate * d[i];

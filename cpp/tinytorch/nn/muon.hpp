@@ -2,6 +2,7 @@
 // "Muon: An optimizer for hidden layers in neural networks", 2024). For a matrix w with gradient g:
 //   v = momentum v + (1 - momentum) g;  u = nesterov ? momentum v + (1 - momentum) g : v
 //   w = (1 - lr weight_decay) w - lr scale(rows, columns) orthogonalized(u)
+// Filters (outputs, inputs, height, width) are matrices of as many rows as there are outputs.
 #pragma once
 #include <cstdint>
 
@@ -18,6 +19,9 @@ struct MuonOptions {
   bool nesterov = true;
   int steps = 5;
   MuonScale scale = MuonScale::original;
+  // Before the step w is scaled to the norm sqrt(rows): for layers whose outputs are normalized,
+  // and so do not depend on it, lr is then the relative change of a step.
+  bool unit_norm = false;
 };
 
 // The nearest matrix with orthonormal rows (or columns, if there are more rows), roughly: `steps`

@@ -51,9 +51,10 @@ def muon_steps(
     nesterov: bool,
     ns_steps: int,
     adjust_lr_fn: str,
+    unit_norm: bool = False,
 ) -> None:
     """Muon (Jordan et al. 2024) for each matrix (w, g, momentum_buffer), then
-    set_attributes(changes), as sgd_steps.
+    set_attributes(changes), as sgd_steps. Axes after the first count as one.
     """
 
 def set_attributes(changes: list[Any]) -> None:

@@ -53,7 +53,8 @@ def train(
         typer.Option(help=f"auto, f32 or bf16 (products; weights are f32). {_WITH_RECIPE}"),
     ] = None,
     teacher: Annotated[
-        Path | None, typer.Option(help=f"A trained model to learn from. {_WITH_RECIPE}")
+        list[Path] | None,
+        typer.Option(help=f"A trained model to learn from; of several, in turns. {_WITH_RECIPE}"),
     ] = None,
     begin: Annotated[
         Path | None, typer.Option("--from", help=f"A trained model to go on from. {_WITH_RECIPE}")
@@ -65,7 +66,7 @@ def train(
     given = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
     special = {"holdout": holdout, "precision": precision, "teacher": teacher, "begin": begin}
     chosen = {key: value for key, value in given.items() if value is not None}
-    extra = {key: value for key, value in special.items() if value is not None}
+    extra = {key: value for key, value in special.items() if value not in (None, [])}
     if model == "cifar10":
         stopped = _by_recipe(recipe or "quick", out, {**chosen, **extra}, resume)
     elif model == "gpt":

@@ -22,7 +22,11 @@ class Muon(Optimizer):
 
     O by `ns_steps` of a Newton-Schulz iteration, in bfloat16 where the processor has it. scale is
     sqrt(max(1, m / n)), or 0.2 sqrt(max(m, n)) with adjust_lr_fn="match_rms_adamw", for which
-    AdamW's rates fit (Liu et al. 2025). The arguments are those of PyTorch.
+    AdamW's rates fit (Liu et al. 2025). The arguments are those of PyTorch, and two more:
+
+    filters: parameters (O, I, H, W) are allowed, and count as matrices (O, I H W).
+    unit_norm: before a step, W is scaled to the norm sqrt(m). A layer that a norm follows gives the
+        same for any scale of W; lr is then the share of W that a step changes.
 
     ValueError for parameters that are no matrices.
     """
@@ -39,13 +43,17 @@ class Muon(Optimizer):
         nesterov: bool = True,
         ns_steps: int = 5,
         adjust_lr_fn: str = "original",
+        *,
+        filters: bool = False,
+        unit_norm: bool = False,
     ) -> None:
         super().__init__(params)
         for index, param in enumerate(self.params):
-            if len(param.shape) != 2:
+            if len(param.shape) != 2 and not (filters and len(param.shape) == 4):
                 raise ValueError(
-                    f"parameter {index} has shape {param.shape}: Muon is for matrices; give others "
-                    "to AdamW, both in tinytorch.optim.Groups"
+                    f"parameter {index} has shape {param.shape}: Muon is for matrices, and with "
+                    "filters=True for convolutions' filters; give others to AdamW, both in "
+                    "tinytorch.optim.Groups"
                 )
         if adjust_lr_fn not in ("original", "match_rms_adamw"):
             raise ValueError(
@@ -57,6 +65,7 @@ class Muon(Optimizer):
             raise ValueError(f"ns_steps must be from 1 to 100, got {ns_steps}")
         self.lr, self.weight_decay, self.momentum = lr, weight_decay, momentum
         self.nesterov, self.ns_steps, self.adjust_lr_fn = nesterov, ns_steps, adjust_lr_fn
+        self.unit_norm = unit_norm
         self.momentum_buffers: list[np.ndarray | None] = [None] * len(self.params)
 
     def step(self) -> None:
@@ -68,5 +77,5 @@ class Muon(Optimizer):
         ]
         _core.optim.muon_steps(
             arrays, self._changes(new), self.lr, self.momentum, self.weight_decay, self.nesterov,
-            self.ns_steps, self.adjust_lr_fn,
+            self.ns_steps, self.adjust_lr_fn, self.unit_norm,
         )  # fmt: skip

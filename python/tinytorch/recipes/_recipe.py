@@ -11,12 +11,14 @@ from ..models.cifar import speednet
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """Nesterov's SGD with a one-cycle schedule.
+    """Nesterov's SGD, or Muon for the filters, with a one-cycle schedule.
 
     model: in `tinytorch.models.MODELS`; with `nodes`, a network of these instead.
     lr, weight_decay: of weights. Biases and norms' shifts have the rate bias_scale * lr, and decay
         only if that is above lr. head_scale: the rate's share of the last linear layer, which
         begins smaller by its root.
+    muon, muon_momentum: its rate for filters, which are kept at unit norm; 0 for SGD's. Every
+        convolution of the network must be followed by a norm.
     warmup, end: share of the steps until the rate is lr, and its share at the end.
     identity: convolutions begin by passing their inputs on (Dirac).
     average: decay of the weights' moving average, 0 for none.
@@ -36,6 +38,8 @@ class ImageRecipe:
     bias_scale: float = 1.0
     head_scale: float = 1.0
     label_smoothing: float = 0.0
+    muon: float = 0.0
+    muon_momentum: float = 0.85
     warmup: float = 0.25
     end: float = 0.02
     augment: Augment = field(default_factory=Augment)
@@ -57,14 +61,14 @@ RECIPES: dict[str, ImageRecipe] = {
     "quick": ImageRecipe(
         "a narrow one for half a minute on two cores",
         model="speednet-small", epochs=2, batch_size=256, lr=0.75, momentum=0.85,
-        weight_decay=1.3e-3, label_smoothing=0.2, warmup=0.3, end=0.05,
+        weight_decay=1.3e-3, label_smoothing=0.2, muon=0.08, warmup=0.05, end=0.0,
         augment=_MOVED, identity=True, head_scale=1 / 81,
     ),
     "standard": ImageRecipe(
         "a wider one for six minutes",
         model="speednet", nodes=tuple(speednet((64, 128, 256))),
         epochs=14, batch_size=256, lr=0.6, momentum=0.85, weight_decay=1.3e-3,
-        label_smoothing=0.1, warmup=0.25, end=0.05,
+        label_smoothing=0.1, muon=0.08, warmup=0.1, end=0.0,
         augment=_MOVED, identity=True, head_scale=1 / 81,
     ),
     "best": ImageRecipe(
@@ -79,9 +83,9 @@ RECIPES: dict[str, ImageRecipe] = {
     ),
     "swiftcnn": ImageRecipe(
         "the small network that is shipped",
-        model="swiftcnn", epochs=150, batch_size=256, lr=0.4,
-        augment=Augment(pad=4, flip="alternating", mix=0.5), teacher_share=0.9, temperature=3.0,
-        teacher_mirrors=True,
+        model="swiftcnn", epochs=150, batch_size=256, lr=0.4, muon=0.05, muon_momentum=0.9,
+        warmup=0.05, end=0.0, augment=Augment(pad=4, flip="alternating", mix=0.5),
+        teacher_share=0.9, temperature=3.0,
     ),
     "swiftcnn-tiny": ImageRecipe(
         "under 100 KB of weights",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ class RecipeRun(FolderRun):
         seed: of starting weights, order and augmentation.
         holdout: training images kept back, and evaluated instead of the test images: for choices.
         precision: "f32", "bf16", or "auto" for bf16 where the processor has instructions for it.
-        teacher: a trained model's path, for recipes with a teacher's share; it answers in int8.
+        teacher: a trained model's path, or those of several, for recipes with a teacher's share.
+            They answer in int8, in turns.
         begin: a trained model's path, to train on from; recipes with int8 need one.
         resume: go on where the folder's training stopped.
         every_epoch: evaluate after each epoch, not only the last. It takes no training time, and
@@ -62,7 +63,7 @@ class RecipeRun(FolderRun):
         seed: int = 0,
         holdout: int = 0,
         precision: str = "auto",
-        teacher: str | os.PathLike[str] | None = None,
+        teacher: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         begin: str | os.PathLike[str] | None = None,
         resume: bool = False,
         every_epoch: bool = True,
@@ -74,8 +75,12 @@ class RecipeRun(FolderRun):
             recipe, folder=folder, seed=seed, holdout=holdout, precision=precision, resume=resume,
             progress=progress, on_epoch=on_epoch,
         )  # fmt: skip
-        self.teacher = None if teacher is None else os.fspath(teacher)
-        if self.teacher is None:
+        if teacher is None:
+            teacher = []
+        elif isinstance(teacher, (str, os.PathLike)):
+            teacher = [teacher]
+        self.teachers = [os.fspath(path) for path in teacher]
+        if not self.teachers:
             self.recipe = dataclasses.replace(recipe, teacher_share=0.0)
         self.begin = None if begin is None else os.fspath(begin)
         if recipe.int8 and begin is None:
@@ -86,9 +91,10 @@ class RecipeRun(FolderRun):
 
     def settings(self) -> dict[str, Any]:
         """What decides the result; of other models' files only the names."""
+        names = [Path(path).name for path in self.teachers]
         return {
             **super().settings(),
-            "teacher": None if self.teacher is None else Path(self.teacher).name,
+            "teacher": names if len(names) > 1 else next(iter(names), None),
             "begin": None if self.begin is None else Path(self.begin).name,
         }
 
@@ -121,23 +127,24 @@ class RecipeRun(FolderRun):
         mean, std = self.network.mean.tolist(), self.network.std.tolist()
         batch, augment = self.recipe.batch_size, self.recipe.augment
         loader = ImageLoader(*train, batch, mean=mean, std=std, augment=augment, seed=self.seed)
-        if self.teacher is None:
+        if not self.teachers:
             return loader
-        teacher = _int8(self.teacher, train[0][:_CALIBRATION_IMAGES])
-        return TaughtLoader(loader, teacher, mirrored=self.recipe.teacher_mirrors)
+        teachers = [_int8(path, train[0][:_CALIBRATION_IMAGES]) for path in self.teachers]
+        return TaughtLoader(loader, *teachers, mirrored=self.recipe.teacher_mirrors)
 
     def _trainer(self, steps: int) -> Trainer:
         r = self.recipe
         loss: Any = CrossEntropyLoss(label_smoothing=r.label_smoothing)
         if r.augment.mix > 0:
             loss = MixedLoss(r.label_smoothing)
-        if self.teacher is not None:
+        if self.teachers:
             loss = TaughtLoss(r.teacher_share, r.temperature, r.label_smoothing)
+        optimizer = _start.optimizer(self.network, r)
         return _RecipeTrainer(
             _OnNormalized(self.network),
-            _start.optimizer(self.network, r),
+            optimizer,
             loss,
-            schedule=OneCycleSchedule(r.lr, r.epochs * steps, warmup=r.warmup, end=r.end),
+            schedule=OneCycleSchedule(optimizer.lr, r.epochs * steps, warmup=r.warmup, end=r.end),
             schedule_by="step",
             precision=self.precision,
             average=WeightAverage(r.average) if r.average else None,
@@ -184,7 +191,7 @@ class _RecipeTrainer(Trainer):
 
 def _techniques(run: RecipeRun) -> list[str]:
     names = {
-        "distillation": run.teacher is not None,
+        "distillation": bool(run.teachers),
         "quantization_aware_training": run.recipe.int8,
         "int8_quantization": run.recipe.int8,
     }

@@ -10,7 +10,7 @@ from ..core.optimizers import SGD, Optimizer
 from ..core.spatial import Conv2d
 from ..core.tensor import Tensor
 from ..models.convnet import ConvNet, normalized_bytes
-from ..optim import Groups
+from ..optim import Groups, Muon
 from ._recipe import ImageRecipe
 
 _WHITENED_IMAGES = 1000
@@ -62,19 +62,25 @@ def optimizer(network: ConvNet, recipe: ImageRecipe) -> Optimizer:
             shifts.append(layer.bias)
     base, decay, faster = recipe.lr, recipe.weight_decay, recipe.bias_scale
     groups = [
-        (weights, base, decay),
+        ([] if recipe.muon else weights, base, decay),
         (scales, base, 0.0),
         # Fast biases decay as fast as weights, usual ones not at all.
         (shifts, base * faster, decay / faster if faster > 1 else 0.0),
         (head, base * recipe.head_scale, decay / recipe.head_scale),
     ]
-    return Groups(
-        [
-            SGD(params, rate, recipe.momentum, share, nesterov=True)
-            for params, rate, share in groups
-            if params
-        ]
-    )
+    plain: list[Optimizer] = [
+        SGD(params, rate, recipe.momentum, share, nesterov=True)
+        for params, rate, share in groups
+        if params
+    ]
+    return Groups([_muon(weights, recipe), *plain] if recipe.muon else plain)
+
+
+def _muon(filters: list[Tensor], recipe: ImageRecipe) -> Muon:
+    return Muon(
+        filters, recipe.muon, weight_decay=0.0, momentum=recipe.muon_momentum, ns_steps=3,
+        filters=True, unit_norm=True,
+    )  # fmt: skip
 
 
 def _begin_as_identity(layer: Conv2d) -> None:

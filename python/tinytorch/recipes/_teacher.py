@@ -21,29 +21,28 @@ _ops = _core.ops
 
 class TaughtLoader:
     """Batches of `loader` with targets (N, ... + classes): the label, of mixed images three
-    columns, then the teacher's scores; with `mirrored` their mean with those of the mirror image.
+    columns, then a teacher's scores; with `mirrored` their mean with those of the mirror image.
+
+    Of several teachers each batch asks the next one, so that over the epochs an image is asked
+    about everywhere: learning from their mean costs as much as from one.
     """
 
-    def __init__(
-        self, loader: ImageLoader, teacher: Int8ConvNet, *, mirrored: bool = False
-    ) -> None:
+    def __init__(self, loader: ImageLoader, *teachers: Int8ConvNet, mirrored: bool = False) -> None:
         self.loader = loader
         self.mirrored = mirrored
-        self.session = teacher.session(batch=loader.batch_size)
-        # The teacher normalizes in its own way.
-        own_mean, own_std = np.array(loader.mean), np.array(loader.std)
-        self._scale = (own_std / teacher.std).astype(np.float32)[:, None, None]
-        self._shift = ((own_mean - teacher.mean) / teacher.std).astype(np.float32)[:, None, None]
+        self.teachers = [_Teacher(one, loader) for one in teachers]
 
     def __len__(self) -> int:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[tuple[Tensor, np.ndarray]]:
         for images, labels in self.loader:
-            seen = np.asarray(images.data) * self._scale + self._shift
-            answers = self.session(seen)
+            place = self.loader.state_dict()
+            teacher = self.teachers[(place["epoch"] + place["done"]) % len(self.teachers)]
+            seen = np.asarray(images.data)
+            answers = teacher.scores(seen)
             if self.mirrored:
-                answers = (answers + self.session(seen[..., ::-1])) / 2
+                answers = (answers + teacher.scores(seen[..., ::-1])) / 2
             known = labels.astype(np.float32).reshape(len(labels), -1)
             yield images, np.concatenate([known, answers], axis=1)
 
@@ -52,6 +51,21 @@ class TaughtLoader:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.loader.load_state_dict(state)
+
+
+class _Teacher:
+    """Scores of images that a loader has normalized."""
+
+    def __init__(self, network: Int8ConvNet, loader: ImageLoader) -> None:
+        self.session = network.session(batch=loader.batch_size)
+        # The teacher normalizes in its own way.
+        mean, std = np.array(loader.mean), np.array(loader.std)
+        self._scale = (std / network.std).astype(np.float32)[:, None, None]
+        self._shift = ((mean - network.mean) / network.std).astype(np.float32)[:, None, None]
+        self._same = bool(np.all(self._scale == 1) and np.all(self._shift == 0))
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        return self.session(images if self._same else images * self._scale + self._shift)
 
 
 class TaughtLoss:
