@@ -110,6 +110,19 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(
     )
 
 
+def test_filters_learn_by_muon_where_norms_follow_them(figures: Figures) -> None:
+    muon = dataclasses.replace(SMALL, muon=0.05, epochs=4)
+    done = run(figures, recipe=muon)
+    assert done.accuracy > 0.6
+    for name, layer in done.network.named_layers():
+        if name.startswith("s"):
+            filters = np.asarray(getattr(layer, "weight", np.zeros((0, 1))))
+            if filters.ndim == 4:  # at unit norm but for the last step and the average
+                assert np.linalg.norm(filters) == pytest.approx(np.sqrt(len(filters)), rel=0.3)
+    with pytest.raises(ValueError, match="muon=0 for cnn_baseline"):
+        run(figures, recipe=dataclasses.replace(muon, model="cnn_baseline"))
+
+
 def test_held_out_images_are_not_trained_on(figures: Figures) -> None:
     images, _ = figures.raw("train")
     held = run(figures, holdout=100, recipe=dataclasses.replace(SMALL, epochs=1))

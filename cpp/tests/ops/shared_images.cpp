@@ -1,10 +1,12 @@
 // Convolution of batches on a changing number of threads: buffers are taken and given back safely,
 // and every image comes out as it does alone.
 #include <atomic>
+#include <cmath>
 #include <thread>
 
 #include "ops/plain_loops.hpp"
 #include "support/catch.hpp"
+#include "tinytorch/array/channels_last.hpp"
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/ops/conv.hpp"
 
@@ -40,4 +42,33 @@ TEST_CASE("batched convolution is the same for any number of threads, also while
   changes.join();
   set_num_threads(before);
   CHECK(wrong == 0);
+}
+
+// So many tiles of so few channels that parts of the batch have sums of their own.
+TEST_CASE("Winograd's gradient of the weights, in parts: right, for any number of threads") {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    const auto pixels = [&](Shape shape, int seed) {
+      return to_channels_last(random(shape, seed)).astype(type);
+    };
+    const Array x = pixels({48, 16, 30, 31}, 4), dy = pixels({48, 32, 30, 31}, 5);
+    const Array w = random({32, 16, 3, 3}, 6);
+    kernels::Window2d window;
+    window.pad_h = window.pad_w = 1;
+    ops::ConvShape shape = ops::conv_shape(x, w, Array(), window, 1);
+    if (type == DType::bf16) shape.products = ops::Products::bf16;
+    const Array want = ops::conv2d_grad_weight(dy.astype(DType::f64), x.astype(DType::f64), shape);
+    const int before = num_threads();
+    Array first;
+    for (const int threads : {1, 2, 5}) {
+      set_num_threads(threads);
+      const Array dw = ops::conv2d_grad_weight(dy, x, shape).astype(DType::f32);
+      if (!first.defined()) first = dw;
+      for (index_t i = 0; i < dw.size(); ++i) {
+        // Of 44,640 products of normal values each, rounded at other places.
+        REQUIRE(std::fabs(dw.data<float>()[i] - want.data<double>()[i]) < 0.05);
+        REQUIRE(dw.data<float>()[i] == first.data<float>()[i]);
+      }
+    }
+    set_num_threads(before);
+  }
 }

@@ -60,6 +60,11 @@ def optimizer(network: ConvNet, recipe: ImageRecipe) -> Optimizer:
             (head if isinstance(layer, Linear) else weights).append(layer.weight)
         if layer.bias is not None:
             shifts.append(layer.bias)
+    if recipe.muon and not scales:
+        raise ValueError(
+            "a recipe with muon keeps filters at one norm, which a network without batch norms "
+            f"notices; set muon=0 for {recipe.model}"
+        )
     base, decay, faster = recipe.lr, recipe.weight_decay, recipe.bias_scale
     groups = [
         ([] if recipe.muon else weights, base, decay),
