@@ -8,7 +8,7 @@ namespace {
 
 // Rows of A that meet the columns of a piece; they and the piece of B stay in the second cache.
 constexpr std::int64_t kBlockRows = 84;
-// Steps of k ahead at which the only rows ask for weights, which come from memory.
+// Steps of k ahead at which the first rows ask for weights, which may come from memory.
 constexpr std::int64_t kFarAhead = 64;
 // Worth a thread's attention: of few rows, which wait for the weights, less.
 constexpr std::int64_t kFewRows = 8, kFewRowsProducts = 1 << 16, kProducts = 1 << 20;
@@ -35,7 +35,7 @@ void multiply_pass(const float* a, std::int64_t p, const PackedF32& b, const Pan
       t.rows = static_cast<int>(piece.rows * (block + 1) / blocks - begin);
       t.a = a + i * t.a_row + p;
       // The first rows wait for the panel; the second can ask for the next one meanwhile.
-      t.b_next = blocks == 1 ? t.b + kFarAhead * nr : block == 1 ? t.b + nr * t.k : nullptr;
+      t.b_next = block == 0 ? t.b + kFarAhead * nr : block == 1 ? t.b + nr * t.k : nullptr;
       t.c = out.y + i * out.y_row + j;
       b.table->tile(t);
     }
