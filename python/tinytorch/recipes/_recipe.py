@@ -77,6 +77,12 @@ RECIPES: dict[str, ImageRecipe] = {
         label_smoothing=0.1, warmup=0.2, end=0.02,
         augment=Augment(pad=4, flip="alternating", cutout=14), identity=True, head_scale=1 / 81,
     ),
+    "best-muon": ImageRecipe(
+        "the same network by Muon, which errs otherwise: a second teacher",
+        model="speednet", epochs=35, batch_size=512, lr=0.75, momentum=0.85, weight_decay=8e-4,
+        label_smoothing=0.1, muon=0.08, warmup=0.1, end=0.0,
+        augment=Augment(pad=4, flip="alternating", cutout=14), identity=True, head_scale=1 / 81,
+    ),
     "baseline": ImageRecipe(
         "the course's plain network, trained plainly",
         model="cnn_baseline", epochs=10, batch_size=64, lr=0.02, weight_decay=0.0, warmup=0.0,
