@@ -110,12 +110,13 @@ def time() -> None:
             f"{recipe} {100 * last['val_accuracy']:.1f} %",
             (last["seconds"], 100 * last["val_accuracy"]), fontsize=8,
             xytext=(-6, 3) if ours else (6, -3), ha="right" if ours else "left",
-            textcoords="offset points",
+            textcoords="offset points", zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         )  # fmt: skip
     ax.set(xscale="log", xlabel="seconds of training, two cores", ylabel="test accuracy, %")
     ax.grid(alpha=0.25)
     handles = [plt.Line2D([], [], color=OURS), plt.Line2D([], [], color=THEIRS, linestyle="--")]
-    ax.legend(handles, ["tinytorch", "PyTorch, same recipe"], frameon=False, loc="lower center")
+    ax.legend(handles, ["tinytorch", "PyTorch, same recipe"], frameon=False, loc="lower right")
     save(figure, "time")
 
 
