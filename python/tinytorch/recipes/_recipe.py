@@ -53,6 +53,7 @@ class ImageRecipe:
 
 
 _MOVED = Augment(pad=2, flip="alternating")
+_MOVED_AND_CUT = Augment(pad=4, flip="alternating", cutout=14)
 
 # The rates of the first three and their network are near those of K. Jordan's fast trainings (see
 # models/cifar.py).
@@ -74,13 +75,13 @@ RECIPES: dict[str, ImageRecipe] = {
         "a wide network for 25 minutes",
         model="speednet", epochs=36, batch_size=512, lr=0.75, momentum=0.85, weight_decay=8e-4,
         label_smoothing=0.1, warmup=0.2, end=0.02,
-        augment=Augment(pad=4, flip="alternating", cutout=14), identity=True, head_scale=1 / 81,
+        augment=_MOVED_AND_CUT, identity=True, head_scale=1 / 81,
     ),
     "best-muon": ImageRecipe(
         "the same network by Muon, which errs otherwise: a second teacher",
         model="speednet", epochs=35, batch_size=512, lr=0.75, momentum=0.85, weight_decay=8e-4,
         label_smoothing=0.1, muon=0.08, warmup=0.1, end=0.0,
-        augment=Augment(pad=4, flip="alternating", cutout=14), identity=True, head_scale=1 / 81,
+        augment=_MOVED_AND_CUT, identity=True, head_scale=1 / 81,
     ),
     "baseline": ImageRecipe(
         "the course's plain network, trained plainly",

@@ -26,6 +26,18 @@ inline PanelShape line_panel_shape() { return panel_shape<LineDot>(); }
 // of square i, two of the upper row of results and two of the lower, in turn.
 enum class Block { row, two_rows, squares };
 
+// Of which row of results row r of a block is, and which of its pixels.
+struct RowPlace {
+  bool lower;
+  int pixel;
+};
+template <int Rows, Block kBlock>
+constexpr RowPlace place_of_row(int r) {
+  if constexpr (kBlock == Block::squares) return {r % 2 == 1, r / 2};
+  if constexpr (kBlock == Block::two_rows) return {r >= Rows / 2, r % (Rows / 2)};
+  return {false, r};
+}
+
 // Where a block begins: in the first line of its windows, and in that of the windows one row of
 // results further down.
 struct BlockStart {
@@ -48,14 +60,10 @@ struct LineSums {
       columns[v.value] = LineDot::load(weights + v.value * kWidth * LineDot::kStep);
     });
     unrolled<Rows>([&](auto r) TT_INLINE {
-      constexpr bool kLower = kBlock == Block::squares    ? r.value % 2 == 1
-                              : kBlock == Block::two_rows ? r.value >= Rows / 2
-                                                          : false;
-      constexpr int kPixel = kBlock == Block::squares    ? r.value / 2
-                             : kBlock == Block::two_rows ? r.value % (Rows / 2)
-                                                         : r.value;
-      const std::byte* line = kLower ? from.lower : from.upper;
-      const auto row = LineDot::broadcast(reinterpret_cast<const Code*>(line + kPixel * pixel));
+      constexpr RowPlace kPlace = place_of_row<Rows, kBlock>(r.value);
+      const std::byte* line = kPlace.lower ? from.lower : from.upper;
+      const auto row =
+          LineDot::broadcast(reinterpret_cast<const Code*>(line + kPlace.pixel * pixel));
       unrolled<Vectors>([&](auto v) TT_INLINE {
         at[r.value][v.value] = LineDot::dot(at[r.value][v.value], row, columns[v.value]);
       });
