@@ -57,6 +57,17 @@ def test_a_loader_goes_on_where_another_stopped(done: int) -> None:
         assert np.array_equal(y, want_y)
 
 
+def test_the_batches_of_a_period_come_again() -> None:
+    new = epochs(loader(augment=MUCH), 2)
+    again = epochs(loader(augment=MUCH, period=2), 4)
+    for batch, known in zip(again, new + new, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(batch, known, strict=True))
+    third = loader(augment=MUCH, period=2)
+    third.load_state_dict({**third.state_dict(), "epoch": 3, "done": 1})
+    assert third.drawn == 1
+    assert np.array_equal(epochs(third)[0][0], new[4][0])
+
+
 def test_a_mixed_batch_has_a_rectangle_of_the_next_image_in_each() -> None:
     seen = []
     for seed in range(20):
@@ -88,6 +99,7 @@ def test_a_state_of_another_loader_is_refused() -> None:
         ({"images": IMAGES.astype(np.float32)}, "uint8"),
         ({"labels": LABELS[:4]}, "50 images"),
         ({"batch_size": 51}, "batch_size"),
+        ({"period": -1}, "period"),
     ],
 )
 def test_arguments_are_checked(options: dict, said: str) -> None:  # type: ignore[type-arg]

@@ -20,7 +20,7 @@ from tinytorch.recipes import RECIPES, ImageRecipe, RecipeRun, recipe
 from tinytorch.recipes._mixed import MixedLoss
 from tinytorch.recipes._quant_aware import QuantAwareNet
 from tinytorch.recipes._start import whitening_filters
-from tinytorch.recipes._teacher import TaughtLoader
+from tinytorch.recipes._teacher import TaughtLoader, _Teacher
 from tinytorch.workflow.fit import seed_all
 
 SMALL = ImageRecipe(
@@ -185,6 +185,46 @@ def test_several_teachers_take_turns(figures: Figures) -> None:
     # One after the other, and each batch asks the other one in the next epoch.
     assert asked in ([0, 1, 0, 1, 0, 1], [1, 0, 1, 0, 1, 0])
     assert asked[:3] != asked[3:]
+
+
+def test_a_teacher_is_asked_once_about_batches_that_come_again(
+    figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = figures.raw("train")
+    seed_all(3)
+    teacher = Int8ConvNet.of(create("swiftcnn-tiny"), images[:64])
+
+    def taught(period: int) -> TaughtLoader:
+        loader = ImageLoader(
+            images[:96], labels[:96], 32, mean=teacher.mean.tolist(), std=teacher.std.tolist(),
+            augment=Augment(pad=2, mix=0.5), period=period,
+        )  # fmt: skip
+        return TaughtLoader(loader, teacher)
+
+    def targets(loader: TaughtLoader) -> list[np.ndarray]:
+        return [answer for _, answer in loader]
+
+    new, again = taught(0), taught(2)
+    wanted = [targets(new) for _ in range(2)]
+    found = [targets(again) for _ in range(2)]
+    monkeypatch.setattr(_Teacher, "scores", None)  # from here on nobody may be asked
+    found += [targets(again) for _ in range(2)]
+    assert np.array_equal(found, wanted + wanted)
+
+
+def test_a_training_whose_batches_come_again_resumes(figures: Figures, tmp_path: Path) -> None:
+    run(figures, folder=tmp_path / "teacher", recipe=dataclasses.replace(SMALL, epochs=1))
+    taught = dataclasses.replace(SMALL, epochs=4, teacher_share=0.9, period=2)
+    options: dict[str, Any] = {"recipe": taught, "teacher": tmp_path / "teacher/swiftcnn-tiny"}
+
+    def press(row: dict[str, Any]) -> None:
+        if row["epoch"] == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    folder = tmp_path / "cut"
+    assert run(figures, folder=folder, on_epoch=press, **options).stopped == "interrupted"
+    done, whole = run(figures, folder=folder, resume=True, **options), run(figures, **options)
+    assert all(np.array_equal(x, y) for x, y in zip(states(done), states(whole), strict=True))
 
 
 def test_mixed_images_are_learnt_from_by_their_shares(figures: Figures, tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ class ImageLoader:
         labels: (N,).
         mean, std: of each channel, of values from 0 to 1.
         shuffle: a new order each epoch; a last batch that is not full is then left out.
+        period: epochs after which all draws begin anew, and the same batches come again; 0 for
+            never. Then one can keep what was computed about them.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class ImageLoader:
         augment: Augment | None = None,
         shuffle: bool = True,
         seed: int = 0,
+        period: int = 0,
     ) -> None:
         if images.dtype != np.uint8 or images.ndim != 4:
             raise ValueError(
@@ -69,6 +72,8 @@ class ImageLoader:
             raise ValueError(f"batch_size must be 1 to {len(images)}, got {batch_size}")
         if augment is not None and not 0 <= augment.mix <= 1:
             raise ValueError(f"mix is a share, 0 to 1, got {augment.mix}")
+        if period < 0:
+            raise ValueError(f"period must be 0 or a number of epochs, got {period}")
         self.images = np.ascontiguousarray(images)
         self.labels = labels.astype(np.int64)
         self.batch_size = batch_size
@@ -76,6 +81,7 @@ class ImageLoader:
         self.augment = augment or Augment()
         self.shuffle = shuffle
         self.seed = seed
+        self.period = period
         self._epoch = 0  # of the next or the running pass
         self._done = 0  # batches of it
 
@@ -89,10 +95,15 @@ class ImageLoader:
             rows = order[number * self.batch_size : (number + 1) * self.batch_size]
             batch = self._images(rows), self.labels[rows]
             if self.augment.mix > 0:
-                batch = self._mixed(*batch, np.random.default_rng((self.seed, self._epoch, number)))
+                batch = self._mixed(*batch, np.random.default_rng((self.seed, self.drawn, number)))
             self._done = number + 1
             yield batch
         self._epoch, self._done = self._epoch + 1, 0
+
+    @property
+    def drawn(self) -> int:
+        """The number that this epoch's draws depend on."""
+        return self._epoch % self.period if self.period else self._epoch
 
     def state_dict(self) -> dict[str, Any]:
         return {"seed": self.seed, "epoch": self._epoch, "done": self._done, "count": len(self)}
@@ -108,14 +119,14 @@ class ImageLoader:
     def _order(self) -> np.ndarray:
         if not self.shuffle:
             return np.arange(len(self.images))
-        return np.array(permutation(seeded(self.seed, self._epoch), len(self.images)), np.int64)
+        return np.array(permutation(seeded(self.seed, self.drawn), len(self.images)), np.int64)
 
     def _images(self, rows: np.ndarray) -> Tensor:
         a = self.augment
         return Tensor(
             _core.data.augmented(
                 self.images, rows, self.mean, self.std, pad=a.pad, border=a.border, flip=a.flip,
-                cutout=a.cutout, seed=self.seed, epoch=self._epoch,
+                cutout=a.cutout, seed=self.seed, epoch=self.drawn,
             )
         )  # fmt: skip
 

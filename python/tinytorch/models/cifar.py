@@ -3,7 +3,8 @@
 cnn_baseline
             the plain network that a first course builds: convolutions with biases, ReLU, pools
             and two linear layers
-swiftcnn    six 3 x 3 convolutions in three stages: small enough for a microcontroller
+swiftcnn    eight 3 x 3 convolutions in three stages, residual where the image is small: for a
+            microcontroller. swiftcnn-base, swiftcnn-tiny: six in a row
 speednet    the wide, shallow network of the shortest trainings (K. Jordan, "94% on CIFAR-10 in
             3.29 seconds on a single GPU", 2024): a whitening layer that is not trained, then
             three stages of two convolutions
@@ -30,7 +31,21 @@ def cnn_baseline() -> list[Node]:
     return [*nodes, *hidden, ("linear", "fc2", 256, CLASSES)]
 
 
-def swiftcnn(widths: Sequence[int] = (32, 64, 128)) -> list[Node]:
+def swiftcnn(widths: Sequence[int] = (48, 64, 80)) -> list[Node]:
+    """Two convolutions at full size; per further width one, and a residual block of two. A 2 x 2
+    pool after each stage, then the mean over the image."""
+    first, *rest = widths
+    nodes = [*_conv_norm("s0a", 3, first), *_conv_norm("s0b", first, first), ("maxpool", 2)]
+    before = first
+    for stage, width in enumerate(rest, start=1):
+        nodes += [*_conv_norm(f"s{stage}a", before, width), ("push",)]
+        nodes += _conv_norm(f"s{stage}b", width, width)
+        nodes += [*_conv_norm(f"s{stage}c", width, width)[:2], ("add",), ("relu",), ("maxpool", 2)]
+        before = width
+    return [*nodes, ("gap",), ("linear", "fc", before, CLASSES)]
+
+
+def plain_swiftcnn(widths: Sequence[int]) -> list[Node]:
     """Two convolutions and a 2 x 2 pool per width, then the mean over the image."""
     nodes: list[Node] = []
     before = 3
@@ -93,7 +108,8 @@ def _resnet(widths: Sequence[int], blocks: int) -> list[Node]:
 NETWORKS: dict[str, tuple[str, list[Node]]] = {
     "cnn_baseline": ("plain CNN", cnn_baseline()),
     "swiftcnn": ("SwiftCNN", swiftcnn()),
-    "swiftcnn-tiny": ("SwiftCNN tiny", swiftcnn((16, 48, 64))),
+    "swiftcnn-base": ("SwiftCNN base", plain_swiftcnn((32, 64, 128))),
+    "swiftcnn-tiny": ("SwiftCNN tiny", plain_swiftcnn((16, 48, 64))),
     "speednet": ("SpeedNet", speednet()),
     "speednet-small": ("SpeedNet small", speednet((32, 64, 64))),
     "resnet20": ("ResNet-20", resnet20()),

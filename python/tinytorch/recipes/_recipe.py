@@ -25,6 +25,8 @@ class ImageRecipe:
     int8: begin with a trained network, and train it to be rounded (`_quant_aware`); the result is
         an int8 network.
     teacher_share: with a teacher, the share of the loss that is its answer, at `temperature`.
+    period: epochs after which the same moved and mixed images come again, so that a teacher answers
+        no more than this often; 0 for never.
     teacher_mirrors: its answer is the mean of those to an image and its mirror image.
     """
 
@@ -49,6 +51,7 @@ class ImageRecipe:
     teacher_share: float = 0.0
     temperature: float = 2.0
     teacher_mirrors: bool = False
+    period: int = 0
     nodes: tuple[Any, ...] | None = None
 
 
@@ -89,9 +92,9 @@ RECIPES: dict[str, ImageRecipe] = {
     ),
     "swiftcnn": ImageRecipe(
         "the small network that is shipped",
-        model="swiftcnn", epochs=150, batch_size=256, lr=0.4, muon=0.05, muon_momentum=0.9,
+        model="swiftcnn", epochs=210, batch_size=256, lr=0.4, muon=0.05, muon_momentum=0.9,
         warmup=0.05, end=0.0, augment=Augment(pad=4, flip="alternating", mix=0.5),
-        teacher_share=0.9, temperature=3.0,
+        teacher_share=0.9, temperature=3.0, teacher_mirrors=True, period=30,
     ),
     "swiftcnn-tiny": ImageRecipe(
         "under 100 KB of weights",

@@ -125,8 +125,10 @@ class RecipeRun(FolderRun):
 
     def _loader(self, train: tuple[np.ndarray, np.ndarray]) -> Any:
         mean, std = self.network.mean.tolist(), self.network.std.tolist()
-        batch, augment = self.recipe.batch_size, self.recipe.augment
-        loader = ImageLoader(*train, batch, mean=mean, std=std, augment=augment, seed=self.seed)
+        loader = ImageLoader(
+            *train, self.recipe.batch_size, mean=mean, std=std, augment=self.recipe.augment,
+            seed=self.seed, period=self.recipe.period,
+        )  # fmt: skip
         if not self.teachers:
             return loader
         teachers = [_int8(path, train[0][:_CALIBRATION_IMAGES]) for path in self.teachers]

@@ -24,27 +24,37 @@ class TaughtLoader:
     columns, then a teacher's scores; with `mirrored` their mean with those of the mirror image.
 
     Of several teachers each batch asks the next one, so that over the epochs an image is asked
-    about everywhere: learning from their mean costs as much as from one.
+    about everywhere: learning from their mean costs as much as from one. Batches that come again
+    (the loader's `period`) are asked about once.
     """
 
     def __init__(self, loader: ImageLoader, *teachers: Int8ConvNet, mirrored: bool = False) -> None:
         self.loader = loader
         self.mirrored = mirrored
         self.teachers = [_Teacher(one, loader) for one in teachers]
+        self._known: dict[tuple[int, int], np.ndarray] = {}  # (epoch, batch) to answers
 
     def __len__(self) -> int:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[tuple[Tensor, np.ndarray]]:
         for images, labels in self.loader:
-            place = self.loader.state_dict()
-            teacher = self.teachers[(place["epoch"] + place["done"]) % len(self.teachers)]
-            seen = np.asarray(images.data)
-            answers = teacher.scores(seen)
-            if self.mirrored:
-                answers = (answers + teacher.scores(seen[..., ::-1])) / 2
+            answers = self._answers(np.asarray(images.data))
             known = labels.astype(np.float32).reshape(len(labels), -1)
             yield images, np.concatenate([known, answers], axis=1)
+
+    def _answers(self, images: np.ndarray) -> np.ndarray:
+        """To the batch that the loader has just made."""
+        epoch, number = self.loader.drawn, self.loader.state_dict()["done"]
+        if (epoch, number) in self._known:
+            return self._known[epoch, number]
+        teacher = self.teachers[(epoch + number) % len(self.teachers)]
+        answers = teacher.scores(images)
+        if self.mirrored:
+            answers = (answers + teacher.scores(images[..., ::-1])) / 2
+        if self.loader.period:
+            self._known[epoch, number] = answers
+        return answers
 
     def state_dict(self) -> dict[str, Any]:
         return self.loader.state_dict()
