@@ -263,9 +263,58 @@ fig.tight_layout()
 plt.show()
 
 # %% [markdown]
-# The factors are from this run. One curve bends upwards, the other is nearly a line: n steps over n characters against n steps over one. The longer
-# the text, the larger the factor; what it costs is memory, which is exercise 04.3.
+# The factors are from this run. One curve bends upwards, the other is nearly a line: n steps over n characters
+# against n steps over one. The longer the text, the larger the factor; what it costs is memory, which is
+# exercise 04.3.
 #
+# ## What comes of it with patience
+#
+# A model of 1.8 million weights, trained for some ten minutes on the whole of Tiny Shakespeare, comes with the
+# package, each weight in one byte ([how](https://github.com/OWNER/tinytorch/blob/main/docs/gpt.md)). It runs in
+# the engine's own generator, which has the key-value cache built in, packs the weights once, and gives out the
+# text while it is made.
+
+# %%
+from tinytorch.models.language import open_language_model
+
+shipped = open_language_model("shakespeare-int8")
+options = {"max_new_tokens": 240, "temperature": 0.7, "seed": 4}
+stream = shipped.generator().stream_text("MENENIUS:\n", **options)
+print("MENENIUS:")
+for piece in stream:
+    print(piece, end="", flush=True)
+times = stream.request.timing.token_times
+print(f"\n\n{(len(times) - 1) / (times[-1] - times[0]):,.0f} characters a second")
+
+# %% [markdown]
+# Writing is reading: each new character needs every weight once, so the fewer bytes they take, the faster it
+# goes, until something else is the limit. The same seed in other number formats, and what a character of the
+# last pages costs each of them in nats:
+
+# %%
+pages = np.array(shipped.need_tokenizer().encode(text.text[-20480:])).reshape(80, 256)
+
+
+def nats(session):
+    """Mean negative log probability of the characters, given those before them."""
+    sequences = [session.sequence() for _ in pages]
+    scores = session.append(sequences, list(pages[:, :-1]), wanted=pages.shape[1] - 1)
+    logs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return -logs[np.arange(len(logs)), pages[:, 1:].ravel()].mean()
+
+
+for precision in ("f32", "int8", "int4"):
+    session = shipped.session(precision)
+    stream = shipped.generator(precision).stream_text("MENENIUS:\n", **options)
+    written = "".join(stream)
+    times = stream.request.timing.token_times
+    speed = (len(times) - 1) / (times[-1] - times[0])
+    print(
+        f"{precision:5}{session.nbytes / 1e6:5.1f} MB {speed:8,.0f} a second "
+        f"{nats(session):6.3f} nats  {written[:40]!r}"
+    )
+
+# %% [markdown]
 # ## Exercises
 #
 # **04.1** `causal_mask(n)`: an (n, n) array, 1 where position *row* may look at position *column*, else 0.
