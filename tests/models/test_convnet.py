@@ -9,7 +9,7 @@ import pytest
 
 from tinytorch import Tensor
 from tinytorch.models import create, load_model, save_model
-from tinytorch.models.cifar import NETWORKS
+from tinytorch.models.cifar import NETWORKS, resnet20
 from tinytorch.models.convnet import ConvNet
 from tinytorch.nn import prune
 from tinytorch.runtime import CnnSession
@@ -92,6 +92,12 @@ def test_networks_come_back_from_files(name: str, tmp_path: Any) -> None:
     assert np.array_equal(
         saved.forward(Tensor(images())).data, network.forward(Tensor(images())).data
     )
+
+
+def test_a_residual_block_may_halve_the_image_without_widening() -> None:
+    network = lively(ConvNet(nodes=resnet20((8, 8, 16), 1)))
+    x = images()
+    assert np.abs(network.forward(Tensor(x)).data - by_torch(network, x)).max() < 1e-4
 
 
 def test_grouped_convolutions() -> None:

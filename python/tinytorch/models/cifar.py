@@ -94,7 +94,7 @@ def _resnet(widths: Sequence[int], blocks: int) -> list[Node]:
             name = f"s{stage}b{block}"
             nodes += [("push",), *_conv_norm(f"{name}a", before, width, stride)]
             nodes += _conv_norm(f"{name}b", width, width)[:2]
-            if before != width:
+            if before != width or stride != 1:
                 shortcut: list[Node] = [
                     ("conv", f"{name}p", before, width, 1, stride, 0),
                     ("bn", f"{name}p_bn", width),
