@@ -4,8 +4,9 @@ size, work and latency.
     TINYTORCH_DATA=DIR python benchmarks/cifar_sweep.py --epochs 6 --json sweep.json
 
 Every candidate is trained by the recipe `swiftcnn`, shortened and without a teacher, on 45,000
-images and evaluated on the 5,000 that were held out, in int8 too. Latency is the median of one image in the int8 session,
-measured when all are trained. A run that was stopped goes on where its file ends.
+images and evaluated on the 5,000 that were held out, in int8 too. Latency is the median of one
+image in the int8 session, measured when all are trained. A run that was stopped goes on where its
+file ends.
 """
 
 from __future__ import annotations
