@@ -105,6 +105,7 @@ RETURNS = {
     "__call__": "Any",
     "__copy__": "Self",
     "__deepcopy__": "Self",
+    "__reduce__": "tuple[Any, ...]",
     "benchmark": "tuple[dict[str, Any], list[tuple[int, float]], str]",
     "bias": "np.ndarray | None",
     "check_json": "list[tuple[str, str, str]]",

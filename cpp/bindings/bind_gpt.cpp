@@ -100,10 +100,10 @@ GptConfig config_from(const py::dict& given) {
   return models::completed(c);
 }
 
-// As floats, with an error that names the array.
+// As floats, with an error that names the array; None is one that the model does without.
 Array weight_from(const std::string& name, py::handle array) {
   try {
-    return floats_of(array);
+    return optional_floats(array);
   } catch (const ValueError& e) {
     fail<ValueError>("GPT: ", name, ": ", e.what());
   } catch (const TypeError& e) {

@@ -47,7 +47,7 @@ void bind_linear_session(py::module_& m) {
                            "A linear layer y = x W^T + b whose weight was packed once in a number "
                            "format; immutable, shared by threads.")
       .def(py::init([](py::handle weight, py::handle bias, const std::string& precision) {
-             const Array w = floats_of(weight), b = floats_of(bias);
+             const Array w = floats_of(weight), b = optional_floats(bias);
              const runtime::Precision format = runtime::precision_from_name(precision);
              const ReleaseGil release;
              return std::make_unique<PackedLinear>(w, b, format);
@@ -74,8 +74,9 @@ void bind_mlp_session(py::module_& m) {
                          "rows taken through all layers; immutable, shared by threads.")
       .def(py::init([](const py::sequence& weights, const py::sequence& biases) {
              std::vector<Array> w, b;
-             for (const py::handle a : weights) w.push_back(floats_of(a));
-             for (const py::handle a : biases) b.push_back(floats_of(a));
+             // A sequence may make its items when asked; a tuple holds them.
+             for (const py::handle a : py::tuple(weights)) w.push_back(floats_of(a));
+             for (const py::handle a : py::tuple(biases)) b.push_back(floats_of(a));
              return std::make_unique<MlpSession>(w, b);
            }),
            py::arg("weights"), py::arg("biases"),

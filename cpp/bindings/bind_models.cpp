@@ -37,7 +37,7 @@ auto bind_model(py::module_& m, const char* name, const char* doc) {
 // A block's tensors in the order of GptBlockWeights.
 models::GptBlockWeights block_from(const py::sequence& parts) {
   if (parts.size() != 16) fail<ValueError>("a block has 16 tensors, got ", parts.size());
-  const auto at = [&](std::size_t i) { return floats_of(py::object(parts[i])); };
+  const auto at = [&](std::size_t i) { return optional_floats(py::object(parts[i])); };
   return {at(0), at(1), at(2),  at(3),  at(4),  at(5),  at(6),  at(7),
           at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15)};
 }
@@ -51,7 +51,7 @@ void bind_gpt_decoder(py::module_& m) {
                        float eps) {
              models::GptWeights w;
              w.tokens = floats_of(tokens), w.positions = floats_of(positions);
-             for (const py::handle block : blocks) {
+             for (const py::handle block : py::tuple(blocks)) {  // which holds them
                w.blocks.push_back(block_from(py::cast<py::sequence>(block)));
              }
              w.norm_gamma = floats_of(gamma), w.norm_beta = floats_of(beta);

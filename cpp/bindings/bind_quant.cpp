@@ -79,14 +79,14 @@ void bind_observer(py::module_& m) {
 void bind_linear(py::module_& m) {
   py::class_<LinearInt8> c(m, "LinearInt8", "y = x W^T + b, computed in int8. Immutable.");
   c.def(py::init([](py::handle weight, py::handle scales, py::handle bias, float input_scale) {
-          return LinearInt8(array_of(weight), array_of(scales), floats_of(bias), input_scale);
+          return LinearInt8(array_of(weight), array_of(scales), optional_floats(bias), input_scale);
         }),
         py::arg("weight"), py::arg("scales"), py::arg("bias") = py::none(),
         py::arg("input_scale") = 0.0f)
       .def_static(
           "from_float",
           [](py::handle weight, py::handle bias, float input_scale) {
-            return LinearInt8::from_float(floats_of(weight), floats_of(bias), input_scale);
+            return LinearInt8::from_float(floats_of(weight), optional_floats(bias), input_scale);
           },
           py::arg("weight"), py::arg("bias") = py::none(), py::arg("input_scale") = 0.0f,
           "Quantize a float weight (out, in).")
@@ -123,7 +123,7 @@ void bind_conv(py::module_& m) {
   py::class_<Conv2dInt8> c(m, "Conv2dInt8", "2-D convolution computed in int8. Immutable.");
   c.def(py::init([](py::handle weight, py::handle scales, py::handle bias, py::handle stride,
                     py::handle padding, py::handle dilation, index_t groups, float input_scale) {
-          return Conv2dInt8(array_of(weight), array_of(scales), floats_of(bias),
+          return Conv2dInt8(array_of(weight), array_of(scales), optional_floats(bias),
                             window_of(stride, padding, dilation), groups, input_scale);
         }),
         py::arg("weight"), py::arg("scales"), py::arg("bias") = py::none(), py::arg("stride") = 1,
@@ -133,7 +133,7 @@ void bind_conv(py::module_& m) {
           "from_float",
           [](py::handle weight, py::handle bias, py::handle stride, py::handle padding,
              py::handle dilation, index_t groups, float input_scale) {
-            return Conv2dInt8::from_float(floats_of(weight), floats_of(bias),
+            return Conv2dInt8::from_float(floats_of(weight), optional_floats(bias),
                                           window_of(stride, padding, dilation), groups,
                                           input_scale);
           },

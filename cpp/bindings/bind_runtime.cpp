@@ -127,7 +127,7 @@ class NodeReader {
   }
   Array optional(const char* suffix) const {
     const std::string key = name_ + suffix;
-    return weights_.contains(key) ? floats_of(weights_[key.c_str()]) : Array();
+    return weights_.contains(key) ? optional_floats(weights_[key.c_str()]) : Array();
   }
 
   const py::tuple& node_;
@@ -150,7 +150,7 @@ std::unique_ptr<runtime::CnnSession> make_session(
   runtime::CnnOptions options;
   options.batch = batch;
   options.precision = runtime::cnn_precision_from_name(precision);
-  options.calibration = array_of(calibration);
+  options.calibration = optional_array(calibration);
   options.calibrated = {quant::calibration_from_name(method), percentile};
   for (const auto& [low, high] : ranges) options.ranges.push_back({low, high});
   return std::make_unique<runtime::CnnSession>(NodeReader::read_all(nodes, weights),

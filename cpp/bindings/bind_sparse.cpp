@@ -40,7 +40,7 @@ struct Conv2dCsr : sparse::Conv2dSparse {
 // int8 weights keep their type; anything else is float32.
 Array weights_of(py::handle object) {
   const Array a = array_of(object);
-  return a.defined() && a.dtype() != DType::i8 ? a.astype(DType::f32) : a;
+  return a.dtype() != DType::i8 ? a.astype(DType::f32) : a;
 }
 
 void bind_masks(py::module_& m) {
@@ -55,7 +55,7 @@ void bind_masks(py::module_& m) {
       "magnitude_masks",
       [](const py::sequence& weights, double sparsity) {
         std::vector<Array> arrays;
-        for (const auto& w : weights) arrays.push_back(floats_of(w));
+        for (const py::handle w : py::tuple(weights)) arrays.push_back(floats_of(w));
         py::list masks;
         for (const Array& mask : sparse::magnitude_masks(arrays, sparsity))
           masks.append(to_numpy(mask));
@@ -138,8 +138,8 @@ void bind_linear_csr(py::module_& m) {
   py::class_<LinearCsr> c(m, "LinearCsr", "y = x W^T + b over compressed sparse rows. Immutable.");
   c.def(py::init([](py::handle weight, py::handle bias, py::handle scales, float input_scale) {
           return LinearCsr(std::make_shared<CsrMatrix>(
-                               CsrMatrix::from_dense(weights_of(weight), floats_of(scales))),
-                           floats_of(bias), input_scale);
+                               CsrMatrix::from_dense(weights_of(weight), optional_floats(scales))),
+                           optional_floats(bias), input_scale);
         }),
         py::arg("weight"), py::arg("bias") = py::none(), py::arg("scales") = py::none(),
         py::arg("input_scale") = 0.0f)
@@ -166,9 +166,9 @@ void bind_linear_nm(py::module_& m) {
   py::class_<LinearNm> c(m, "LinearNm", "y = x W^T + b with N:M sparse weights. Immutable.");
   c.def(py::init([](py::handle weight, index_t n, index_t m_, py::handle bias, py::handle scales,
                     float input_scale) {
-          return LinearNm(std::make_shared<NmMatrix>(
-                              NmMatrix::from_dense(weights_of(weight), n, m_, floats_of(scales))),
-                          floats_of(bias), input_scale);
+          return LinearNm(std::make_shared<NmMatrix>(NmMatrix::from_dense(weights_of(weight), n, m_,
+                                                                          optional_floats(scales))),
+                          optional_floats(bias), input_scale);
         }),
         py::arg("weight"), py::arg("n") = 2, py::arg("m") = 4, py::arg("bias") = py::none(),
         py::arg("scales") = py::none(), py::arg("input_scale") = 0.0f)
@@ -200,8 +200,9 @@ void bind_linear_bsr(py::module_& m) {
                           "y = x W^T + b over blocks of `depth` inputs by 16 outputs. Immutable.");
   c.def(py::init([](py::handle weight, index_t depth, py::handle bias, py::handle scales,
                     float input_scale) {
-          return LinearBsr(BsrMatrix::from_dense(weights_of(weight), depth, floats_of(scales)),
-                           floats_of(bias), input_scale);
+          return LinearBsr(
+              BsrMatrix::from_dense(weights_of(weight), depth, optional_floats(scales)),
+              optional_floats(bias), input_scale);
         }),
         py::arg("weight"), py::arg("depth") = 4, py::arg("bias") = py::none(),
         py::arg("scales") = py::none(), py::arg("input_scale") = 0.0f)
@@ -257,10 +258,10 @@ void bind_conv_csr(py::module_& m) {
   c.def(py::init([](py::handle weight, py::handle bias, py::handle scales, py::handle stride,
                     py::handle padding, py::handle dilation, index_t groups, float input_scale) {
           const Array w = weights_of(weight);
-          return Conv2dCsr(
-              std::make_shared<CsrMatrix>(CsrMatrix::from_dense(as_rows(w), floats_of(scales))),
-              w.shape(), floats_of(bias), window_of(stride, padding, dilation), groups,
-              input_scale);
+          return Conv2dCsr(std::make_shared<CsrMatrix>(
+                               CsrMatrix::from_dense(as_rows(w), optional_floats(scales))),
+                           w.shape(), optional_floats(bias), window_of(stride, padding, dilation),
+                           groups, input_scale);
         }),
         py::arg("weight"), py::arg("bias") = py::none(), py::arg("scales") = py::none(),
         py::arg("stride") = 1, py::arg("padding") = 0, py::arg("dilation") = 1,

@@ -12,9 +12,9 @@
 
 namespace tt::bindings {
 
-// A Tensor or anything array-like with its own element type; None is undefined.
+// A Tensor or anything array-like, with its own element type.
 inline Array array_of(pybind11::handle object) {
-  if (object.is_none()) return Array();
+  if (object.is_none()) fail<TypeError>("expected an array, got None");
   if (is_tensor(object)) return tensor_of(object).array();
   const auto array = pybind11::array::ensure(object);
   if (!array) {
@@ -26,9 +26,17 @@ inline Array array_of(pybind11::handle object) {
 
 // As float32, the type of weights and masks' inputs.
 inline Array floats_of(pybind11::handle object) {
-  if (object.is_none()) return Array();
+  if (object.is_none()) fail<TypeError>("expected an array, got None");
   if (is_tensor(object)) return tensor_of(object).array().astype(DType::f32);
   return from_object(object, DType::f32);
+}
+
+// The same of what may be left out: None is an undefined array.
+inline Array optional_array(pybind11::handle object) {
+  return object.is_none() ? Array() : array_of(object);
+}
+inline Array optional_floats(pybind11::handle object) {
+  return object.is_none() ? Array() : floats_of(object);
 }
 
 // A copy: the layer's own memory stays out of reach.
@@ -60,7 +68,7 @@ inline Array state_part(const pybind11::dict& state, const char* name) {
   return array_of(state[name]);
 }
 inline Array optional_part(const pybind11::dict& state, const char* name) {
-  return state.contains(name) ? array_of(state[name]) : Array();
+  return state.contains(name) ? optional_array(state[name]) : Array();
 }
 inline float scale_part(const pybind11::dict& state) {
   const Array scale = optional_part(state, "input_scale");

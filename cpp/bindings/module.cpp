@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 
 #include "errors.hpp"
+#include "pickling.hpp"
 #include "tinytorch/autograd/engine.hpp"
 #include "tinytorch/autograd/functions.hpp"
 #include "tinytorch/base/thread_pool.hpp"
@@ -60,5 +61,6 @@ PYBIND11_MODULE(_core, m) {
   bind_runtime(m);
   bind_roofline(m);
   bind_text(m);
+  refuse_pickles(m);
   make_statics();
 }

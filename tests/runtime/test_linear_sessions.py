@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -89,6 +90,18 @@ def test_stacks_have_the_bits_of_the_operators(rows: int, widths: list[int]) -> 
     np.testing.assert_array_equal(session(x), expected.data)
     if rows:
         np.testing.assert_array_equal(session(x[-1]), expected.data[-1])
+
+
+def test_layers_may_be_slices_of_one_array() -> None:
+    weights, biases, x = normal(3, 6, 6), normal(3, 6), normal(4, 6, seed=1)
+    whole, apart = MlpSession(weights, biases), MlpSession(list(weights), list(biases))
+    np.testing.assert_array_equal(whole(x), apart(x))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_sessions_refuse_to_be_pickled(protocol: int) -> None:
+    with pytest.raises(TypeError, match=r"cannot pickle or copy 'tinytorch\._core.*LinearSession'"):
+        pickle.dumps(LinearSession(normal(2, 2)), protocol)
 
 
 def test_integer_products_are_exact() -> None:

@@ -214,6 +214,9 @@ def test_logits_that_cannot_be_drawn_from() -> None:
         o.sample([1, 2], [0.5])
     with pytest.raises(ValueError, match="place"):
         o.sample([1, 2], place=-1)
+    for ask in (o.sample, o.probabilities):
+        with pytest.raises(TypeError, match="got None"):
+            ask(None)  # type: ignore[arg-type]
 
 
 def test_the_filters_of_transformers_keep_the_same() -> None:

@@ -115,6 +115,7 @@ class TensorBase:
 class Node:
     """One operation in the engine's gradient graph."""
 
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def apply(self, grad_output: ArrayLike) -> tuple[Any, ...]: ...
     @property
     def inputs(self) -> list[Tensor | None]:
@@ -137,6 +138,7 @@ class Generator:
     """
 
     def __init__(self, seed: int = 0) -> None: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def below(self, bound: int) -> int:
         """An unbiased integer in [0, bound)."""
 

@@ -11,6 +11,7 @@ class GgufFile:
     """A GGUF file; its tensors are read when asked for."""
 
     def __init__(self, path: str | bytes) -> None: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def metadata(self) -> dict[str, Any]:
         """key -> value: numbers, texts, ndarrays, lists of texts or lists."""
 

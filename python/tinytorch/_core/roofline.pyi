@@ -1,10 +1,13 @@
 # The C++ engine, for type checkers; `make stubs` writes this file.
+from typing import Any
+
 __all__: list[str] = ["Traffic", "count_multiply_adds"]
 
 class Traffic:
     """Memory to read and to copy: `parts` times `floats` ones."""
 
     def __init__(self, parts: int, floats: int) -> None: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def copy(self, passes: int) -> None:
         """Copies each part to another place `passes` times, past the caches."""
 
