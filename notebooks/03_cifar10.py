@@ -231,7 +231,7 @@ plt.show()
 # %% [markdown]
 # ## One that comes trained
 #
-# The package has a network of six convolutions in INT8, less than 300 kilobytes, which was trained on all of
+# The package has a network of eight convolutions in INT8, less than 300 kilobytes, which was trained on all of
 # CIFAR-10 ([how](https://github.com/OWNER/tinytorch/blob/main/docs/cifar10.md)). These are real photographs that
 # it has never seen.
 
