@@ -43,7 +43,7 @@ def stretched(image: np.ndarray) -> np.ndarray:
 def filters() -> None:
     """The shipped model's first layer; opposite colours and edges are what it looks for."""
     weight = load_model(shipped(MODEL)).network.s0a.weight
-    figure, axes = plt.subplots(4, 8, figsize=(6.4, 3.3))
+    figure, axes = plt.subplots(4, len(weight) // 4, figsize=(len(weight) / 5, 3.3))
     for ax, filter_ in zip(axes.flat, weight, strict=True):
         ax.imshow(stretched(filter_.transpose(1, 2, 0)))
         ax.axis("off")
