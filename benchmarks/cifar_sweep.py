@@ -23,7 +23,7 @@ import numpy as np
 
 from tinytorch.datasets import CIFAR10
 from tinytorch.models import create
-from tinytorch.models.cifar import plain_swiftcnn, resnet20, swiftcnn
+from tinytorch.models.cifar import plain_swiftcnn, residual_stage, resnet20, swiftcnn
 from tinytorch.models.convnet import normalized_bytes
 from tinytorch.models.int8_convnet import Int8ConvNet
 from tinytorch.recipes import RECIPES, RecipeRun
@@ -53,17 +53,11 @@ def separable(widths: tuple[int, ...]) -> list[tuple[Any, ...]]:
 
 
 def residual(widths: tuple[int, ...]) -> list[tuple[Any, ...]]:
-    """Per stage a convolution, a block of two more with what they are given added, and a pool."""
-
-    def conv(name: str, before: int, after: int) -> list[tuple[Any, ...]]:
-        return [("conv", name, before, after, 3, 1, 1), ("bn", f"{name}_bn", after)]
-
+    """A residual stage per width, the first at full size too."""
     nodes: list[tuple[Any, ...]] = []
     before = 3
     for stage, width in enumerate(widths):
-        nodes += [*conv(f"s{stage}a", before, width), ("relu",), ("push",)]
-        nodes += [*conv(f"s{stage}b", width, width), ("relu",)]
-        nodes += [*conv(f"s{stage}c", width, width), ("add",), ("relu",), ("maxpool", 2)]
+        nodes += residual_stage(stage, before, width)
         before = width
     return [*nodes, ("gap",), ("linear", "fc", before, 10)]
 

@@ -73,11 +73,7 @@ void bind_mlp_session(py::module_& m) {
                          "Linear layers with ReLU between them: weights packed once, blocks of "
                          "rows taken through all layers; immutable, shared by threads.")
       .def(py::init([](const py::sequence& weights, const py::sequence& biases) {
-             std::vector<Array> w, b;
-             // A sequence may make its items when asked; a tuple holds them.
-             for (const py::handle a : py::tuple(weights)) w.push_back(floats_of(a));
-             for (const py::handle a : py::tuple(biases)) b.push_back(floats_of(a));
-             return std::make_unique<MlpSession>(w, b);
+             return std::make_unique<MlpSession>(all_floats_of(weights), all_floats_of(biases));
            }),
            py::arg("weights"), py::arg("biases"),
            "weights[i] (in, out) and biases[i] (out,); each layer's outputs are the next's inputs.")

@@ -54,8 +54,7 @@ void bind_masks(py::module_& m) {
   m.def(
       "magnitude_masks",
       [](const py::sequence& weights, double sparsity) {
-        std::vector<Array> arrays;
-        for (const py::handle w : py::tuple(weights)) arrays.push_back(floats_of(w));
+        const std::vector<Array> arrays = all_floats_of(weights);
         py::list masks;
         for (const Array& mask : sparse::magnitude_masks(arrays, sparsity))
           masks.append(to_numpy(mask));

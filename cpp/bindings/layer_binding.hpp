@@ -4,6 +4,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <vector>
+
 #include "gil.hpp"
 #include "numpy_bridge.hpp"
 #include "ops_module.hpp"
@@ -37,6 +39,13 @@ inline Array optional_array(pybind11::handle object) {
 }
 inline Array optional_floats(pybind11::handle object) {
   return object.is_none() ? Array() : floats_of(object);
+}
+
+// Each of several. A sequence may make its items when asked; the tuple holds them.
+inline std::vector<Array> all_floats_of(const pybind11::sequence& objects) {
+  std::vector<Array> all;
+  for (const pybind11::handle object : pybind11::tuple(objects)) all.push_back(floats_of(object));
+  return all;
 }
 
 // A copy: the layer's own memory stays out of reach.

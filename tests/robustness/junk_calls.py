@@ -74,18 +74,14 @@ def attempt(log: TextIO, path: str, target: Callable[..., Any], r: random.Random
     log.write(f"{path}{tuple(arguments)!r}".replace("\n", " ")[:500] + "\n")
     log.flush()
     faulthandler.dump_traceback_later(SECONDS, exit=True)
+    return outcome(target, *arguments)
+
+
+def outcome(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What it returns, or None where it refuses."""
     try:
-        return target(*arguments)
+        return call(*arguments)
     except SystemError:  # something below Python went wrong
-        raise
-    except Exception:
-        return None
-
-
-def attempt_attribute(made: Any, name: str) -> Any:
-    try:
-        return getattr(made, name)
-    except SystemError:
         raise
     except Exception:
         return None
@@ -96,7 +92,7 @@ def attempt_methods(log: TextIO, path: str, made: Any, r: random.Random) -> None
         # What a call is made of, too: iteration, items, operators.
         if name in LEFT_OUT or (name.startswith("_") and name not in SPECIAL):
             continue
-        method = attempt_attribute(made, name)
+        method = outcome(getattr, made, name)
         if callable(method):
             attempt(log, f"{path}().{name}", method, r, most=3)
 

@@ -38,11 +38,17 @@ def swiftcnn(widths: Sequence[int] = (48, 64, 80)) -> list[Node]:
     nodes = [*_conv_norm("s0a", 3, first), *_conv_norm("s0b", first, first), ("maxpool", 2)]
     before = first
     for stage, width in enumerate(rest, start=1):
-        nodes += [*_conv_norm(f"s{stage}a", before, width), ("push",)]
-        nodes += _conv_norm(f"s{stage}b", width, width)
-        nodes += [*_conv_norm(f"s{stage}c", width, width)[:2], ("add",), ("relu",), ("maxpool", 2)]
+        nodes += residual_stage(stage, before, width)
         before = width
     return [*nodes, ("gap",), ("linear", "fc", before, CLASSES)]
+
+
+def residual_stage(stage: int, before: int, width: int) -> list[Node]:
+    """A convolution, a residual block of two more and a 2 x 2 pool."""
+    nodes = [*_conv_norm(f"s{stage}a", before, width), ("push",)]
+    nodes += _conv_norm(f"s{stage}b", width, width)
+    nodes += _conv_norm(f"s{stage}c", width, width)[:2]
+    return [*nodes, ("add",), ("relu",), ("maxpool", 2)]
 
 
 def plain_swiftcnn(widths: Sequence[int]) -> list[Node]:
