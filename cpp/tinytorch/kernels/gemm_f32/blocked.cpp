@@ -15,6 +15,7 @@ namespace {
 // columns of C.
 constexpr std::int64_t kPackedA = 1 << 19, kPackedB = 1 << 21;  // floats of one block
 constexpr std::int64_t kPackAbove = 16;                         // panels of B
+constexpr std::int64_t kPackTogether = 16;                      // panels, read in long runs
 constexpr std::int64_t kBlockCols = 3072;
 constexpr std::int64_t kChunkRows = 84, kChunkCols = 256;
 constexpr std::int64_t kChunksPerThread = 4;      // so that threads end at about the same time
@@ -46,7 +47,9 @@ class Block {
   void multiply() const;
 
  private:
-  void pack_panel(std::int64_t index, std::int64_t a_panels) const;
+  void pack_a_panels(std::int64_t first, std::int64_t last) const;
+  void pack_b_panels(std::int64_t first, std::int64_t last) const;
+  void pack_panels(const PanelCopy& whole, std::int64_t first, std::int64_t last) const;
   void multiply_chunk(std::int64_t row, std::int64_t rows, std::int64_t col,
                       std::int64_t cols) const;
   void multiply_pass(std::int64_t p, std::int64_t row, std::int64_t rows, std::int64_t col,
@@ -56,20 +59,29 @@ class Block {
   float* b_ = nullptr;
 };
 
-// A panel of A (mr rows) or, from index a_panels on, of B (nr columns), over all of k.
-void Block::pack_panel(std::int64_t index, std::int64_t a_panels) const {
-  const bool is_a = index < a_panels;
-  const std::int64_t width = is_a ? kernels.mr : kernels.nr, extent = is_a ? m : n;
-  const std::int64_t across = is_a ? g.a_row : g.b_col, along = is_a ? g.a_col : g.b_row;
-  const std::int64_t first = (is_a ? index : index - a_panels) * width;
-  const float* from =
-      is_a ? g.a + (i0 + first) * across + p0 * along : g.b + (j0 + first) * across + p0 * along;
-  float* to = is_a ? a_ : b_;
-  const std::int64_t padded = divide_up(extent, width) * width;
+// Panels [first, last) of A, or of B, over all of k.
+void Block::pack_a_panels(std::int64_t first, std::int64_t last) const {
+  pack_panels({g.a + i0 * g.a_row + p0 * g.a_col, g.a_row, g.a_col, m, 0, kernels.mr, a_, 0}, first,
+              last);
+}
+void Block::pack_b_panels(std::int64_t first, std::int64_t last) const {
+  pack_panels({g.b + j0 * g.b_col + p0 * g.b_row, g.b_col, g.b_row, n, 0, kernels.nr, b_, 0}, first,
+              last);
+}
+
+// `whole` is the operand's part of the block, of any depth.
+void Block::pack_panels(const PanelCopy& whole, std::int64_t first, std::int64_t last) const {
+  if (first >= last) return;
+  const std::int64_t width = whole.width, begin = first * width;
+  const std::int64_t padded = divide_up(whole.count, width) * width;
   for (std::int64_t p = 0; p < k; p += kGemmDepth) {
-    const std::int64_t steps = std::min(kGemmDepth, k - p);
-    kernels.pack(from + p * along, across, along, std::min(width, extent - first), steps, width,
-                 to + p * padded + first * steps);
+    PanelCopy c = whole;
+    c.depth = std::min(kGemmDepth, k - p);
+    c.source += begin * c.across + p * c.along;
+    c.count = std::min(last * width, whole.count) - begin;
+    c.out += p * padded + begin * c.depth;
+    c.out_panel = width * c.depth;
+    kernels.pack(c);
   }
 }
 
@@ -78,9 +90,13 @@ void Block::pack(bool also_b) {
   const std::int64_t b_panels = pack_b && also_b ? divide_up(n, kernels.nr) : 0;
   if (a_panels > 0) a_ = t_packed_a.reserve<float>(a_panels * kernels.mr * k);
   if (b_panels > 0) b_ = t_packed_b.reserve<float>(b_panels * kernels.nr * k);
-  const std::int64_t grain = std::max<std::int64_t>(1, kChunkProducts / 4 / (kernels.nr * k));
-  parallel_for(a_panels + b_panels, grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) pack_panel(i, a_panels);
+  const std::int64_t panels = a_panels + b_panels;
+  const std::int64_t share = divide_up(panels, 2 * num_threads());
+  const std::int64_t grain =
+      std::max(std::min(kPackTogether, share), kChunkProducts / 4 / (kernels.nr * k));
+  parallel_for(panels, grain, [&](std::int64_t first, std::int64_t last) {
+    pack_a_panels(first, std::min(last, a_panels));
+    pack_b_panels(std::max(first, a_panels) - a_panels, last - a_panels);
   });
 }
 

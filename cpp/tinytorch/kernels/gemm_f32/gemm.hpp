@@ -61,14 +61,23 @@ struct GemmRow {
   const float* bias;  // null: none
 };
 
+// Neighbouring strips of a matrix, to panels for the micro-kernels: of A with width = mr, of B with
+// width = nr.
+//   out[j * out_panel + p * width + i] = source[(j * width + i) * across + p * along], p < depth,
+// with zeros where j * width + i >= count.
+struct PanelCopy {
+  const float* source;
+  std::int64_t across, along;
+  std::int64_t count, depth, width;
+  float* out;
+  std::int64_t out_panel;
+};
+
 // The micro-kernels of one instruction set.
 struct GemmTable {
   int mr, nr;
   void (*tile)(const GemmTile& t);
-  // out[p * width + i] = source[i * across + p * along] for i < count and p < depth; zeros for
-  // count <= i < width. With width = mr a panel of A, with width = nr one of B.
-  void (*pack)(const float* source, std::int64_t across, std::int64_t along, std::int64_t count,
-               std::int64_t depth, std::int64_t width, float* out);
+  void (*pack)(const PanelCopy& c);
   // y[n] (+)= x[k] B[k, n] (+ bias), any k, for one row of A; x is read at x[p * x_step].
   void (*row_times_matrix)(std::int64_t k, std::int64_t n, const float* x, std::int64_t x_step,
                            const float* b, std::int64_t b_row, float* y, bool accumulate,

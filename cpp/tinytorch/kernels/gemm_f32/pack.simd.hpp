@@ -1,7 +1,6 @@
-// Copies a strip of a matrix into a panel for the micro-kernels:
-//   out[p * width + i] = source[i * across + p * along],  0 <= p < depth, i < count,
-// and zeros for count <= i < width. Whole vectors where either stride is 1.
+// Copies strips of a matrix to panels, as gemm.hpp says: whole vectors where either stride is 1.
 #pragma once
+#include "tinytorch/kernels/gemm_f32/gemm.hpp"
 #include "tinytorch/kernels/gemm_f32/transpose.simd.hpp"
 #include "tinytorch/kernels/simd.hpp"
 
@@ -19,13 +18,22 @@ inline void pack_store(float* p, std::int64_t lanes, F32 v) {
   }
 }
 
-// Rows of the source are contiguous.
-inline void pack_rows(const float* source, std::int64_t along, std::int64_t count,
-                      std::int64_t depth, std::int64_t width, float* out) {
-  constexpr std::int64_t kStep = static_cast<std::int64_t>(W);
-  for (std::int64_t p = 0; p < depth; ++p, source += along, out += width) {
-    for (std::int64_t i = 0; i < width; i += kStep) {
-      pack_store(out + i, width - i, pack_load(source + i, count - i));
+// Rows of the source are contiguous. A few rows of all panels, then the next few, which are asked
+// for meanwhile: the prefetcher does not follow short pieces of rows that lie far apart.
+inline void pack_rows(const PanelCopy& c) {
+  constexpr std::int64_t kStep = static_cast<std::int64_t>(W), kRows = 8, kLine = 16;
+  for (std::int64_t p = 0; p < c.depth; p += kRows) {
+    const std::int64_t rows = c.depth - p < kRows ? c.depth - p : kRows;
+    for (std::int64_t j = 0; j < c.count; j += c.width) {
+      const float* from = c.source + p * c.along + j;
+      float* to = c.out + j / c.width * c.out_panel + p * c.width;
+      for (std::int64_t r = 0; r < rows; ++r, from += c.along, to += c.width) {
+        const float* next = from + kRows * c.along;
+        for (std::int64_t i = 0; i < c.width; i += kLine) __builtin_prefetch(next + i);
+        for (std::int64_t i = 0; i < c.width; i += kStep) {
+          pack_store(to + i, c.width - i, pack_load(from + i, c.count - j - i));
+        }
+      }
     }
   }
 }
@@ -50,13 +58,25 @@ inline void pack_transposed(const float* source, std::int64_t across, std::int64
   }
 }
 
-inline void pack(const float* source, std::int64_t across, std::int64_t along, std::int64_t count,
-                 std::int64_t depth, std::int64_t width, float* out) {
-  if (across == 1) return pack_rows(source, along, count, depth, width, out);
-  if (along == 1) return pack_transposed(source, across, count, depth, width, out);
+inline void pack_any(const float* source, std::int64_t across, std::int64_t along,
+                     std::int64_t count, std::int64_t depth, std::int64_t width, float* out) {
   for (std::int64_t p = 0; p < depth; ++p) {
     for (std::int64_t i = 0; i < width; ++i) {
       out[p * width + i] = i < count ? source[i * across + p * along] : 0.0f;
+    }
+  }
+}
+
+inline void pack(const PanelCopy& c) {
+  if (c.across == 1) return pack_rows(c);
+  float* out = c.out;
+  for (std::int64_t j = 0; j < c.count; j += c.width, out += c.out_panel) {
+    const float* from = c.source + j * c.across;
+    const std::int64_t count = c.count - j < c.width ? c.count - j : c.width;
+    if (c.along == 1) {
+      pack_transposed(from, c.across, count, c.depth, c.width, out);
+    } else {
+      pack_any(from, c.across, c.along, count, c.depth, c.width, out);
     }
   }
 }

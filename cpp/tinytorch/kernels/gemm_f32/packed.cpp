@@ -81,10 +81,9 @@ PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int6
   const std::int64_t grain = grain_for(1 << 14, nr * k);
   parallel_for(panels, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = 0; p < k; p += kGemmDepth) {
-      for (std::int64_t j = begin * nr; j < end * nr; j += nr) {
-        table.pack(b + p * row + j * col, col, row, std::min(nr, n - j),
-                   std::min(kGemmDepth, k - p), nr, const_cast<float*>(packed.panel(p, j)));
-      }
+      const std::int64_t j = begin * nr, depth = std::min(kGemmDepth, k - p);
+      table.pack({b + p * row + j * col, col, row, std::min(end * nr, n) - j, depth, nr,
+                  const_cast<float*>(packed.panel(p, j)), nr * depth});
     }
   });
   return packed;

@@ -39,10 +39,7 @@ void PanelView::multiply(const Rows& rows, float* c, std::int64_t c_row, const f
 
 void pack_panels(const GemmTable& table, const float* b, std::int64_t row, std::int64_t col,
                  std::int64_t k, std::int64_t n, float* panels) {
-  for (std::int64_t j = 0; j < n; j += table.nr) {
-    table.pack(b + j * col, col, row, std::min<std::int64_t>(table.nr, n - j), k, table.nr,
-               panels + j * k);
-  }
+  table.pack({b, col, row, n, k, table.nr, panels, table.nr * k});
 }
 
 }  // namespace tt::kernels
