@@ -14,6 +14,8 @@ using namespace tt::ops;
 
 namespace {
 
+constexpr index_t kWidth = 9, kValues = 40;  // values of more than one panel
+
 Array random(const Shape& shape, std::uint64_t seed) {
   const Array a = Array::empty(shape);
   Generator g(seed);
@@ -28,10 +30,10 @@ Array inside(index_t heads, index_t length, index_t width, std::uint64_t seed) {
 
 struct Problem {
   Problem(index_t heads, index_t queries, index_t keys, bool causal)
-      : q(inside(heads, queries, 9, 1)),
-        k(random({1, heads, keys, 9}, 2)),
-        v(inside(heads, keys, 5, 3)),
-        dy(random({1, heads, queries, 5}, 4)) {
+      : q(inside(heads, queries, kWidth, 1)),
+        k(random({1, heads, keys, kWidth}, 2)),
+        v(inside(heads, keys, kValues, 3)),
+        dy(random({1, heads, queries, kValues}, 4)) {
     options.causal = causal;
     options.scale = 0.4;
   }
@@ -52,8 +54,8 @@ struct Row {
     double total = 0.0, mean = 0.0;
     for (index_t j = 0; j < seen; ++j) {
       double score = 0.0, up = 0.0;
-      for (index_t d = 0; d < 9; ++d) score += at(p.q, head, i, d) * at(p.k, head, j, d);
-      for (index_t d = 0; d < 5; ++d) up += at(p.dy, head, i, d) * at(p.v, head, j, d);
+      for (index_t d = 0; d < kWidth; ++d) score += at(p.q, head, i, d) * at(p.k, head, j, d);
+      for (index_t d = 0; d < kValues; ++d) up += at(p.dy, head, i, d) * at(p.v, head, j, d);
       probability.push_back(std::exp(score * p.options.scale));
       slope.push_back(up);
       total += probability.back();
@@ -71,31 +73,31 @@ double largest_error(const Problem& p, const Array& y, const AttentionGrads& g) 
     worst = std::max(worst, std::fabs(got - expected));
   };
   for (index_t h = 0; h < p.q.shape(1); ++h) {
-    std::vector<double> dk(static_cast<std::size_t>(p.k.shape(2) * 9), 0.0);
-    std::vector<double> dv(static_cast<std::size_t>(p.k.shape(2) * 5), 0.0);
+    std::vector<double> dk(static_cast<std::size_t>(p.k.shape(2) * kWidth), 0.0);
+    std::vector<double> dv(static_cast<std::size_t>(p.k.shape(2) * kValues), 0.0);
     for (index_t i = 0; i < p.q.shape(2); ++i) {
       const Row row(p, h, i);
-      double out[5] = {}, dq[9] = {};
+      double out[kValues] = {}, dq[kWidth] = {};
       for (std::size_t j = 0; j < row.slope.size(); ++j) {
         const auto key = static_cast<index_t>(j);
-        for (index_t d = 0; d < 5; ++d) {
+        for (index_t d = 0; d < kValues; ++d) {
           out[d] += row.probability[j] * at(p.v, h, key, d);
-          dv[j * 5 + static_cast<std::size_t>(d)] += row.probability[j] * at(p.dy, h, i, d);
+          dv[j * kValues + static_cast<std::size_t>(d)] += row.probability[j] * at(p.dy, h, i, d);
         }
-        for (index_t d = 0; d < 9; ++d) {
+        for (index_t d = 0; d < kWidth; ++d) {
           dq[d] += p.options.scale * row.slope[j] * at(p.k, h, key, d);
-          dk[j * 9 + static_cast<std::size_t>(d)] +=
+          dk[j * kWidth + static_cast<std::size_t>(d)] +=
               p.options.scale * row.slope[j] * at(p.q, h, i, d);
         }
       }
-      for (index_t d = 0; d < 5; ++d) compare(at(y, h, i, d), out[d]);
-      for (index_t d = 0; d < 9; ++d) compare(at(g.dq, h, i, d), dq[d]);
+      for (index_t d = 0; d < kValues; ++d) compare(at(y, h, i, d), out[d]);
+      for (index_t d = 0; d < kWidth; ++d) compare(at(g.dq, h, i, d), dq[d]);
     }
     for (index_t j = 0; j < p.k.shape(2); ++j) {
-      for (index_t d = 0; d < 5; ++d)
-        compare(at(g.dv, h, j, d), dv[static_cast<std::size_t>(j * 5 + d)]);
-      for (index_t d = 0; d < 9; ++d)
-        compare(at(g.dk, h, j, d), dk[static_cast<std::size_t>(j * 9 + d)]);
+      for (index_t d = 0; d < kValues; ++d)
+        compare(at(g.dv, h, j, d), dv[static_cast<std::size_t>(j * kValues + d)]);
+      for (index_t d = 0; d < kWidth; ++d)
+        compare(at(g.dk, h, j, d), dk[static_cast<std::size_t>(j * kWidth + d)]);
     }
   }
   return worst;
@@ -106,7 +108,7 @@ double largest_error(const Problem& p, const Array& y, const AttentionGrads& g) 
 TEST_CASE("attention and its gradients follow plain loops over block borders") {
   for (const bool causal : {false, true}) {
     for (const auto& [queries, keys] : std::vector<std::pair<index_t, index_t>>{
-             {1, 1}, {1, 7}, {5, 5}, {127, 130}, {128, 128}, {129, 129}, {300, 301}}) {
+             {1, 1}, {1, 7}, {5, 5}, {127, 130}, {128, 128}, {129, 129}, {300, 301}, {460, 470}}) {
       CAPTURE(causal, queries, keys);
       const Problem p(2, queries, keys, causal);
       REQUIRE(attention_fits(p.q, p.k, p.v, causal));

@@ -6,28 +6,17 @@
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/scratch.hpp"
+#include "tinytorch/ops/attention_products.hpp"
 
 namespace tt::ops {
 namespace {
 
-constexpr index_t kQueries = 128;  // at a time
+constexpr index_t kQueries = 128;      // at a time
+constexpr index_t kPanelQueries = 56;  // with keys in panels: whole tiles, fewer hidden keys
+constexpr index_t kGroup = 8;          // blocks of queries that share panels
 
 thread_local kernels::ScratchBuffer t_queries, t_probabilities, t_slopes;
-
-// A matrix of any strides.
-struct Matrix {
-  float* at;
-  index_t rows, cols, row, col;
-
-  Matrix from_row(index_t first, index_t count) const {
-    return {at + first * row, count, cols, row, col};
-  }
-  Matrix turned() const { return {at, cols, rows, col, row}; }
-};
-
-Matrix dense(float* at, index_t rows, index_t cols, index_t row) {
-  return {at, rows, cols, row, 1};
-}
+thread_local kernels::ScratchBuffer t_keys, t_values, t_turned_values;
 
 Matrix matrix_of(const Array& x, index_t flat) {
   const int nd = x.ndim();
@@ -40,35 +29,41 @@ Matrix matrix_of(const Array& x, index_t flat) {
           x.strides()[nd - 1]};
 }
 
-// c (+)= a b; columns of c are contiguous.
-void product(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate, Products how) {
-  kernels::Gemm g;
-  g.m = a.rows, g.k = a.cols, g.n = b.cols;
-  g.a = a.at, g.a_row = a.row, g.a_col = a.col;
-  g.b = b.at, g.b_row = b.row, g.b_col = b.col;
-  g.c = c.at, g.c_row = c.row;
-  g.accumulate = accumulate;
-  multiply(g, how);
+void scale_row(const float* from, index_t step, float scale, float* to, index_t to_step,
+               index_t count) {
+  if (step == 1 && to_step == 1) {
+    for (index_t d = 0; d < count; ++d) to[d] = from[d] * scale;
+  } else {
+    for (index_t d = 0; d < count; ++d) to[d * to_step] = from[d * step] * scale;
+  }
 }
+
+// How the queries of one head are cut.
+struct Cut {
+  Cut(index_t queries, Products how)
+      : panels(multiplies_floats(how) && queries > kPanelQueries),
+        rows(panels ? kPanelQueries : kQueries),
+        blocks((queries + rows - 1) / rows) {}
+  bool panels;
+  index_t rows, blocks;
+};
 
 // Some neighbouring queries of one head, and what they have in common.
 class QueryBlock {
  public:
-  QueryBlock(const Matrix& q, const Matrix& k, index_t first, const AttentionOptions& options)
+  QueryBlock(const Matrix& q, index_t keys, index_t first, index_t rows,
+             const AttentionOptions& options)
       : first_(first),
-        rows_(std::min(kQueries, q.rows - first)),
-        before_(options.causal ? k.rows - q.rows + 1 : k.rows),
+        rows_(std::min(rows, q.rows - first)),
+        before_(options.causal ? keys - q.rows + 1 : keys),
         step_(options.causal ? 1 : 0),
         visible_(seen(rows_ - 1)),
-        options_(options) {
-    float* to = t_queries.reserve<float>(kQueries * q.cols);
-    scaled_ = dense(to, rows_, q.cols, q.cols);
+        line_((keys + 15) / 16 * 16) {
+    scaled_ = dense(t_queries.reserve<float>(rows * q.cols), rows_, q.cols, q.cols);
     const auto scale = static_cast<float>(options.scale);
     for (index_t i = 0; i < rows_; ++i) {
-      const float* row = q.at + (first + i) * q.row;
-      for (index_t d = 0; d < q.cols; ++d) to[i * q.cols + d] = row[d * q.col] * scale;
+      scale_row(q.at + (first + i) * q.row, q.col, scale, scaled_.at + i * q.cols, 1, q.cols);
     }
-    line_ = (k.rows + 15) / 16 * 16;
   }
 
   index_t rows() const { return rows_; }
@@ -77,10 +72,9 @@ class QueryBlock {
   // Keys that query i of the block sees.
   index_t seen(index_t i) const { return before_ + step_ * (first_ + i); }
 
-  Matrix probabilities(const Matrix& k) const {
-    const Matrix p =
-        dense(t_probabilities.reserve<float>(kQueries * line_), rows_, visible_, line_);
-    product(scaled_, k.from_row(0, visible_).turned(), p, false, options_.products);
+  Matrix probabilities(const Factor& turned_keys) const {
+    const Matrix p = dense(t_probabilities.reserve<float>(rows_ * line_), rows_, visible_, line_);
+    turned_keys.product(scaled_, p);
     const auto softmax = kernels::active().softmax.softmax;
     for (index_t i = 0; i < rows_; ++i) {
       float* row = p.at + i * line_;
@@ -91,10 +85,9 @@ class QueryBlock {
   }
 
   // The gradient of the scores, from that of the results.
-  Matrix slopes(const Matrix& p, const Matrix& dy, const Matrix& v) const {
-    const Matrix s = dense(t_slopes.reserve<float>(kQueries * line_), rows_, visible_, line_);
-    product(dy.from_row(first_, rows_), v.from_row(0, visible_).turned(), s, false,
-            options_.products);
+  Matrix slopes(const Matrix& p, const Matrix& dy, const Factor& turned_values) const {
+    const Matrix s = dense(t_slopes.reserve<float>(rows_ * line_), rows_, visible_, line_);
+    turned_values.product(dy.from_row(first_, rows_), s);
     const auto softmax_grad = kernels::active().softmax.softmax_grad;
     for (index_t i = 0; i < rows_; ++i) {
       float* row = s.at + i * line_;
@@ -105,10 +98,22 @@ class QueryBlock {
   }
 
  private:
-  index_t first_, rows_, before_, step_, visible_, line_ = 0;
-  const AttentionOptions& options_;
+  index_t first_, rows_, before_, step_, visible_, line_;
   Matrix scaled_{};
 };
+
+// Blocks [begin, end) of one head's queries.
+void forward(const Matrix& q, const Matrix& k, const Matrix& v, const AttentionOptions& options,
+             const Cut& cut, index_t begin, index_t end, const Matrix& y) {
+  const QueryBlock last(q, k.rows, (end - 1) * cut.rows, cut.rows, options);
+  const index_t keys = last.visible();
+  const Factor turned_keys(k.from_row(0, keys).turned(), options.products, cut.panels, t_keys);
+  const Factor values(v.from_row(0, keys), options.products, cut.panels, t_values);
+  for (index_t i = begin; i < end; ++i) {
+    const QueryBlock block(q, k.rows, i * cut.rows, cut.rows, options);
+    values.product(block.probabilities(turned_keys), y.from_row(i * cut.rows, block.rows()));
+  }
+}
 
 struct HeadGrads {
   Matrix dq, dk, dv;
@@ -118,19 +123,24 @@ struct HeadGrads {
 void backward(const Matrix& dy, const Matrix& q, const Matrix& k, const Matrix& v,
               const AttentionOptions& options, const HeadGrads& out) {
   const auto scale = static_cast<float>(options.scale);
-  const index_t last = (q.rows - 1) / kQueries * kQueries;
-  for (index_t first = last; first >= 0; first -= kQueries) {
-    const QueryBlock block(q, k, first, options);
+  const Cut cut(q.rows, options.products);
+  const Factor turned_keys(k.turned(), options.products, cut.panels, t_keys);
+  const Factor turned_values(v.turned(), options.products, cut.panels, t_turned_values);
+  const Factor keys(k, options.products, cut.panels, t_values);
+  for (index_t i = cut.blocks - 1; i >= 0; --i) {
+    const index_t first = i * cut.rows;
+    const QueryBlock block(q, k.rows, first, cut.rows, options);
     const index_t visible = block.visible();
-    const bool more = first < last;
-    const Matrix p = block.probabilities(k), s = block.slopes(p, dy, v);
+    const bool more = i < cut.blocks - 1;
+    const Matrix p = block.probabilities(turned_keys), s = block.slopes(p, dy, turned_values);
     const Matrix dy_rows = dy.from_row(first, block.rows());
     const Matrix dq = out.dq.from_row(first, block.rows());
     product(p.turned(), dy_rows, out.dv.from_row(0, visible), more, options.products);
     product(s.turned(), block.scaled(), out.dk.from_row(0, visible), more, options.products);
-    product(s, k.from_row(0, visible), dq, false, options.products);
-    for (index_t i = 0; i < dq.rows; ++i) {
-      for (index_t d = 0; d < dq.cols; ++d) dq.at[i * dq.row + d] *= scale;
+    keys.product(s, dq);
+    for (index_t r = 0; r < dq.rows; ++r) {
+      float* row = dq.at + r * dq.row;
+      scale_row(row, dq.col, scale, row, dq.col, dq.cols);
     }
   }
 }
@@ -175,14 +185,13 @@ Array attention(const Array& q, const Array& k, const Array& v, const AttentionO
   kernels::count_call(kernels::Family::softmax);
   const int nd = q.ndim();
   const Array out = empty_like(q, v.shape(nd - 1));
-  const index_t blocks = (q.shape(nd - 2) + kQueries - 1) / kQueries;
-  parallel_for(matrices(q) * blocks, 1, [&](index_t begin, index_t end) {
+  const Cut cut(q.shape(nd - 2), options.products);
+  const index_t group = cut.panels ? kGroup : 1, groups = (cut.blocks + group - 1) / group;
+  parallel_for(matrices(q) * groups, 1, [&](index_t begin, index_t end) {
     for (index_t i = begin; i < end; ++i) {
-      const index_t head = i / blocks, first = i % blocks * kQueries;
-      const Matrix keys = matrix_of(k, head);
-      const QueryBlock block(matrix_of(q, head), keys, first, options);
-      product(block.probabilities(keys), matrix_of(v, head).from_row(0, block.visible()),
-              matrix_of(out, head).from_row(first, block.rows()), false, options.products);
+      const index_t head = i / groups, first = i % groups * group;
+      forward(matrix_of(q, head), matrix_of(k, head), matrix_of(v, head), options, cut, first,
+              std::min(first + group, cut.blocks), matrix_of(out, head));
     }
   });
   return out;

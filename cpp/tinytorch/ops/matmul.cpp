@@ -121,6 +121,11 @@ void multiply(const kernels::GemmOf<float>& g, Products products) {
 }
 void multiply(const kernels::GemmOf<double>& g, Products) { gemm_float64(g); }
 
+bool multiplies_floats(Products products) {
+  return products == Products::full ||
+         (products == Products::pieces && !kernels::gemm_tiles_here());
+}
+
 void gemm_float64(const kernels::GemmOf<double>& g) {
   kernels::count_call(kernels::Family::gemm);
   constexpr index_t kSlice = kernels::kGemmDepth << 9;  // of k, between looks at Ctrl-C

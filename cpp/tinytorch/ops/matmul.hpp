@@ -11,6 +11,8 @@ namespace tt::ops {
 enum class Products { full, pieces, bf16 };
 void multiply(const kernels::GemmOf<float>& g, Products products);
 void multiply(const kernels::GemmOf<double>& g, Products products);
+// Whether that of floats is kernels::gemm here, whatever the shape.
+bool multiplies_floats(Products products);
 
 // The float64 path: the reference loops, shared out in tiles that are some milliseconds of work.
 void gemm_float64(const kernels::GemmOf<double>& g);

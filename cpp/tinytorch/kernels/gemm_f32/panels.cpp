@@ -23,7 +23,7 @@ void PanelView::multiply(const Rows& rows, float* c, std::int64_t c_row, const f
     t.k = std::min(kDepth, k - p0);
     t.accumulate = p0 > 0;
     for (std::int64_t panel = first; panel < last; ++panel) {
-      t.b = data + (panel * k + p0) * nr;
+      t.b = data + (panel * packed_k + p0) * nr;
       t.cols = static_cast<int>(std::min(nr, n - panel * nr));
       t.bias = bias != nullptr && p0 + t.k == k ? bias + panel * nr : nullptr;
       for (std::int64_t i = 0; i < blocks; ++i) {

@@ -18,7 +18,11 @@ struct PanelView {
   const GemmTable* table = nullptr;
   const float* data = nullptr;
   std::int64_t k = 0, n = 0;
+  std::int64_t packed_k = k;  // of the panels, where only the first k are multiplied
 
+  PanelView part(std::int64_t rows, std::int64_t cols) const {
+    return {table, data, rows, cols, packed_k};
+  }
   std::int64_t count() const { return (n + table->nr - 1) / table->nr; }
   // C[rows, columns of panels first..last) = A B (+ bias); C and bias begin at column 0. A row's
   // result does not depend on the others.

@@ -152,8 +152,10 @@ void Part::multiply() const {
 
 }  // namespace
 
+bool gemm_tiles_here() { return active().gemm_tiles.one.multiply != nullptr; }
+
 bool gemm_tiles_fits(const Gemm& g) {
-  return active().gemm_tiles.one.multiply != nullptr && g.k >= kWorthwhile && g.n >= kWorthwhile &&
+  return gemm_tiles_here() && g.k >= kWorthwhile && g.n >= kWorthwhile &&
          (g.a_row == 1 || g.a_col == 1) && (g.b_row == 1 || g.b_col == 1);
 }
 

@@ -10,6 +10,7 @@ enum class TilePieces { one, three };
 
 // Whether gemm_tiles() takes the product: the machine has the unit, and the operands are worth it
 // and have contiguous rows or columns. Does not look at m: a row alone is computed as among others.
+bool gemm_tiles_here();               // whether active() has any
 bool gemm_tiles_fits(const Gemm& g);  // for active()
 
 // C (+)= A B (+ bias), k >= 1. With one piece operands are rounded to bfloat16. With three the
