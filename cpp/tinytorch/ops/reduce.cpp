@@ -27,22 +27,21 @@ std::uint32_t axis_mask(const Shape& shape, const Axes& axes) {
   return mask;
 }
 
-// Leading axes only, f32: accumulate whole rows, which needs no transposed copy.
-// The result is cut into column blocks, each summed over the rows in order.
+// Leading axes only, f32: sums of columns, which need no transposed copy. Any cut gives the same
+// bits, so that it may follow the number of threads.
 Array sum_leading(const Array& x, int leading) {
+  constexpr index_t kAlign = 64;
   Shape kept(x.shape().begin() + leading, x.shape().end());
   const Array out = Array::zeros(kept, DType::f32);
   const index_t width = out.size();
   if (x.size() == 0) return out;
-  const index_t rows = x.size() / width;
-  const auto add_kernel = kernels::active().binary.arithmetic[static_cast<int>(Binary::add)];
+  const index_t rows = x.size() / width, worth = grain_for(1 << 15, rows);
+  const index_t columns = std::max(worth, width / num_threads());
   const float* px = x.data<float>();
   float* po = out.data<float>();
-  parallel_for(width, std::max<index_t>(64, 32768 / rows), [=](index_t begin, index_t end) {
-    for (index_t r = 0; r < rows; ++r) {
-      add_kernel(po + begin, 1, px + r * width + begin, 1, po + begin,
-                 static_cast<std::size_t>(end - begin));
-    }
+  const auto column_sums = kernels::active().reduce.column_sums;
+  parallel_for(width, (columns + kAlign - 1) / kAlign * kAlign, [=](index_t begin, index_t end) {
+    column_sums(px + begin, width, rows, end - begin, po + begin);
   });
   return out;
 }
@@ -54,16 +53,19 @@ thread_local kernels::ScratchBuffer t_widened;
 Array sum_middle(const Array& x) {
   const index_t images = x.shape(0), rows = x.shape(1) * x.shape(2), width = x.shape(3);
   const Array out = Array::zeros({images, width}, DType::f32);
-  const auto add_kernel = kernels::active().binary.arithmetic[static_cast<int>(Binary::add)];
+  const auto column_sums = kernels::active().reduce.column_sums;
   const auto widen = kernels::active().half.widen_bf16;
-  const bool codes = x.dtype() == DType::bf16;
-  const auto size = static_cast<std::size_t>(width);
-  parallel_for(images, row_grain(rows * width), [&](index_t begin, index_t end) {
-    float* widened = codes ? t_widened.reserve<float>(width) : nullptr;
-    for (index_t r = begin * rows; r < end * rows; ++r) {
-      if (codes) widen(x.data<std::uint16_t>() + r * width, widened, size);
-      float* sums = out.data<float>() + r / rows * width;
-      add_kernel(sums, 1, codes ? widened : x.data<float>() + r * width, 1, sums, size);
+  const index_t image = rows * width;
+  parallel_for(images, row_grain(image), [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) {
+      float* sums = out.data<float>() + i * width;
+      if (x.dtype() == DType::f32) {
+        column_sums(x.data<float>() + i * image, width, rows, width, sums);
+        continue;
+      }
+      float* widened = t_widened.reserve<float>(image);
+      widen(x.data<std::uint16_t>() + i * image, widened, static_cast<std::size_t>(image));
+      column_sums(widened, width, rows, width, sums);
     }
   });
   return out;

@@ -112,3 +112,41 @@ TEST_CASE("a reduction does not depend on alignment, and reads nothing beyond th
     }
   }
 }
+
+TEST_CASE("sums of columns follow float64, whichever columns are asked for") {
+  for (Isa isa : isas(&Table::reduce)) {
+    const ReduceTable& t = table(isa).reduce;
+    for (const std::int64_t cols : {1, 3, 16, 31, 130, 300}) {
+      for (const std::int64_t rows : {0, 1, 7, 8, 9, 255, 257, 700}) {
+        INFO(name_of(isa) << " rows = " << rows << " cols = " << cols);
+        const std::int64_t stride = cols + 5;
+        Guarded<float> x(
+            normal(static_cast<std::size_t>(std::max(rows, std::int64_t{1}) * stride), 16), 1);
+        Guarded<float> sums(static_cast<std::size_t>(cols), 3);
+        t.column_sums(x.data(), stride, rows, cols, sums.data());
+        bool close = true, same = true;
+        for (std::int64_t j = 0; j < cols; ++j) {
+          std::vector<double> terms;
+          for (std::int64_t r = 0; r < rows; ++r) {
+            terms.push_back(x[static_cast<std::size_t>(r * stride + j)]);
+          }
+          const float got = sums[static_cast<std::size_t>(j)];
+          close &= std::fabs(got - reference::sum(terms.data(), terms.size())) <= allowance(terms);
+          float alone = 1.0f;
+          t.column_sums(x.data() + j, stride, rows, 1, &alone);
+          same &= got == alone;
+        }
+        CHECK((close && same && sums.intact()));
+      }
+    }
+  }
+}
+
+TEST_CASE("a million equal rows are summed without loss") {
+  const std::vector<float> x(3'000'000, 0.1f);
+  for (Isa isa : isas(&Table::reduce)) {
+    float sums[3];
+    table(isa).reduce.column_sums(x.data(), 3, 1'000'000, 3, sums);
+    for (const float s : sums) CHECK(std::fabs(s - 100000.0) < 5.0);
+  }
+}

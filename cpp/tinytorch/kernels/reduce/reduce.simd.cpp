@@ -1,5 +1,6 @@
 #include "tinytorch/kernels/reduce/reduce.hpp"
 
+#include "tinytorch/kernels/reduce/column_sums.hpp"
 #include "tinytorch/kernels/reduce/row_extreme.hpp"
 #include "tinytorch/kernels/reduce/row_sum.hpp"
 
@@ -59,6 +60,7 @@ void fill_reduce(ReduceTable& table) {
   table.min = &row_min;
   table.sum_squared_difference = &sum_squared_difference;
   table.dot = &dot;
+  table.column_sums = &column_sums<>;
 }
 
 }  // namespace tt::kernels::TT_ISA
