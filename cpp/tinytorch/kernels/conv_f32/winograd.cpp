@@ -54,7 +54,9 @@ void winograd_pack(const WinogradKernels& k, const float* taps, std::int64_t in,
 
 std::int64_t winograd_block(const GemmTable& gemm, const WinogradShape& s) {
   const std::int64_t fit = kBlockFloats / (kCount * (s.in + s.out));
-  return std::clamp<std::int64_t>(fit, 28, 56) / gemm.mr * gemm.mr;
+  // Weights that the second cache does not keep are fetched again for every block.
+  const bool far = kCount * s.in * s.out > kBlockFloats;
+  return std::clamp<std::int64_t>(fit, far ? 56 : 28, 56) / gemm.mr * gemm.mr;
 }
 
 std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& s) {
