@@ -7,7 +7,7 @@ swiftcnn    eight 3 x 3 convolutions in three stages, residual where the image i
             microcontroller. swiftcnn-base, swiftcnn-tiny: six in a row
 speednet    the wide, shallow network of the shortest trainings (K. Jordan, "94% on CIFAR-10 in
             3.29 seconds on a single GPU", 2024): a whitening layer that is not trained, then
-            three stages of two convolutions
+            three stages of two convolutions. speednet-residual: of one and a residual block
 resnet20    residual network for CIFAR (He et al. 2016, section 4.2)
 resnet18    the ImageNet network of the same paper without its first stride and pool
 """
@@ -45,10 +45,8 @@ def swiftcnn(widths: Sequence[int] = (48, 64, 80)) -> list[Node]:
 
 def residual_stage(stage: int, before: int, width: int) -> list[Node]:
     """A convolution, a residual block of two more and a 2 x 2 pool."""
-    nodes = [*_conv_norm(f"s{stage}a", before, width), ("push",)]
-    nodes += _conv_norm(f"s{stage}b", width, width)
-    nodes += _conv_norm(f"s{stage}c", width, width)[:2]
-    return [*nodes, ("add",), ("relu",), ("maxpool", 2)]
+    first = _conv_norm(f"s{stage}a", before, width)
+    return [*first, *_residual_block(stage, width), ("maxpool", 2)]
 
 
 def plain_swiftcnn(widths: Sequence[int]) -> list[Node]:
@@ -64,18 +62,22 @@ def plain_swiftcnn(widths: Sequence[int]) -> list[Node]:
 
 
 def speednet(widths: Sequence[int] = (64, 256, 256)) -> list[Node]:
-    nodes: list[Node] = [("whiten", "whiten", 3, 32, 3), ("relu",)]
-    before = 32
+    nodes, before = _whitened(32)
     for stage, width in enumerate(widths):
-        nodes += [
-            ("conv", f"s{stage}a", before, width, 3, 1, 1),
-            ("maxpool", 2),
-            ("bn", f"s{stage}a_bn", width),
-            ("relu",),
-            *_conv_norm(f"s{stage}b", width, width),
-        ]
+        nodes += [*_pooled_conv(stage, before, width, 1), *_conv_norm(f"s{stage}b", width, width)]
         before = width
     return [*nodes, ("maxpool", 3), ("flatten",), ("linear", "fc", before, CLASSES)]
+
+
+def speednet_residual(widths: Sequence[int] = (64, 128, 256)) -> list[Node]:
+    """The first convolution gives back the border that whitening takes: images of 16, 8 and 4 are
+    whole tiles of the fast convolutions."""
+    nodes, before = _whitened(32)
+    for stage, width in enumerate(widths):
+        nodes += _pooled_conv(stage, before, width, 1 if stage else 2)
+        nodes += _residual_block(stage, width)
+        before = width
+    return [*nodes, ("maxpool", 4), ("flatten",), ("linear", "fc", before, CLASSES)]
 
 
 def resnet20(widths: Sequence[int] = (16, 32, 64), blocks: int = 3) -> list[Node]:
@@ -89,6 +91,21 @@ def resnet18() -> list[Node]:
 def _conv_norm(name: str, before: int, after: int, stride: int = 1) -> list[Node]:
     conv = ("conv", name, before, after, 3, stride, 1)
     return [conv, ("bn", f"{name}_bn", after), ("relu",)]
+
+
+def _whitened(filters: int) -> tuple[list[Node], int]:
+    return [("whiten", "whiten", 3, filters, 3), ("relu",)], filters
+
+
+def _pooled_conv(stage: int, before: int, width: int, padding: int) -> list[Node]:
+    name = f"s{stage}a"
+    conv = ("conv", name, before, width, 3, 1, padding)
+    return [conv, ("maxpool", 2), ("bn", f"{name}_bn", width), ("relu",)]
+
+
+def _residual_block(stage: int, width: int) -> list[Node]:
+    nodes = [("push",), *_conv_norm(f"s{stage}b", width, width)]
+    return [*nodes, *_conv_norm(f"s{stage}c", width, width)[:2], ("add",), ("relu",)]
 
 
 def _resnet(widths: Sequence[int], blocks: int) -> list[Node]:
@@ -117,6 +134,7 @@ NETWORKS: dict[str, tuple[str, list[Node]]] = {
     "swiftcnn-base": ("SwiftCNN base", plain_swiftcnn((32, 64, 128))),
     "swiftcnn-tiny": ("SwiftCNN tiny", plain_swiftcnn((16, 48, 64))),
     "speednet": ("SpeedNet", speednet()),
+    "speednet-residual": ("SpeedNet residual", speednet_residual()),
     "speednet-small": ("SpeedNet small", speednet((32, 64, 64))),
     "resnet20": ("ResNet-20", resnet20()),
     "resnet18": ("ResNet-18", resnet18()),

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..datasets import Augment
-from ..models.cifar import speednet
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,9 @@ RECIPES: dict[str, ImageRecipe] = {
         augment=_MOVED, identity=True, head_scale=1 / 81,
     ),
     "standard": ImageRecipe(
-        "a wider one for six minutes",
-        model="speednet", nodes=tuple(speednet((64, 128, 256))),
-        epochs=13, batch_size=256, lr=0.6, momentum=0.85, weight_decay=1.3e-3,
-        label_smoothing=0.1, muon=0.08, warmup=0.1, end=0.0,
+        "a residual one for six minutes",
+        model="speednet-residual", epochs=10, batch_size=256, lr=0.6, momentum=0.85,
+        weight_decay=1.3e-3, label_smoothing=0.1, muon=0.08, warmup=0.1, end=0.0,
         augment=_MOVED, identity=True, head_scale=1 / 81,
     ),
     "best": ImageRecipe(
