@@ -14,6 +14,7 @@ import pytest
 from tinytorch import CrossEntropyLoss, Tensor
 from tinytorch.datasets import CIFAR10, Augment, ImageLoader, TinyShapes
 from tinytorch.models import MODELS, create, load_model
+from tinytorch.models.cifar import speednet_residual
 from tinytorch.models.convnet import ConvNet, normalized_bytes
 from tinytorch.models.int8_convnet import Int8ConvNet
 from tinytorch.recipes import RECIPES, ImageRecipe, RecipeRun, recipe
@@ -121,6 +122,17 @@ def test_filters_learn_by_muon_where_norms_follow_them(figures: Figures) -> None
                 assert np.linalg.norm(filters) == pytest.approx(np.sqrt(len(filters)), rel=0.3)
     with pytest.raises(ValueError, match="muon=0 for cnn_baseline"):
         run(figures, recipe=dataclasses.replace(muon, model="cnn_baseline"))
+
+
+def test_residual_blocks_begin_by_adding_nothing(figures: Figures) -> None:
+    nodes = tuple(speednet_residual((8, 8, 8)))
+    one = dataclasses.replace(SMALL, nodes=nodes, identity=True)
+    made = RecipeRun(one, data=figures, progress=False)
+    made.prepare()
+    norms = {name: net for name, net in made.network.named_layers() if name.endswith("_bn")}
+    for name, norm in norms.items():
+        assert (np.asarray(norm.gamma.data) == (0.0 if "c" in name else 1.0)).all(), name
+    assert sum("c" in name for name in norms) == 3
 
 
 def test_held_out_images_are_not_trained_on(figures: Figures) -> None:

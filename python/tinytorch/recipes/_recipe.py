@@ -19,7 +19,8 @@ class ImageRecipe:
     muon, muon_momentum: its rate for filters, which are kept at unit norm; 0 for SGD's. Every
         convolution of the network must be followed by a norm.
     warmup, end: share of the steps until the rate is lr, and its share at the end.
-    identity: convolutions begin by passing their inputs on (Dirac).
+    identity: convolutions begin by passing their inputs on (Dirac), and residual blocks by adding
+        nothing.
     average: decay of the weights' moving average, 0 for none.
     int8: begin with a trained network, and train it to be rounded (`_quant_aware`); the result is
         an int8 network.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from ..core._batch_norm import BatchNorm2d
@@ -25,6 +27,8 @@ def start(network: ConvNet, recipe: ImageRecipe, images: np.ndarray) -> None:
             _begin_as_identity(layer)
         if isinstance(layer, Linear) and recipe.head_scale != 1.0:
             layer.weight.data = layer.weight.data * np.float32(np.sqrt(recipe.head_scale))
+    if recipe.identity:
+        _begin_without_blocks(network)
     for node in network.nodes:
         if node[0] == "whiten":
             seen = normalized_bytes(network, images[:_WHITENED_IMAGES])
@@ -86,6 +90,14 @@ def _muon(filters: list[Tensor], recipe: ImageRecipe) -> Muon:
         filters, recipe.muon, weight_decay=0.0, momentum=recipe.muon_momentum, ns_steps=3,
         filters=True, unit_norm=True,
     )  # fmt: skip
+
+
+def _begin_without_blocks(network: ConvNet) -> None:
+    """Residual blocks begin by adding nothing (Goyal et al. 2017, section 5.1)."""
+    for node, following in itertools.pairwise(network.nodes):
+        if node[0] == "bn" and following[0] == "add":
+            norm = getattr(network, node[1])
+            norm.gamma.data = np.zeros_like(norm.gamma.data)
 
 
 def _begin_as_identity(layer: Conv2d) -> None:
