@@ -48,6 +48,17 @@ struct Cut {
   index_t rows, blocks;
 };
 
+// How many keys each query of a head sees.
+class Sight {
+ public:
+  Sight(index_t queries, index_t keys, bool causal)
+      : first_(causal ? keys - queries + 1 : keys), step_(causal ? 1 : 0) {}
+  index_t of(index_t query) const { return first_ + step_ * query; }
+
+ private:
+  index_t first_, step_;
+};
+
 // Some neighbouring queries of one head, and what they have in common.
 class QueryBlock {
  public:
@@ -55,8 +66,7 @@ class QueryBlock {
              const AttentionOptions& options)
       : first_(first),
         rows_(std::min(rows, q.rows - first)),
-        before_(options.causal ? keys - q.rows + 1 : keys),
-        step_(options.causal ? 1 : 0),
+        sight_(q.rows, keys, options.causal),
         visible_(seen(rows_ - 1)),
         line_((keys + 15) / 16 * 16) {
     scaled_ = dense(t_queries.reserve<float>(rows * q.cols), rows_, q.cols, q.cols);
@@ -70,7 +80,7 @@ class QueryBlock {
   index_t visible() const { return visible_; }
   const Matrix& scaled() const { return scaled_; }
   // Keys that query i of the block sees.
-  index_t seen(index_t i) const { return before_ + step_ * (first_ + i); }
+  index_t seen(index_t i) const { return sight_.of(first_ + i); }
 
   Matrix probabilities(const Factor& turned_keys) const {
     const Matrix p = dense(t_probabilities.reserve<float>(rows_ * line_), rows_, visible_, line_);
@@ -98,15 +108,17 @@ class QueryBlock {
   }
 
  private:
-  index_t first_, rows_, before_, step_, visible_, line_;
+  index_t first_, rows_;
+  Sight sight_;
+  index_t visible_, line_;
   Matrix scaled_{};
 };
 
 // Blocks [begin, end) of one head's queries.
 void forward(const Matrix& q, const Matrix& k, const Matrix& v, const AttentionOptions& options,
              const Cut& cut, index_t begin, index_t end, const Matrix& y) {
-  const QueryBlock last(q, k.rows, (end - 1) * cut.rows, cut.rows, options);
-  const index_t keys = last.visible();
+  const index_t last = std::min(end * cut.rows, q.rows) - 1;
+  const index_t keys = Sight(q.rows, k.rows, options.causal).of(last);
   const Factor turned_keys(k.from_row(0, keys).turned(), options.products, cut.panels, t_keys);
   const Factor values(v.from_row(0, keys), options.products, cut.panels, t_values);
   for (index_t i = begin; i < end; ++i) {
