@@ -32,9 +32,9 @@ std::uint32_t axis_mask(const Shape& shape, const Axes& axes) {
 Array sum_leading(const Array& x, int leading) {
   constexpr index_t kAlign = 64;
   Shape kept(x.shape().begin() + leading, x.shape().end());
-  const Array out = Array::zeros(kept, DType::f32);
+  const Array out = Array::empty(kept, DType::f32);
   const index_t width = out.size();
-  if (x.size() == 0) return out;
+  if (width == 0) return out;
   const index_t rows = x.size() / width, worth = grain_for(1 << 15, rows);
   const index_t columns = std::max(worth, width / num_threads());
   const float* px = x.data<float>();
@@ -52,7 +52,7 @@ thread_local kernels::ScratchBuffer t_widened;
 // image, in f32.
 Array sum_middle(const Array& x) {
   const index_t images = x.shape(0), rows = x.shape(1) * x.shape(2), width = x.shape(3);
-  const Array out = Array::zeros({images, width}, DType::f32);
+  const Array out = Array::empty({images, width}, DType::f32);
   const auto column_sums = kernels::active().reduce.column_sums;
   const auto widen = kernels::active().half.widen_bf16;
   const index_t image = rows * width;

@@ -4,6 +4,7 @@
 
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/gemm_f32/panels.hpp"
 #include "tinytorch/kernels/scratch.hpp"
 
 namespace tt::kernels {
@@ -47,9 +48,6 @@ class Block {
   void multiply() const;
 
  private:
-  void pack_a_panels(std::int64_t first, std::int64_t last) const;
-  void pack_b_panels(std::int64_t first, std::int64_t last) const;
-  void pack_panels(const PanelCopy& whole, std::int64_t first, std::int64_t last) const;
   void multiply_chunk(std::int64_t row, std::int64_t rows, std::int64_t col,
                       std::int64_t cols) const;
   void multiply_pass(std::int64_t p, std::int64_t row, std::int64_t rows, std::int64_t col,
@@ -58,32 +56,6 @@ class Block {
   float* a_ = nullptr;
   float* b_ = nullptr;
 };
-
-// Panels [first, last) of A, or of B, over all of k.
-void Block::pack_a_panels(std::int64_t first, std::int64_t last) const {
-  pack_panels({g.a + i0 * g.a_row + p0 * g.a_col, g.a_row, g.a_col, m, 0, kernels.mr, a_, 0}, first,
-              last);
-}
-void Block::pack_b_panels(std::int64_t first, std::int64_t last) const {
-  pack_panels({g.b + j0 * g.b_col + p0 * g.b_row, g.b_col, g.b_row, n, 0, kernels.nr, b_, 0}, first,
-              last);
-}
-
-// `whole` is the operand's part of the block, of any depth.
-void Block::pack_panels(const PanelCopy& whole, std::int64_t first, std::int64_t last) const {
-  if (first >= last) return;
-  const std::int64_t width = whole.width, begin = first * width;
-  const std::int64_t padded = divide_up(whole.count, width) * width;
-  for (std::int64_t p = 0; p < k; p += kGemmDepth) {
-    PanelCopy c = whole;
-    c.depth = std::min(kGemmDepth, k - p);
-    c.source += begin * c.across + p * c.along;
-    c.count = std::min(last * width, whole.count) - begin;
-    c.out += p * padded + begin * c.depth;
-    c.out_panel = width * c.depth;
-    kernels.pack(c);
-  }
-}
 
 void Block::pack(bool also_b) {
   const std::int64_t a_panels = pack_a ? divide_up(m, kernels.mr) : 0;
@@ -94,9 +66,11 @@ void Block::pack(bool also_b) {
   const std::int64_t share = divide_up(panels, 2 * num_threads());
   const std::int64_t grain =
       std::max(std::min(kPackTogether, share), kChunkProducts / 4 / (kernels.nr * k));
+  const PanelCopy a{g.a + i0 * g.a_row + p0 * g.a_col, g.a_row, g.a_col, m, k, kernels.mr, a_, 0};
+  const PanelCopy b{g.b + j0 * g.b_col + p0 * g.b_row, g.b_col, g.b_row, n, k, kernels.nr, b_, 0};
   parallel_for(panels, grain, [&](std::int64_t first, std::int64_t last) {
-    pack_a_panels(first, std::min(last, a_panels));
-    pack_b_panels(std::max(first, a_panels) - a_panels, last - a_panels);
+    pack_passes(kernels, a, first, std::min(last, a_panels));
+    pack_passes(kernels, b, std::max(first, a_panels) - a_panels, last - a_panels);
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include "tinytorch/kernels/call_counter.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/gemm_f32/panels.hpp"
 
 namespace tt::kernels {
 namespace {
@@ -79,12 +80,9 @@ PackedF32 pack_f32(const float* b, std::int64_t row, std::int64_t col, std::int6
       PageBuffer(sizeof(float) * static_cast<std::size_t>(packed.padded_columns() * k));
   const std::int64_t nr = table.nr, panels = packed.padded_columns() / nr;
   const std::int64_t grain = grain_for(1 << 14, nr * k);
+  const PanelCopy whole{b, col, row, n, k, nr, const_cast<float*>(packed.panel(0, 0)), 0};
   parallel_for(panels, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t p = 0; p < k; p += kGemmDepth) {
-      const std::int64_t j = begin * nr, depth = std::min(kGemmDepth, k - p);
-      table.pack({b + p * row + j * col, col, row, std::min(end * nr, n) - j, depth, nr,
-                  const_cast<float*>(packed.panel(p, j)), nr * depth});
-    }
+    pack_passes(table, whole, begin, end);
   });
   return packed;
 }

@@ -42,4 +42,20 @@ void pack_panels(const GemmTable& table, const float* b, std::int64_t row, std::
   table.pack({b, col, row, n, k, table.nr, panels, table.nr * k});
 }
 
+void pack_passes(const GemmTable& table, const PanelCopy& whole, std::int64_t first,
+                 std::int64_t last) {
+  if (first >= last) return;
+  const std::int64_t width = whole.width, begin = first * width;
+  const std::int64_t padded = (whole.count + width - 1) / width * width;
+  for (std::int64_t p = 0; p < whole.depth; p += kGemmDepth) {
+    PanelCopy c = whole;
+    c.depth = std::min(kGemmDepth, whole.depth - p);
+    c.source += begin * c.across + p * c.along;
+    c.count = std::min(last * width, whole.count) - begin;
+    c.out += p * padded + begin * c.depth;
+    c.out_panel = width * c.depth;
+    table.pack(c);
+  }
+}
+
 }  // namespace tt::kernels

@@ -38,6 +38,11 @@ inline std::int64_t panel_floats(const GemmTable& table, std::int64_t k, std::in
 void pack_panels(const GemmTable& table, const float* b, std::int64_t row, std::int64_t col,
                  std::int64_t k, std::int64_t n, float* panels);
 
+// Panels [first, last) of a whole matrix, pass by pass of kGemmDepth values of its depth: what
+// products in blocks and matrices packed for good multiply. Its out_panel is not read.
+void pack_passes(const GemmTable& table, const PanelCopy& whole, std::int64_t first,
+                 std::int64_t last);
+
 // Panels of a constant matrix.
 class Panels {
  public:
