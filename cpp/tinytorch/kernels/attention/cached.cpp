@@ -50,8 +50,14 @@ struct Attention {
   // the hardware notices too late.
   void fetch(const std::byte* at, std::int64_t count) const {
     if (at == nullptr) return;
+    constexpr std::int64_t kLine = 64;
     const std::int64_t bytes = count * size_of(head.format);
-    for (std::int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
+    for (std::int64_t i = 0; i < bytes; i += 4 * kLine) {
+      __builtin_prefetch(at + i, 0, 2);
+      __builtin_prefetch(at + i + kLine, 0, 2);
+      __builtin_prefetch(at + i + 2 * kLine, 0, 2);
+      __builtin_prefetch(at + i + 3 * kLine, 0, 2);
+    }
   }
   const std::byte* place(const std::byte* cache, std::int64_t at) const {
     return cache + at * size_of(head.format);
@@ -73,34 +79,48 @@ struct Attention {
     const auto times = kernels.binary.arithmetic[static_cast<int>(Binary::mul)];
     times(row, 1, scales, 1, row, static_cast<std::size_t>(count));
   }
+  bool single_row() const { return heads * positions == 1; }
   void score(const RowSets<const float>& q) const;
+  void score_keys(const RowSets<const float>& q, std::int64_t j, std::int64_t count) const;
   void normalize(std::int64_t first) const;
   void mix(const RowSets<float>& out) const;
+  void mix_values(const RowSets<float>& out, std::int64_t p, std::int64_t count) const;
 };
 
-// scores[row, t] = q[row] K[t], whole blocks of keys at a time.
+// scores[row, t] = q[row] K[t], whole blocks of keys at a time; of several side by side a single
+// row makes more sums at once.
 void Attention::score(const RowSets<const float>& q) const {
-  const GemmTable& gemm = kernels.gemm_f32;
-  GemmTile t{};
-  t.k = head.size;
-  t.a_row = q.row, t.a_step = 1;
-  t.b_step = gemm.nr, t.b_padded = true;
-  t.c_row = line;
-  for (std::int64_t j = 0; j < length; j += gemm.nr) {
-    if (const std::int64_t next = j + gemm.nr; next < length) {
-      fetch(place(head.keys, next * head.size), gemm.nr * head.size);
+  const std::int64_t nr = kernels.gemm_f32.nr;
+  const std::int64_t keys = single_row() ? std::max(nr, kValuePass / nr * nr) : nr;
+  for (std::int64_t j = 0; j < length; j += keys) {
+    if (const std::int64_t next = j + keys; next < length) {
+      fetch(place(head.keys, next * head.size), std::min(keys, length - next) * head.size);
     } else {
       fetch(head.values, std::min(kValuePass, length) * head.size);
     }
-    t.b = read(head.keys, j * head.size, gemm.nr * head.size);
-    t.cols = static_cast<int>(std::min<std::int64_t>(gemm.nr, length - j));
-    for_tiles(q, [&](float* row, const float* from, int count) {
-      t.rows = count;
-      t.a = from;
-      t.c = row + j;
-      gemm.tile(t);
-    });
+    score_keys(q, j, std::min(keys, length - j));
   }
+}
+
+void Attention::score_keys(const RowSets<const float>& q, std::int64_t j,
+                           std::int64_t count) const {
+  const GemmTable& gemm = kernels.gemm_f32;
+  const float* keys = read(head.keys, j * head.size, round_up(count, gemm.nr) * head.size);
+  if (single_row()) {
+    return gemm.row_times_panels({head.size, q.at, keys, count, scores + j, false, nullptr});
+  }
+  GemmTile t{};
+  t.k = head.size;
+  t.a_row = q.row, t.a_step = 1;
+  t.b = keys, t.b_step = gemm.nr, t.b_padded = true;
+  t.c_row = line;
+  t.cols = static_cast<int>(count);
+  for_tiles(q, [&](float* row, const float* from, int rows) {
+    t.rows = rows;
+    t.a = from;
+    t.c = row + j;
+    gemm.tile(t);
+  });
 }
 
 // The last position sees all, each one before it one less; the first one sees `first`.
@@ -117,30 +137,39 @@ void Attention::normalize(std::int64_t first) const {
 
 // out[row] = scores[row] V.
 void Attention::mix(const RowSets<float>& out) const {
+  for (std::int64_t p = 0; p < length; p += kValuePass) {
+    const std::int64_t count = std::min(kValuePass, length - p);
+    if (const std::int64_t next = p + count; next < length) {
+      fetch(place(head.values, next * head.size), std::min(kValuePass, length - next) * head.size);
+    } else {
+      fetch(next_keys, std::min(kValuePass, length) * head.size);
+    }
+    mix_values(out, p, count);
+  }
+}
+
+void Attention::mix_values(const RowSets<float>& out, std::int64_t p, std::int64_t count) const {
   const GemmTable& gemm = kernels.gemm_f32;
+  const float* values = read(head.values, p * head.size, count * head.size);
+  if (single_row()) {
+    return gemm.row_times_matrix(count, head.size, scores + p, 1, values, head.size, out.at, p > 0,
+                                 nullptr);
+  }
   GemmTile t{};
+  t.k = count;
   t.a_row = line, t.a_step = 1;
   t.b_step = head.size, t.b_padded = false;
   t.c_row = out.row;
-  for (std::int64_t p = 0; p < length; p += kValuePass) {
-    t.k = std::min(kValuePass, length - p);
-    t.accumulate = p > 0;
-    if (const std::int64_t next = p + t.k; next < length) {
-      fetch(place(head.values, next * head.size), std::min(kValuePass, length - next) * head.size);
-    } else {
-      fetch(next_keys, std::min<std::int64_t>(gemm.nr, length) * head.size);
-    }
-    const float* values = read(head.values, p * head.size, t.k * head.size);
-    for (std::int64_t j = 0; j < head.size; j += gemm.nr) {
-      t.b = values + j;
-      t.cols = static_cast<int>(std::min<std::int64_t>(gemm.nr, head.size - j));
-      for_tiles(out, [&](float* row, float* to, int count) {
-        t.rows = count;
-        t.a = row + p;
-        t.c = to + j;
-        gemm.tile(t);
-      });
-    }
+  t.accumulate = p > 0;
+  for (std::int64_t j = 0; j < head.size; j += gemm.nr) {
+    t.b = values + j;
+    t.cols = static_cast<int>(std::min<std::int64_t>(gemm.nr, head.size - j));
+    for_tiles(out, [&](float* row, float* to, int rows) {
+      t.rows = rows;
+      t.a = row + p;
+      t.c = to + j;
+      gemm.tile(t);
+    });
   }
 }
 

@@ -266,15 +266,24 @@ inline void row_times_vectors(const GemmRow& r, const float* panels, float* sums
   TT_UNROLL for (int v = 0; v < V; ++v) acc[v].store_aligned(sums + v * kWidth);
 }
 
+// `count` panels, at most P of them, side by side.
+template <int P>
+inline void row_times_near(const GemmRow& r, const float* panels, std::int64_t count, float* sums) {
+  if constexpr (P > 1) {
+    if (count < P) return row_times_near<P - 1>(r, panels, count, sums);
+  }
+  row_times_vectors<P * kVectors>(r, panels, sums);
+}
+
 void row_times_panels(const GemmRow& r) {
-  constexpr int kPanels = kRows * kVectors >= 24 ? 4 : 2, kTogether = kPanels * kVectors;
-  alignas(64) float sums[kTogether * kWidth];
+  constexpr int kPanels = kRows * kVectors >= 24 ? 4 : 2;
+  alignas(64) float sums[kPanels * kCols];
   const bool near = r.k * r.cols <= kNear;  // far memory comes faster in one stream
   for (std::int64_t j = 0; j < r.cols; j += kPanels * kCols) {
     const float* panels = r.panels + j * r.k;
     const std::int64_t left = r.cols - j, cols = left < kPanels * kCols ? left : kPanels * kCols;
-    if (near && cols > (kPanels - 1) * kCols) {
-      row_times_vectors<kTogether>(r, panels, sums);
+    if (near) {
+      row_times_near<kPanels>(r, panels, (cols + kCols - 1) / kCols, sums);
     } else {
       for (int i = 0; i * kCols < cols; ++i) {
         row_times_vectors<kVectors>(r, panels + i * r.k * kCols, sums + i * kCols);
