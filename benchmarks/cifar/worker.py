@@ -11,21 +11,30 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from cifar.candidates import separable
 from tinytorch import _core
 from tinytorch.datasets import CIFAR10
-from tinytorch.recipes import RECIPES, RecipeRun
+from tinytorch.recipes import RECIPES, ImageRecipe, RecipeRun, recipe
 from training_rates import serve_turns
 
 TURN = 2048  # images, at least two batches
 EPOCHS = 1000
 
 
+def recipe_of(name: str) -> ImageRecipe:
+    """A recipe by name; `separable` trains that candidate of cifar_sweep.py as `swiftcnn` is."""
+    if name != "separable":
+        return recipe(name)
+    nodes = tuple(separable((48, 96, 192)))
+    return dataclasses.replace(RECIPES["swiftcnn"], nodes=nodes)
+
+
 def steps(recipe_name: str) -> int:
-    return max(2, TURN // RECIPES[recipe_name].batch_size)
+    return max(2, TURN // recipe_of(recipe_name).batch_size)
 
 
 def turn_images(recipe_name: str) -> int:
-    return steps(recipe_name) * RECIPES[recipe_name].batch_size
+    return steps(recipe_name) * recipe_of(recipe_name).batch_size
 
 
 class Noise(CIFAR10):
@@ -42,9 +51,9 @@ class Noise(CIFAR10):
 
 
 def prepared(recipe_name: str, precision: str) -> RecipeRun:
-    recipe = dataclasses.replace(RECIPES[recipe_name], epochs=EPOCHS)
+    endless = dataclasses.replace(recipe_of(recipe_name), epochs=EPOCHS)
     data = Noise(turn_images(recipe_name))
-    return RecipeRun(recipe, precision=precision, data=data, progress=False)
+    return RecipeRun(endless, precision=precision, data=data, progress=False)
 
 
 def ours(recipe_name: str, precision: str, threads: int) -> Callable[[], None]:

@@ -85,6 +85,10 @@ Cases rows_and_elements() {
            ops::add(a, b);
          };
        }},
+      {"copy_turned",
+       [] {
+         return [x = normal({kRows, kColumns}, 1).transpose(0, 1)] { x.copy(); };
+       }},
       {"adamw_step", adamw_step},
       {"sgd_step", sgd_step},
       {"max_pool", max_pool},

@@ -29,9 +29,14 @@ def conv_cases(draw: Callable, smooth: bool) -> Case:
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     per_group = draw(st.integers(1, 2))
     outputs = groups * draw(st.integers(1, 2))
-    if not smooth and draw(st.booleans()):  # what the kernels for whole vectors of channels take
+    # What the kernels for whole vectors of channels take: one group, or as many as channels.
+    vectors = "" if smooth else draw(st.sampled_from(["", "", "one", "each"]))
+    if vectors == "one":
         groups, per_group = 1, draw(st.sampled_from([1, 3, 16, 32]))
         outputs = draw(st.sampled_from([16, 48]))
+    elif vectors == "each":
+        groups = outputs = draw(st.sampled_from([16, 48]))
+        per_group = 1
     kernel = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     side = st.integers(1, 4) if smooth else st.sampled_from([1, 3, 4, 7, 12])
     batch = draw(st.integers(0, 2) if smooth else st.sampled_from([1, 2, 0, 9]))

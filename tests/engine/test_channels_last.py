@@ -67,13 +67,15 @@ def test_norm_with_relu_is_norm_then_relu(
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("groups", [1, 16])
 @pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_a_batch_gives_the_bits_of_its_images(kernel: int) -> None:
-    x, w = normal(9, 16, 12, 12), normal(48, 16, kernel, kernel, seed=1)
-    whole = F.conv2d(Tensor(x), Tensor(w), padding=1).data
+def test_a_batch_gives_the_bits_of_its_images(kernel: int, groups: int) -> None:
+    shape = (48, 16, kernel, kernel) if groups == 1 else (16, 1, kernel, kernel)
+    x, w = normal(9, 16, 12, 12), Tensor(normal(*shape, seed=1))
+    whole = F.conv2d(Tensor(x), w, padding=1, groups=groups).data
     for rows in ([0], [8], [2, 3]):
         np.testing.assert_array_equal(
-            F.conv2d(Tensor(x[rows]), Tensor(w), padding=1).data, whole[rows]
+            F.conv2d(Tensor(x[rows]), w, padding=1, groups=groups).data, whole[rows]
         )
 
 
@@ -88,7 +90,7 @@ def rounded(values: np.ndarray) -> np.ndarray:
 @given(
     batch=st.sampled_from([1, 2, 17]),
     channels=st.sampled_from([16, 32, 48, 64]),
-    outputs=st.sampled_from([16, 32, 96]),
+    outputs=st.sampled_from([16, 32, 96, 0]),
     sides=st.tuples(*[st.sampled_from([5, 8, 16, 19])] * 2),
     kernel=st.sampled_from([1, 2, 3]),
     stride=st.sampled_from([1, 2]),
@@ -103,14 +105,16 @@ def test_convolution_in_bfloat16_is_that_of_rounded_values(
     stride: int,
     padding: int,
 ) -> None:
-    """Images are rounded in the end, parameters' gradients are not."""
+    """Images are rounded in the end, parameters' gradients are not. No outputs: as many groups as
+    channels."""
+    shape = (outputs, channels) if outputs else (channels, 1)
     x = rounded(normal(batch, channels, *sides))
-    w = rounded(normal(outputs, channels, kernel, kernel, seed=1) * np.float32(0.1))
-    bias, found = normal(outputs, seed=2), []
+    w = rounded(normal(*shape, kernel, kernel, seed=1) * np.float32(0.1))
+    bias, found, groups = normal(shape[0], seed=2), [], channels // shape[1]
     for enabled in (True, False):
         leaves = [Tensor(v.copy(), requires_grad=True) for v in (x, w, bias)]
         with autocast(enabled=enabled):
-            y = F.conv2d(*leaves, stride, padding)
+            y = F.conv2d(*leaves, stride, padding, groups=groups)
         y.backward(rounded(normal(*y.shape, seed=3)))
         found.append([F.astype(y, "float32").data, *(t.grad for t in leaves)])
     for images, near, exact in zip((True, True, False, False), *found, strict=True):

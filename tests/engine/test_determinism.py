@@ -59,6 +59,12 @@ for kernel, stride, rounded in ((3, 1, False), (3, 2, False), (1, 1, False), (3,
     z.backward(np.cos(np.arange(z.size)).reshape(z.shape))
     results = (F.astype(y, "float32"), F.astype(z, "float32"), images.grad, w.grad, gamma.grad)
     note(f"conv of many channels {kernel} {stride} {rounded}", *results)
+for stride, rounded in ((1, False), (2, True)):
+    images, w = leaf(9, 48, 31, 29), leaf(48, 1, 3, 3)
+    with tinytorch.autocast(enabled=rounded):
+        y = F.conv2d(images, w, None, stride=stride, padding=1, groups=48)
+    y.backward(np.cos(np.arange(y.size)).reshape(y.shape))
+    note(f"conv of single channels {stride}", F.astype(y, "float32"), images.grad, w.grad)
 
 big = leaf(7, 1013, 57)
 for axis in (None, 0, 1, 2, (0, 2)):

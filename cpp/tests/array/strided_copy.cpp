@@ -113,3 +113,27 @@ TEST_CASE("large copies are shared out between threads and come out the same") {
   CHECK(wrong == 0);
   CHECK(y.is_contiguous());
 }
+
+TEST_CASE("what is contiguous along another dimension is turned, and nothing beside it touched") {
+  int wrong = 0;
+  for (DType type : kTypes) {
+    for (index_t rows : {8, 16, 41}) {
+      for (index_t cols : {9, 32, 50}) {
+        std::vector<double> values(static_cast<std::size_t>(2 * rows * cols));
+        for (std::size_t i = 0; i < values.size(); ++i)
+          values[i] = value(DType::f64, 0, static_cast<index_t>(i));
+        const Array source = Array::from(values, {2, rows, cols}).astype(type);
+        const Array whole = Array::full({2, cols, rows + 2}, 1.0, type);
+        whole.slice(2, 1, rows).copy_from(source.transpose(1, 2));
+        const Array seen = whole.astype(DType::f64), exact = source.astype(DType::f64);
+        const double *got = seen.data<double>(), *want = exact.data<double>();
+        for (index_t i = 0; i < seen.size(); ++i) {
+          const index_t r = i % (rows + 2) - 1, c = i / (rows + 2) % cols,
+                        k = i / (rows + 2) / cols;
+          wrong += got[i] != (r < 0 || r == rows ? 1.0 : want[(k * rows + r) * cols + c]);
+        }
+      }
+    }
+  }
+  CHECK(wrong == 0);
+}

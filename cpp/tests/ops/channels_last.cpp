@@ -44,12 +44,15 @@ TEST_CASE("operators keep channels innermost") {
   const Array weight = Array::full({32, 16, 3, 3}, 0.1);
   const ops::ConvShape shape = ops::conv_shape(x, weight, Array(), same, 1);
   const Array y = ops::conv2d(x, weight, Array(), shape);
+  const Array taps = Array::full({16, 1, 3, 3}, 0.1);
+  const ops::ConvShape each = ops::conv_shape(x, taps, Array(), same, 16);
   const auto grads = ops::batch_norm_grad(x, x, vector, vector, vector, vector, true, true);
   for (const Array& made :
        {ops::unary(ops::Unary::tanh, x), ops::unary_grad(ops::Unary::relu, x.contiguous(), x),
         ops::add(x, x.contiguous()), ops::mul(row, x), ops::mul(x, 2.0), pooled.y, pooled.argmax,
         ops::avg_pool2d(x, window), ops::max_pool2d_grad(pooled.y, pooled.argmax, x.shape()), y,
-        ops::conv2d_grad_input(y, weight, shape), grads.dx,
+        ops::conv2d_grad_input(y, weight, shape), ops::conv2d(x, taps, Array(), each),
+        ops::conv2d_grad_input(x, taps, each), grads.dx,
         ops::batch_norm(x, vector, vector, vector, vector)}) {
     CHECK(is_channels_last(made));
   }

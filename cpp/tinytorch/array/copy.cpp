@@ -1,4 +1,5 @@
 // Array::copy_from and Array::fill: strided copy with conversion between any two element types.
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -29,11 +30,80 @@ To convert(From value) {
   }
 }
 
+// Where one dimension is contiguous in the copy and another in the source, rows of either would
+// touch a cache line per element. So square tiles are read line by line and written line by line.
+template <class T>
+class TurnedCopy {
+ public:
+  TurnedCopy(T* out, const T* in, const Loop<2>& loop) : out_(out), in_(in), loop_(loop) {
+    for (int d = 0; d < loop.shape.size(); ++d) {
+      if (loop.strides[0][d] == 1) row_ = d;
+      if (loop.strides[1][d] == 1) col_ = d;
+    }
+  }
+
+  bool fits() const {
+    return row_ >= 0 && col_ >= 0 && row_ != col_ && loop_.shape[row_] >= kLeast &&
+           loop_.shape[col_] >= kLeast;
+  }
+  void run() const {
+    const index_t cols = loop_.shape[col_], strips = (cols + kTile - 1) / kTile;
+    const index_t outer = loop_.outer * loop_.inner / (cols * loop_.shape[row_]);
+    const index_t grain = std::max<index_t>(1, kGrain / (kTile * loop_.shape[row_]));
+    parallel_for(outer * strips, grain, [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) strip(i / strips, i % strips * kTile);
+    });
+  }
+
+ private:
+  static constexpr index_t kTile = 16, kLeast = 8, kGrain = 32768;
+
+  // Columns [col, col + kTile) of the matrix with this number.
+  void strip(index_t matrix, index_t col) const {
+    T* out = out_ + col * loop_.strides[0][col_];
+    const T* in = in_ + col;
+    for (int d = loop_.shape.size() - 1; d >= 0; --d) {
+      if (d == row_ || d == col_) continue;
+      const index_t at = matrix % loop_.shape[d];
+      matrix /= loop_.shape[d];
+      out += at * loop_.strides[0][d];
+      in += at * loop_.strides[1][d];
+    }
+    const index_t rows = loop_.shape[row_], cols = std::min(kTile, loop_.shape[col_] - col);
+    const index_t from_row = loop_.strides[1][row_];
+    for (index_t r = 0; r < rows; r += kTile, out += kTile, in += kTile * from_row) {
+      if (cols == kTile && rows - r >= kTile) {
+        tile(in, out, kTile, kTile);
+      } else {
+        tile(in, out, std::min(kTile, rows - r), cols);
+      }
+    }
+  }
+  [[gnu::always_inline]] void tile(const T* in, T* out, index_t rows, index_t cols) const {
+    const index_t from_row = loop_.strides[1][row_], to_col = loop_.strides[0][col_];
+    T values[kTile][kTile];
+    for (index_t r = 0; r < rows; ++r) {
+      for (index_t c = 0; c < cols; ++c) values[r][c] = in[r * from_row + c];
+    }
+    for (index_t c = 0; c < cols; ++c) {
+      for (index_t r = 0; r < rows; ++r) out[c * to_col + r] = values[r][c];
+    }
+  }
+
+  T* out_;
+  const T* in_;
+  const Loop<2>& loop_;
+  int row_ = -1, col_ = -1;  // the dimensions that are contiguous in the copy, and in the source
+};
+
 template <class To, class From>
 void copy_rows(const Array& to, const Array& from) {
   To* out = to.data<To>();
   const From* in = from.data<From>();
   const auto loop = make_loop<2>(to.shape(), {&to.strides(), &from.strides()});
+  if constexpr (std::is_same_v<To, From>) {
+    if (const TurnedCopy<To> turned(out, in, loop); turned.fits()) return turned.run();
+  }
   for_each_row(loop, [=](const auto& offset, const auto& step, index_t n) {
     To* o = out + offset[0];
     const From* i = in + offset[1];

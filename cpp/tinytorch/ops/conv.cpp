@@ -7,6 +7,7 @@
 #include "tinytorch/base/thread_pool.hpp"
 #include "tinytorch/kernels/conv/im2col.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
+#include "tinytorch/ops/conv_depthwise.hpp"
 #include "tinytorch/ops/conv_images.hpp"
 #include "tinytorch/ops/conv_tiles.hpp"
 #include "tinytorch/ops/elementwise.hpp"
@@ -232,14 +233,16 @@ bool has_results(const ConvShape& s) {
   return s.batch * s.window.out_height() * s.window.out_width() > 0;
 }
 
-// Of some size, in shapes that conv_tiles.hpp takes.
-bool as_tiles(const Array& x, const ConvShape& s) {
-  return x.dtype() != DType::f64 && x.size() > 0 && has_results(s) && convolves_tiles(s);
+// Of some size, and computed as float32: what the convolutions for certain shapes take.
+bool as_pixels(const Array& x, const ConvShape& s) {
+  return x.dtype() != DType::f64 && x.size() > 0 && has_results(s);
 }
-
-// Of some size, in shapes that conv_images.hpp takes, computed as float32.
+bool as_tiles(const Array& x, const ConvShape& s) { return convolves_tiles(s) && as_pixels(x, s); }
 bool as_images(const Array& x, const ConvShape& s) {
-  return x.dtype() != DType::f64 && x.size() > 0 && has_results(s) && convolves_images(s);
+  return convolves_images(s) && as_pixels(x, s);
+}
+bool as_depthwise(const Array& x, const ConvShape& s) {
+  return convolves_depthwise(s) && as_pixels(x, s);
 }
 
 Shape output_shape(const ConvShape& s) {
@@ -285,6 +288,7 @@ Array conv2d(const Array& x, const Array& weight, const Array& bias, const ConvS
   const bool rounds = shape.products == Products::bf16 && compute == DType::f32;
   const DType type = rounds ? DType::bf16 : is_half(x.dtype()) ? x.dtype() : compute;
   if (as_images(x, shape)) return conv2d_images(x, w, b, shape, type);
+  if (as_depthwise(x, shape)) return conv2d_depthwise(x, w, b, shape, type);
   const Array in = to_compute(x), rows = in.contiguous(),
               y = Array::empty(output_shape(shape), in.dtype());
   if (y.size() == 0) return from_compute(y, type);
@@ -301,6 +305,9 @@ Array conv2d_grad_input(const Array& given, const Array& weight, const ConvShape
     return conv2d_tiles_grad_input(given, weight.astype(DType::f32), shape);
   if (as_images(given, shape) && grads_images(shape)) {
     return conv2d_images_grad_input(given, weight.astype(DType::f32), shape);
+  }
+  if (as_depthwise(given, shape)) {
+    return conv2d_depthwise_grad_input(given, weight.astype(DType::f32), shape);
   }
   const Array dy = to_compute(given);
   const Group group = group_of(shape);
@@ -322,6 +329,9 @@ Array conv2d_grad_input(const Array& given, const Array& weight, const ConvShape
 Array conv2d_grad_weight(const Array& given, const Array& x, const ConvShape& shape) {
   if (as_tiles(given, shape) && x.size() > 0) return conv2d_tiles_grad_weight(given, x, shape);
   if (as_images(given, shape) && x.size() > 0) return conv2d_images_grad_weight(given, x, shape);
+  if (as_depthwise(given, shape) && x.size() > 0) {
+    return conv2d_depthwise_grad_weight(given, x, shape);
+  }
   const Array in = to_compute(x);
   const Array dy = to_compute(given);
   const Array g = dy.contiguous(), rows = in.astype(dy.dtype()).contiguous();

@@ -11,6 +11,7 @@
 #include "tinytorch/kernels/gemm_f32/panels.hpp"
 #include "tinytorch/kernels/scratch.hpp"
 #include "tinytorch/ops/elementwise.hpp"
+#include "tinytorch/ops/pixels.hpp"
 #include "tinytorch/ops/reduce.hpp"
 
 namespace tt::ops {
@@ -161,14 +162,6 @@ Array direct_grad_input(const Array& dy, const Array& weight, const ConvShape& s
     }
   });
   return dx;
-}
-
-// `count` values of dy, floats or bfloat16 codes, from `first` on as floats; `buffer` is for codes.
-const float* floats_of(const Array& dy, index_t first, index_t count, float* buffer) {
-  if (dy.dtype() == DType::f32) return dy.data<float>() + first;
-  kernels::active().half.widen_bf16(dy.data<std::uint16_t>() + first, buffer,
-                                    static_cast<std::size_t>(count));
-  return buffer;
 }
 
 // dW (depth x O) = windows^T dy, in a fixed number of parts that are then joined in order.

@@ -200,3 +200,44 @@ TEST_CASE("depthwise rows, at borders, with strides and gaps") {
     }
   });
 }
+
+TEST_CASE("depthwise gradients of lines, at borders, with strides and gaps") {
+  each_isa([](const ConvF32Table& t) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      for (const std::int64_t dilation : {1, 2}) {
+        for (const std::int64_t kernel : {1, 2, 3, 5, 7}) {
+          for (const std::int64_t width : {1, 4, 17}) {
+            for (const std::int64_t channels : {16, 48}) {
+              const std::int64_t pad = kernel - 1, span = dilation * (kernel - 1) + 1;
+              if (width + 2 * pad < span) continue;
+              DepthwiseLine d{width,
+                              channels,
+                              -pad,
+                              kernel,
+                              stride,
+                              dilation,
+                              (width + 2 * pad - span) / stride + 1};
+              CAPTURE(stride, dilation, kernel, width, channels);
+              const auto results = normal(count(d.count * channels), 17);
+              const auto image = normal(count(width * channels), 18);
+              const auto taps = normal(count(kernel * channels), 19);
+              // Added to what is there.
+              Guarded<float> got_image(count(width * channels)), got_taps(count(kernel * channels));
+              std::copy(image.begin(), image.end(), got_image.data());
+              std::copy(taps.begin(), taps.end(), got_taps.data());
+              std::vector<float> want_image = image, want_taps = taps;
+              t.depthwise_image_grad(d, results.data(), taps.data(), got_image.data());
+              reference::depthwise_image_grad(d, results.data(), taps.data(), want_image.data());
+              t.depthwise_taps_grad(d, results.data(), image.data(), got_taps.data());
+              reference::depthwise_taps_grad(d, results.data(), image.data(), want_taps.data());
+              REQUIRE(got_image.intact());
+              REQUIRE(got_taps.intact());
+              require_close(got_image.values(), want_image, 1e-4f);
+              require_close(got_taps.values(), want_taps, 1e-4f);
+            }
+          }
+        }
+      }
+    }
+  });
+}

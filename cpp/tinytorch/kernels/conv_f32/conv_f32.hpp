@@ -114,6 +114,15 @@ struct DepthwiseRow {
   std::int64_t count = 0;  // results
 };
 
+// The gradients of such a convolution, line by line: one line of an image, one of results, and the
+// taps (kernel_w, channels) of one line of the windows.
+struct DepthwiseLine {
+  std::int64_t width = 0, channels = 0;  // of the image
+  std::int64_t left = 0;                 // of the first result's window
+  std::int64_t kernel_w = 1, stride = 1, dilation = 1;
+  std::int64_t count = 0;  // results
+};
+
 // The transforms at the images' side.
 template <class T>
 struct WinogradImages {
@@ -142,6 +151,12 @@ struct ConvF32Table {
   void (*average)(const float* in, std::int64_t pixels, std::int64_t channels, float scale,
                   float* out);
   void (*depthwise_row)(const DepthwiseRow& d);
+  // image += results, each spread over its window by the taps
+  void (*depthwise_image_grad)(const DepthwiseLine& d, const float* results, const float* taps,
+                               float* image);
+  // taps += sums of results times what their windows see
+  void (*depthwise_taps_grad)(const DepthwiseLine& d, const float* results, const float* image,
+                              float* taps);
 };
 
 }  // namespace tt::kernels

@@ -172,6 +172,87 @@ void depthwise_row(const DepthwiseRow& d) {
   }
 }
 
+// Results [first, last) whose tap j lies in the image; last >= first.
+struct Inside {
+  std::int64_t first, last;
+  Inside(const DepthwiseLine& d, std::int64_t j) {
+    const std::int64_t at = d.left + j * d.dilation;  // for result 0
+    const std::int64_t before = at < 0 ? (-at + d.stride - 1) / d.stride : 0;
+    const std::int64_t end = at < d.width ? (d.width - 1 - at) / d.stride + 1 : 0;
+    first = before < d.count ? before : d.count;
+    last = end < d.count ? end : d.count;
+    if (last < first) last = first;
+  }
+};
+
+void depthwise_image_grad(const DepthwiseLine& d, const float* results, const float* taps,
+                          float* image) {
+  const std::int64_t step = d.stride * d.channels;
+  for (std::int64_t j = 0; j < d.kernel_w; ++j) {
+    const Inside inside(d, j);
+    float* pixels = image + (d.left + j * d.dilation) * d.channels;
+    for (std::int64_t c = 0; c < d.channels; c += kWidth) {
+      const F32 tap = load(taps + j * d.channels + c);
+      for (std::int64_t n = inside.first; n < inside.last; ++n) {
+        float* to = pixels + n * step + c;
+        store(to, fma(load(results + n * d.channels + c), tap, load(to)));
+      }
+    }
+  }
+}
+
+// Of T adjacent taps from j on and V vectors of channels from c on: sums that do not wait for each
+// other.
+template <int T, int V>
+inline void depthwise_taps(const DepthwiseLine& d, const float* results, const float* image,
+                           float* taps, std::int64_t j, std::int64_t c) {
+  F32 sums[T][V];
+  TT_UNROLL for (int t = 0; t < T; ++t) {
+    TT_UNROLL for (int v = 0; v < V; ++v) sums[t][v] = F32(0.0f);
+  }
+  const float* pixels = image + (d.left + j * d.dilation) * d.channels + c;
+  const auto add = [&](std::int64_t n, int from, int to) __attribute__((always_inline)) {
+    TT_UNROLL for (int t = 0; t < T; ++t) {
+      if (t < from || t >= to) continue;
+      TT_UNROLL for (int v = 0; v < V; ++v) {
+        const float* at = pixels + (n * d.stride + t * d.dilation) * d.channels + v * kWidth;
+        sums[t][v] = fma(load(at), load(results + n * d.channels + c + v * kWidth), sums[t][v]);
+      }
+    }
+  };
+  const Inside left(d, j), right(d, j + T - 1);  // results with the first tap inside, and the last
+  const std::int64_t first = left.first, last = right.last > first ? right.last : first;
+  TT_UNROLL for (int t = 0; t < T; ++t) {
+    const Inside own(d, j + t);
+    for (std::int64_t n = own.first; n < own.last && n < first; ++n) add(n, t, t + 1);
+    for (std::int64_t n = own.first > last ? own.first : last; n < own.last; ++n) add(n, t, t + 1);
+  }
+  for (std::int64_t n = first; n < last; ++n) add(n, 0, T);
+  TT_UNROLL for (int t = 0; t < T; ++t) {
+    TT_UNROLL for (int v = 0; v < V; ++v) {
+      float* to = taps + (j + t) * d.channels + c + v * kWidth;
+      store(to, load(to) + sums[t][v]);
+    }
+  }
+}
+
+template <int V>
+inline void depthwise_all_taps(const DepthwiseLine& d, const float* results, const float* image,
+                               float* taps, std::int64_t c) {
+  std::int64_t j = 0;
+  for (; j + 3 <= d.kernel_w; j += 3) depthwise_taps<3, V>(d, results, image, taps, j, c);
+  for (; j < d.kernel_w; ++j) depthwise_taps<1, V>(d, results, image, taps, j, c);
+}
+
+void depthwise_taps_grad(const DepthwiseLine& d, const float* results, const float* image,
+                         float* taps) {
+  std::int64_t c = 0;
+  for (; c + 2 * kWidth <= d.channels; c += 2 * kWidth) {
+    depthwise_all_taps<2>(d, results, image, taps, c);
+  }
+  for (; c < d.channels; c += kWidth) depthwise_all_taps<1>(d, results, image, taps, c);
+}
+
 }  // namespace
 
 void fill_conv_f32(ConvF32Table& table) {
@@ -185,6 +266,8 @@ void fill_conv_f32(ConvF32Table& table) {
   table.max_window = max_window;
   table.average = average;
   table.depthwise_row = depthwise_row;
+  table.depthwise_image_grad = depthwise_image_grad;
+  table.depthwise_taps_grad = depthwise_taps_grad;
 }
 
 }  // namespace tt::kernels::TT_ISA

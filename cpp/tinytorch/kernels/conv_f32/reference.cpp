@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace tt::kernels::reference {
 namespace {
@@ -174,6 +175,48 @@ void depthwise_row(const DepthwiseRow& d) {
     }
     d.out[i] = static_cast<float>(sum);
   }
+}
+
+namespace {
+
+// fn(result, tap, place in the image) for all taps that lie inside.
+template <class Fn>
+void each_tap(const DepthwiseLine& d, Fn fn) {
+  for (std::int64_t i = 0; i < d.channels * d.count * d.kernel_w; ++i) {
+    const std::int64_t c = i % d.channels, n = i / d.channels % d.count;
+    const std::int64_t j = i / d.channels / d.count;
+    const std::int64_t x = d.left + n * d.stride + j * d.dilation;
+    if (x >= 0 && x < d.width) fn(n * d.channels + c, j * d.channels + c, x * d.channels + c);
+  }
+}
+
+// to[i] += sums[i], rounded once.
+void add_sums(const std::vector<double>& sums, float* to) {
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    to[i] = static_cast<float>(static_cast<double>(to[i]) + sums[i]);
+  }
+}
+
+}  // namespace
+
+void depthwise_image_grad(const DepthwiseLine& d, const float* results, const float* taps,
+                          float* image) {
+  std::vector<double> sums(static_cast<std::size_t>(d.width * d.channels));
+  each_tap(d, [&](std::int64_t result, std::int64_t tap, std::int64_t at) {
+    sums[static_cast<std::size_t>(at)] +=
+        static_cast<double>(results[result]) * static_cast<double>(taps[tap]);
+  });
+  add_sums(sums, image);
+}
+
+void depthwise_taps_grad(const DepthwiseLine& d, const float* results, const float* image,
+                         float* taps) {
+  std::vector<double> sums(static_cast<std::size_t>(d.kernel_w * d.channels));
+  each_tap(d, [&](std::int64_t result, std::int64_t tap, std::int64_t at) {
+    sums[static_cast<std::size_t>(tap)] +=
+        static_cast<double>(results[result]) * static_cast<double>(image[at]);
+  });
+  add_sums(sums, taps);
 }
 
 }  // namespace tt::kernels::reference

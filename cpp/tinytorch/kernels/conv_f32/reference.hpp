@@ -15,5 +15,9 @@ void finish_pooled(const FinishPooled& f);
 void max_window(const MaxWindow& m);
 void average(const float* in, std::int64_t pixels, std::int64_t channels, float scale, float* out);
 void depthwise_row(const DepthwiseRow& d);
+void depthwise_image_grad(const DepthwiseLine& d, const float* results, const float* taps,
+                          float* image);
+void depthwise_taps_grad(const DepthwiseLine& d, const float* results, const float* image,
+                         float* taps);
 
 }  // namespace tt::kernels::reference
