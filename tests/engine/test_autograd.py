@@ -6,7 +6,6 @@ import gc
 import subprocess
 import sys
 import textwrap
-import time
 import weakref
 
 import numpy as np
@@ -110,11 +109,9 @@ def test_a_shared_graph_is_walked_once_per_node() -> None:
     y = x
     for _ in range(60):
         y = y + y
-    start = time.perf_counter()
-    y.backward()
+    y.backward()  # which would not end
     assert x.grad[0] == 2.0**60
     assert len(y._grad_fn.next_functions) == 2
-    assert time.perf_counter() - start < 5
 
 
 # ---- accumulation --------------------------------------------------------------------------------

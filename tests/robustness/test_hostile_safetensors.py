@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,17 +34,35 @@ def test_the_corpus_is_what_its_script_makes(tmp_path):
     assert len(made) > 90
 
 
+def seconds(act: Callable[[], object]) -> float:
+    """Processor time of the best of three runs: others may be using the machine."""
+    best = float("inf")
+    for _ in range(3):
+        start = time.process_time()
+        act()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def refused(path: Path) -> None:
+    with pytest.raises(ValueError, match=path.name):
+        load_safetensors(path)
+
+
+def small_refusal(folder: Path) -> float:
+    path = folder / "empty"
+    path.write_bytes(b"")
+    return seconds(lambda: refused(path))
+
+
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name.partition(".")[0])
 def test_a_hostile_file_is_refused_quickly(tmp_path, path):
+    """In a time that grows with its bytes as adding them up in Python does, at most."""
     victim = tmp_path / "f.safetensors"
-    victim.write_bytes(unpacked(path))
-    best = float("inf")
-    for _ in range(3):  # the processor time of the best run: others may be using the machine
-        start = time.process_time()
-        with pytest.raises(ValueError, match=r"f\.safetensors"):
-            load_safetensors(victim)
-        best = min(best, time.process_time() - start)
-    assert best < 0.050
+    content = unpacked(path)
+    victim.write_bytes(content)
+    bound = 2 * seconds(lambda: sum(content)) + 200 * small_refusal(tmp_path)
+    assert seconds(lambda: refused(victim)) < bound
 
 
 PEAK = """
@@ -159,27 +178,22 @@ def test_a_sparse_giant_is_refused_without_reading_it(tmp_path, size):
     with path.open("wb") as file:
         file.write(struct.pack("<Q", size))
         file.truncate(1 << 40)
-    start = time.process_time()
     with pytest.raises(ValueError, match="header"):
         load_safetensors(path)
-    assert time.process_time() - start < 0.050
+    assert seconds(lambda: refused(path)) < 200 * small_refusal(tmp_path)
 
 
 def test_a_large_sound_header_is_read_in_linear_time(tmp_path):
     path = tmp_path / "f"
 
-    def seconds(count: int) -> float:
+    def reading(count: int) -> float:
         one = '"layer.%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'
         header = ("{" + ",".join(one % i for i in range(count)) + "}").encode()
         path.write_bytes(struct.pack("<Q", len(header)) + header)
-        best = float("inf")
-        for _ in range(3):
-            start = time.process_time()
-            assert len(load_safetensors(path)) == count
-            best = min(best, time.process_time() - start)
-        return best
+        assert len(load_safetensors(path)) == count
+        return seconds(lambda: load_safetensors(path))
 
-    assert seconds(60_000) < 40 * seconds(6_000)  # quadratic would be 100
+    assert reading(60_000) < 40 * reading(6_000)  # quadratic would be 100
 
 
 def test_json_is_not_confused_by_a_valid_file(tmp_path):

@@ -166,10 +166,8 @@ def test_files_that_are_too_large_are_not_read(tmp_path):
     path = tmp_path / "tokenizer.json"
     with path.open("wb") as file:
         file.truncate(1 << 40)
-    start = time.process_time()
     with pytest.raises(ValueError, match="at most 67108864 are read"):
         load_tokenizer(path)
-    assert time.process_time() - start < 0.5
     many = {"model": {"vocab": {}, "merges": [[]] * 1_000_001}}
     with pytest.raises(ValueError, match="1000000 values"):
         ByteLevelBPE.from_json(json.dumps(many))

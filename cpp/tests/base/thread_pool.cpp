@@ -166,11 +166,9 @@ TEST_CASE("an interrupt skips the chunks that are left") {
     else
       chunk(0, 1);
   };
-  const auto start = std::chrono::steady_clock::now();
   CHECK_THROWS_AS(parallel_for(2000, 1, work), Interrupted);
   // Polled every 50 ms: the second poll says stop. Undisturbed it would take seconds.
   CHECK(done < 1000);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(2));
   g_stop_after = 1 << 30;
   CHECK(sum_below(1000, 10) == 499500);
 }
