@@ -57,11 +57,11 @@ def small_refusal(folder: Path) -> float:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name.partition(".")[0])
 def test_a_hostile_file_is_refused_quickly(tmp_path, path):
-    """In a time that grows with its bytes as adding them up in Python does, at most."""
+    """In some times what adding up its bytes takes in Python: nothing is gone over again and again."""
     victim = tmp_path / "f.safetensors"
     content = unpacked(path)
     victim.write_bytes(content)
-    bound = 2 * seconds(lambda: sum(content)) + 200 * small_refusal(tmp_path)
+    bound = 10 * seconds(lambda: sum(content)) + 200 * small_refusal(tmp_path)
     assert seconds(lambda: refused(victim)) < bound
 
 
