@@ -57,7 +57,7 @@ def small_refusal(folder: Path) -> float:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name.partition(".")[0])
 def test_a_hostile_file_is_refused_quickly(tmp_path, path):
-    """In some times what adding up its bytes takes in Python: nothing is gone over again and again."""
+    """In a few times what adding up its bytes takes in Python: in linear time."""
     victim = tmp_path / "f.safetensors"
     content = unpacked(path)
     victim.write_bytes(content)
