@@ -79,6 +79,20 @@ def test_a_batch_gives_the_bits_of_its_images(kernel: int, groups: int) -> None:
         )
 
 
+@pytest.mark.parametrize("groups", [1, 16])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_images_without_pixels_give_what_padding_gives(groups: int, stride: int) -> None:
+    x = Tensor(np.zeros((2, 16, 0, 5), np.float32), requires_grad=True)
+    w = Tensor(normal(16, 16 // groups, 1, 1), requires_grad=True)
+    bias = normal(16, seed=1)
+    y = F.conv2d(x, w, Tensor(bias), stride, 1, groups=groups)
+    assert y.size > 0
+    np.testing.assert_array_equal(y.data, np.broadcast_to(bias[:, None, None], y.shape))
+    y.backward(np.ones(y.shape, np.float32))
+    assert x.grad.shape == x.shape
+    np.testing.assert_array_equal(w.grad, np.zeros(w.shape))
+
+
 def rounded(values: np.ndarray) -> np.ndarray:
     """To bfloat16, nearest even."""
     bits = values.view(np.uint32)

@@ -229,13 +229,12 @@ void check_window(const kernels::Window2d& w, const char* what) {
   }
 }
 
-bool has_results(const ConvShape& s) {
-  return s.batch * s.window.out_height() * s.window.out_width() > 0;
-}
-
-// Of some size, and computed as float32: what the convolutions for certain shapes take.
+// Images (or their results, with gradients) of some size on both sides, computed as float32: what
+// the convolutions for certain shapes take.
 bool as_pixels(const Array& x, const ConvShape& s) {
-  return x.dtype() != DType::f64 && x.size() > 0 && has_results(s);
+  const auto& w = s.window;
+  return x.dtype() != DType::f64 && x.size() > 0 && w.height * w.width > 0 &&
+         w.out_height() * w.out_width() > 0;
 }
 bool as_tiles(const Array& x, const ConvShape& s) { return convolves_tiles(s) && as_pixels(x, s); }
 bool as_images(const Array& x, const ConvShape& s) {
