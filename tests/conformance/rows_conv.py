@@ -38,7 +38,7 @@ def conv_cases(draw: Callable, smooth: bool) -> Case:
         groups = outputs = draw(st.sampled_from([16, 48]))
         per_group = 1
     kernel = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    side = st.integers(1, 4) if smooth else st.sampled_from([1, 3, 4, 7, 12])
+    side = st.integers(1, 4) if smooth else st.sampled_from([1, 3, 4, 7, 12, 0])
     batch = draw(st.integers(0, 2) if smooth else st.sampled_from([1, 2, 0, 9]))
     arrays = (
         draw(values((batch, groups * per_group, draw(side), draw(side)), SMALL, smooth)),
@@ -60,10 +60,11 @@ def out_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 
 
 
 def conv_has_output(case: Case) -> bool:
-    """PyTorch refuses an image smaller than the kernel; we give an empty result."""
+    """PyTorch refuses an image smaller than the kernel or without pixels; we give an empty result, or
+    what padding gives."""
     x, w, _ = case.arrays
     o = case.options
-    return all(
+    return 0 not in x.shape[2:] and all(
         out_size(x.shape[2 + d], w.shape[2 + d], two(o["stride"])[d], two(o["padding"])[d],
                  two(o["dilation"])[d]) > 0
         for d in range(2)
@@ -96,7 +97,7 @@ def numpy_conv2d(
 @st.composite
 def pool_cases(draw: Callable, smooth: bool) -> Case:
     kernel = draw(pair(1, 3))
-    side = st.integers(1, 4) if smooth else st.sampled_from([1, 3, 4, 7, 12])
+    side = st.integers(1, 4) if smooth else st.sampled_from([1, 3, 4, 7, 12, 0])
     channels = draw(st.integers(1, 3) if smooth else st.sampled_from([1, 2, 3, 21]))
     x = draw(values((draw(st.integers(0, 2)), channels, draw(side), draw(side)), smooth=smooth))
     options = {
@@ -115,7 +116,9 @@ def pool_has_output(case: Case) -> bool:
         two(o["padding"]),
     )
     shape = case.arrays[0].shape[2:]
-    return all(out_size(shape[d], kernel[d], stride[d], padding[d]) > 0 for d in range(2))
+    return 0 not in shape and all(
+        out_size(shape[d], kernel[d], stride[d], padding[d]) > 0 for d in range(2)
+    )
 
 
 def windows(x: np.ndarray, kernel: Any, stride: Any, padding: Any, fill: float) -> Iterator[Any]:
