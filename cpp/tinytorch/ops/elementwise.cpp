@@ -315,7 +315,18 @@ bool makes_images(const Array& a, const Array& b) {
   return a.shape() == b.shape() || broadcast_shapes(a.shape(), b.shape()) == a.shape();
 }
 
+namespace {
+
+// a to the power 2, which is a product.
+bool squares(const Array& a, const Array& b) {
+  return b.size() == 1 && b.ndim() <= a.ndim() && is_float(a.dtype()) &&
+         promote(a.dtype(), b.dtype()) == a.dtype() && b.item() == 2.0;
+}
+
+}  // namespace
+
 Array binary(Binary f, const Array& a, const Array& b) {
+  if (f == Binary::pow && squares(a, b)) return binary(Binary::mul, a, a);
   if (Array out = small_binary(f, a, b); out.defined()) {
     kernels::count_call(kernels::Family::binary);
     return out;

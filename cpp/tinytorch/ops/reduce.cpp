@@ -48,10 +48,11 @@ Array sum_leading(const Array& x, int leading) {
 
 thread_local kernels::ScratchBuffer t_widened;
 
-// The two axes in the middle of (n, h, w, c), f32 or bfloat16: rows of c values, summed image by
-// image, in f32.
+// The axes in the middle of (n, ..., c), f32 or bfloat16: rows of c values, summed image by image,
+// in f32.
 Array sum_middle(const Array& x) {
-  const index_t images = x.shape(0), rows = x.shape(1) * x.shape(2), width = x.shape(3);
+  const index_t images = x.shape(0), width = x.shape(x.ndim() - 1);
+  const index_t rows = x.size() / (images * width);
   const Array out = Array::empty({images, width}, DType::f32);
   const auto column_sums = kernels::active().reduce.column_sums;
   const auto widen = kernels::active().half.widen_bf16;
@@ -81,12 +82,42 @@ Array sum_planes(const Array& x, std::uint32_t mask) {
   return mask == kPlane ? sums : sum_leading(sums, 1);
 }
 
-// Number of leading axes reduced if those are exactly the reduced ones, else 0.
-int leading_axes(std::uint32_t mask, int ndim) {
-  for (int n = 1; n < ndim; ++n) {
-    if (mask == (1u << n) - 1) return n;
+// Whether the axes are the last ones: rows of x itself.
+bool trailing(std::uint32_t mask, int ndim) {
+  const std::uint32_t all = (1u << ndim) - 1, kept = all & ~mask;
+  return (kept & (kept + 1)) == 0;
+}
+
+// Any axes but trailing ones alone, of contiguous f32: each run of neighbouring axes on its own,
+// the last one first, so that nothing is turned around. Undefined for rows too short to be worth
+// it.
+Array sum_runs(const Array& x, std::uint32_t mask) {
+  constexpr index_t kLeastWidth = 8;
+  const auto reduced = [mask](int d) { return (mask >> d & 1) != 0; };
+  Array sums = x;
+  index_t width = 1;  // what follows the run, once its own later runs are summed
+  for (int end = x.ndim(); end > 0;) {
+    int begin = end;
+    while (begin > 0 && reduced(begin - 1)) --begin;
+    if (begin == end) {
+      width *= x.shape(--end);
+      continue;
+    }
+    index_t rows = 1;
+    for (int d = begin; d < end; ++d) rows *= x.shape(d);
+    const index_t outer = sums.size() / (rows * width);
+    if (width == 1) {
+      sums = sum(sums.reshape({outer, rows}), Dims{1});
+    } else if (width < kLeastWidth) {
+      return {};
+    } else if (outer == 1) {
+      sums = sum_leading(sums.reshape({rows, width}), 1);
+    } else {
+      sums = sum_middle(sums.reshape({outer, rows, width}));
+    }
+    end = begin;
   }
-  return 0;
+  return sums;
 }
 
 template <class Fn>
@@ -193,12 +224,13 @@ Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
   if (!is_float(x.dtype())) return reduce_integers(f, x, axes, keepdims);
   const Array in = to_compute(x);
   const std::uint32_t mask = axis_mask(x.shape(), axes);
-  const int leading = leading_axes(mask, x.ndim());
   Array out = f == Reduce::sum ? sum_planes(in, mask) : Array();
+  if (!out.defined() && f == Reduce::sum && in.dtype() == DType::f32 && in.is_contiguous() &&
+      in.size() > 0 && !trailing(mask, x.ndim())) {
+    out = sum_runs(in, mask);
+  }
   if (out.defined()) {
     out = out.reshape_view(reduced_shape(x.shape(), axes, keepdims));
-  } else if (f == Reduce::sum && leading > 0 && in.dtype() == DType::f32 && in.is_contiguous()) {
-    out = sum_leading(in, leading).reshape(reduced_shape(x.shape(), axes, keepdims));
   } else if (reduced_count(x.shape(), axes) > kPiece) {
     out = Array::empty(reduced_shape(x.shape(), axes, keepdims), in.dtype());
     visit_float(in.dtype(), "reduction", [&](auto tag) {
