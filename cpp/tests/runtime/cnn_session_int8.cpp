@@ -58,6 +58,8 @@ TEST_CASE("int8 session: one convolution of every form") {
   check({16, 16, 3, 1, 2, 1, 2}, 18);
   check({12, 24, 3, 1, 1, 4}, 8);
   check({20, 20, 3, 1, 1, 20}, 9);
+  check({33, 33, 5, 2, 2, 33}, 9);
+  check({20, 20, 3, 1, 2, 20, 2}, 9);
   check({150, 130, 3, 2, 1}, 8);
 }
 
@@ -68,6 +70,10 @@ TEST_CASE("int8 session: nodes that stand alone") {
   };
   check({node(Kind::max_pool, 3), node(Kind::average_pool)});
   check({norm(5), node(Kind::relu), node(Kind::flatten), linear(240, 9)});
+  check({conv({5, 20, 3, 1, 1}), conv({20, 20, 3, 1, 1, 20}, 4), node(Kind::relu),
+         node(Kind::max_pool, 2), linear(240, 3)});
+  check({conv({5, 20, 3, 1, 1}), node(Kind::push), conv({20, 20, 3, 1, 1, 20}, 4), node(Kind::add),
+         node(Kind::relu), node(Kind::average_pool)});
   check({node(Kind::push), node(Kind::relu), node(Kind::add), linear(240, 70)});
   check({conv({5, 20, 3, 1, 1}), node(Kind::push), node(Kind::max_pool, 2),
          project({node(Kind::max_pool, 2), norm(20)}), node(Kind::add), linear(240, 3),

@@ -177,6 +177,35 @@ TEST_CASE("int8 codes are joined, pooled and averaged") {
   });
 }
 
+TEST_CASE("int8 sums channel by channel, at borders, with strides and gaps") {
+  const std::int64_t height = 6, width = 5, channels = 48;
+  const Bytes image = random_codes(height * width * channels, 8);
+  for (const std::int64_t kernel : {1, 3, 4}) {
+    const auto codes = random_weights(kernel * kernel * channels, 9);
+    const std::vector<std::int32_t> weights(codes.begin(), codes.end());
+    for (const std::int64_t stride : {1, 2}) {
+      for (const std::int64_t dilation : {1, 2}) {
+        for (std::int64_t top = -3; top < height; top += 2) {
+          DepthwiseSums d{image.data(), height,   width,    channels,       top, -2, kernel, kernel,
+                          stride,       dilation, dilation, weights.data(), 117, 4,  nullptr};
+          std::vector<std::int32_t> want(count(d.count * channels));
+          d.sums = want.data();
+          reference::depthwise_sums(d);
+          each_isa([&](const ConvS8Table& k, const GemmS8Table& f) {
+            const Bytes in = stored(image, f);
+            Guarded<std::int32_t> got(want.size());
+            DepthwiseSums copy = d;
+            copy.image = in.data(), copy.sums = got.data();
+            k.depthwise_sums(copy);
+            REQUIRE(got.intact());
+            REQUIRE(got.values() == want);
+          });
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("int8 products become codes as their sums would, whole, in part, joined and pooled") {
   for (const std::int64_t columns : {16, 32, 48, 64, 160}) {
     for (const std::int64_t rows : {4, 8, 12, 32, 36, 100}) {

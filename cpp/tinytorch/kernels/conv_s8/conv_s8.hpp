@@ -100,6 +100,19 @@ struct LinesToCodes {
 };
 
 // For the format of codes of the same instruction set's gemm_s8.
+// One row of results of a convolution that has as many groups as channels (a multiple of 16): sums
+// of (u - 128) w. Outside the image u is `zero`.
+struct DepthwiseSums {
+  const void* image = nullptr;
+  std::int64_t height = 0, width = 0, channels = 0;
+  std::int64_t top = 0, left = 0;  // of the first result's window
+  std::int64_t kernel_h = 1, kernel_w = 1, stride = 1, dilation_h = 1, dilation_w = 1;
+  const std::int32_t* weights = nullptr;  // (kernel_h, kernel_w, channels)
+  std::int32_t zero = 0;
+  std::int64_t count = 0;  // results
+  std::int32_t* sums = nullptr;
+};
+
 struct ConvS8Table {
   void (*quantize_row)(const QuantizeRow& q);
   void (*copy_windows)(const WindowBytes& w);
@@ -116,6 +129,7 @@ struct ConvS8Table {
   // out[c] = (sum of u over the pixels - pixels * zero) * scale
   void (*average)(const void* in, std::int64_t pixels, std::int64_t channels, float zero,
                   float scale, float* out);
+  void (*depthwise_sums)(const DepthwiseSums& d);
 };
 
 }  // namespace tt::kernels

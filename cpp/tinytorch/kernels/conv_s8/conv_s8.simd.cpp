@@ -133,6 +133,31 @@ void max_window(const void* in, std::int64_t line, std::int64_t channels, int ro
   }
 }
 
+void depthwise_sums(const DepthwiseSums& d) {
+  const auto* image = static_cast<const Code*>(d.image);
+  const I32 outside(d.zero - 128);
+  std::int32_t* out = d.sums;
+  for (std::int64_t n = 0; n < d.count; ++n) {
+    const std::int64_t left = d.left + n * d.stride;
+    for (std::int64_t c = 0; c < d.channels; c += kWidth, out += kWidth) {
+      I32 sum(0);
+      const std::int32_t* weight = d.weights + c;
+      for (std::int64_t i = 0; i < d.kernel_h; ++i) {
+        const std::int64_t y = d.top + i * d.dilation_h;
+        const bool above_or_below = y < 0 || y >= d.height;
+        for (std::int64_t j = 0; j < d.kernel_w; ++j, weight += d.channels) {
+          const std::int64_t x = left + j * d.dilation_w;
+          const bool blank = above_or_below || x < 0 || x >= d.width;
+          const I32 q =
+              blank ? outside : get_codes(image + (y * d.width + x) * d.channels + c) - I32(128);
+          sum = sum + q * I32::load_unaligned(weight);
+        }
+      }
+      sum.store_unaligned(out);
+    }
+  }
+}
+
 void average(const void* in, std::int64_t pixels, std::int64_t channels, float zero, float scale,
              float* out) {
   const auto* from = static_cast<const Code*>(in);
@@ -360,7 +385,8 @@ void fill_conv_s8(ConvS8Table& table) {
                       line_panel_shape(),
                       join,
                       max_window,
-                      average};
+                      average,
+                      depthwise_sums};
 }
 
 }  // namespace tt::kernels::TT_ISA

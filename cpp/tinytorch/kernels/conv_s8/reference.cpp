@@ -81,6 +81,21 @@ void max_window(const std::uint8_t* in, std::int64_t line, std::int64_t channels
   }
 }
 
+void depthwise_sums(const DepthwiseSums& d) {
+  const auto* image = static_cast<const std::uint8_t*>(d.image);
+  for (std::int64_t i = 0; i < d.count * d.channels; ++i) {
+    const std::int64_t c = i % d.channels;
+    d.sums[i] = 0;
+    for (std::int64_t k = 0; k < d.kernel_h * d.kernel_w; ++k) {
+      const std::int64_t y = d.top + k / d.kernel_w * d.dilation_h;
+      const std::int64_t x = d.left + i / d.channels * d.stride + k % d.kernel_w * d.dilation_w;
+      const bool inside = y >= 0 && y < d.height && x >= 0 && x < d.width;
+      const int u = inside ? image[(y * d.width + x) * d.channels + c] : d.zero;
+      d.sums[i] += (u - 128) * d.weights[k * d.channels + c];
+    }
+  }
+}
+
 void average(const std::uint8_t* in, std::int64_t pixels, std::int64_t channels, float zero,
              float scale, float* out) {
   for (std::int64_t c = 0; c < channels; ++c) {

@@ -12,6 +12,7 @@ void max_window(const std::uint8_t* in, std::int64_t line, std::int64_t channels
                 int cols, std::uint8_t* out);
 void average(const std::uint8_t* in, std::int64_t pixels, std::int64_t channels, float zero,
              float scale, float* out);
+void depthwise_sums(const DepthwiseSums& d);
 void copy_windows(const WindowBytes& w);
 
 }  // namespace tt::kernels::reference

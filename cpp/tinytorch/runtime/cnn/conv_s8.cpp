@@ -39,6 +39,16 @@ void ConvS8::pack(const StepSourceS8& s, const kernels::PanelShape& shape) {
   const quant::PerChannel q =
       quant::quantize_per_channel(Array::from(layer.weight, {s.base.to.channels, real * taps}));
   weight_scales_.assign(q.scales.data<float>(), q.scales.data<float>() + s.base.to.channels);
+  if (layer.depthwise(s.base.from, s.base.to)) {
+    const auto* codes = q.q.data<std::int8_t>();
+    sums_.assign(static_cast<std::size_t>(out_stored), 0);
+    taps_.assign(static_cast<std::size_t>(taps * out_stored), 0);
+    for (index_t i = 0; i < outputs * groups * taps; ++i) {
+      taps_[static_cast<std::size_t>(i % taps * out_stored + i / taps)] = codes[i];
+      sums_[static_cast<std::size_t>(i / taps)] += codes[i];
+    }
+    return;
+  }
   // With one group, rows of zeros fill the results up to whole blocks.
   const index_t rows = groups == 1 ? out_stored : outputs;
   sums_.assign(static_cast<std::size_t>(out_stored), 0);
@@ -87,7 +97,24 @@ kernels::Requantize ConvS8::requantize(const StepData& d, index_t first, index_t
   return r;
 }
 
+void ConvS8::make_codes(const StepData& d, index_t first, index_t count,
+                        const std::int32_t* sums) const {
+  kernels::Requantize r = requantize(d, first, 0, out_stored);
+  r.sums = sums;
+  r.pixels = count * width;
+  if (!pool) return kernels.conv_s8.requantize(r);
+  const index_t line = width * out_stored, bytes = line * code;
+  r.pixels = width;
+  for (index_t i = 0; i < count; i += 2) {
+    kernels.conv_s8.requantize_pooled({r, line, line});
+    r.sums += 2 * line;
+    if (r.residual != nullptr) r.residual = static_cast<const std::byte*>(r.residual) + 2 * bytes;
+    r.out = static_cast<std::byte*>(r.out) + bytes / 2;
+  }
+}
+
 StepPtr make_conv_s8(const StepSourceS8& s) {
+  if (s.base.layer.depthwise(s.base.from, s.base.to)) return make_conv_depthwise_s8(s);
   return takes_lines(s) ? make_conv_lines_s8(s) : make_conv_windows_s8(s);
 }
 

@@ -26,8 +26,13 @@ class ConvS8 {
   const WeightsS8& weights(index_t group) const {
     return weights_[static_cast<std::size_t>(group)];
   }
+  // Of one group per channel: (kernel_h, kernel_w, stored channels), and no packed weights.
+  const std::int32_t* taps() const { return taps_.data(); }
+  int zero() const { return zero_; }  // of the input
   // What becomes of rows of sums from `first` on (counted over all images), columns [from, to).
   kernels::Requantize requantize(const StepData& d, index_t first, index_t from, index_t to) const;
+  // Makes codes of `count` rows of sums of all outputs, which lie one after the other.
+  void make_codes(const StepData& d, index_t first, index_t count, const std::int32_t* sums) const;
   // That many bytes of pixels that stand for 0.
   std::vector<std::byte> blank(index_t bytes) const;
 
@@ -35,8 +40,9 @@ class ConvS8 {
   void pack(const StepSourceS8& s, const kernels::PanelShape& shape);
   void set_scales(const StepSourceS8& s);
 
-  int zero_;                        // of the input
+  int zero_;
   std::vector<WeightsS8> weights_;  // per group
+  std::vector<std::int32_t> taps_;
   std::vector<float> weight_scales_, scale_, offset_;
   std::vector<std::int32_t> sums_;  // of each output's weights
   float residual_scale_ = 0.0f, low_ = 0.0f;
@@ -47,5 +53,6 @@ class ConvS8 {
 bool takes_lines(const StepSourceS8& s);
 StepPtr make_conv_lines_s8(const StepSourceS8& s);
 StepPtr make_conv_windows_s8(const StepSourceS8& s);
+StepPtr make_conv_depthwise_s8(const StepSourceS8& s);  // as many groups as channels
 
 }  // namespace tt::runtime

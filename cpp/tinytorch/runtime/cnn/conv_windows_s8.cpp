@@ -88,7 +88,7 @@ class ConvWindowsS8 final : public Step {
     for (index_t i = 0; conv_.groups > 1 && i < pixels; ++i) {
       std::fill_n(sums + i * stored + used, stored - used, 0);
     }
-    finish(conv_.requantize(d, p.first, 0, stored), sums, p.count);
+    conv_.make_codes(d, p.first, p.count, sums);
   }
 
   // With `squares`, in the order that multiply_to_codes pools.
@@ -128,22 +128,6 @@ class ConvWindowsS8 final : public Step {
       w.left = left + right * stride;
       w.out = out + right * 2 * row;
       codes_.copy_windows(w);
-    }
-  }
-
-  void finish(kernels::Requantize r, const std::int32_t* sums, index_t count) const {
-    r.sums = sums;
-    r.pixels = count * conv_.width;
-    if (!conv_.pool) return codes_.requantize(r);
-    const index_t line = conv_.width * conv_.out_stored, bytes = line * conv_.code;
-    r.pixels = conv_.width;
-    for (index_t i = 0; i < count; i += 2) {
-      codes_.requantize_pooled({r, line, line});
-      r.sums += 2 * line;
-      if (r.residual != nullptr) {
-        r.residual = static_cast<const std::byte*>(r.residual) + 2 * bytes;
-      }
-      r.out = static_cast<std::byte*>(r.out) + bytes / 2;
     }
   }
 
