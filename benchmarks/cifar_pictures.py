@@ -123,18 +123,20 @@ def time() -> None:
 def frontier() -> None:
     """The sweep: held-out accuracy in int8 against latency; area is the file's size."""
     rows = json.loads((RESULTS / "sweep.json").read_text())["rows"]
-    figure, ax = plt.subplots(figsize=(7.2, 4.4))
+    colours = {"swift": OURS, "plain": "#5f6b7a", "residual": "#8a5fb0", "separable": "#3c8d5a"}
+    beside = {"residual 32-48-96": (-9, 6), "plain 48-80-104": (9, -9), "swift 32-64-80": (-9, 0)}
+    figure, ax = plt.subplots(figsize=(7.8, 4.8))
     for row in rows:
-        kind = row["name"].split()[0]
-        colour = {"plain": OURS, "residual": THEIRS, "ResNet-20": THEIRS}.get(kind, "#5f6b7a")
+        colour = colours.get(row["name"].split()[0], THEIRS)
         x, y = row["latency_us"], 100 * row["int8_accuracy"]
-        ax.scatter(x, y, s=row["int8_kb"] * 1.2, color=colour, alpha=0.55, linewidths=0)
-        above = kind == "residual"  # where others lie close by
-        ax.annotate(f"{row['name']}\n{row['int8_kb']:.0f} KB", (x, y), fontsize=7, ha="center",
-                    va="bottom" if above else "top", xytext=(0, 9 if above else -9),
+        ax.scatter(x, y, s=row["int8_kb"] * 0.8, color=colour, alpha=0.55, linewidths=0)
+        across, up = beside.get(row["name"], (9, 0))
+        ax.annotate(f"{row['name']}, {row['int8_kb']:.0f} KB", (x, y), fontsize=7, va="center",
+                    ha="left" if across > 0 else "right", xytext=(across, up),
                     textcoords="offset points")  # fmt: skip
     ax.margins(0.12)
     ax.set(xlabel="microseconds, one image, int8", ylabel="held-out accuracy, %")
+    ax.set_xlim(right=1.35 * max(row["latency_us"] for row in rows))
     ax.grid(alpha=0.25)
     save(figure, "frontier")
 

@@ -60,8 +60,8 @@ def out_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 
 
 
 def conv_has_output(case: Case) -> bool:
-    """PyTorch refuses an image smaller than the kernel or without pixels; we give an empty result, or
-    what padding gives."""
+    """PyTorch refuses an image smaller than the kernel or without pixels; we give an empty result,
+    or what padding gives."""
     x, w, _ = case.arrays
     o = case.options
     return 0 not in x.shape[2:] and all(
