@@ -29,11 +29,11 @@ def conv_cases(draw: Callable, smooth: bool) -> Case:
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     per_group = draw(st.integers(1, 2))
     outputs = groups * draw(st.integers(1, 2))
-    # What the kernels for whole vectors of channels take: one group, or as many as channels.
+    # What the kernels for vectors of channels take: one group, or as many as channels.
     vectors = "" if smooth else draw(st.sampled_from(["", "", "one", "each"]))
     if vectors == "one":
-        groups, per_group = 1, draw(st.sampled_from([1, 3, 16, 32]))
-        outputs = draw(st.sampled_from([16, 48]))
+        groups, per_group = 1, draw(st.sampled_from([1, 3, 8, 16, 32]))
+        outputs = draw(st.sampled_from([16, 24, 48]))
     elif vectors == "each":
         groups = outputs = draw(st.sampled_from([16, 48]))
         per_group = 1

@@ -26,7 +26,12 @@ thread_local kernels::ScratchBuffer t_work, t_panels;
 
 bool in_vectors(index_t channels) { return channels > 0 && channels % kernels::kChannelBlock == 0; }
 
-bool by_planes(const ConvShape& s) { return s.channels <= kMostPlanes; }
+// Shorter vectors, which are worth copying windows of, but not turning images around for alone.
+bool in_short_vectors(index_t channels) { return channels > 0 && channels % 8 == 0; }
+
+bool by_planes(const ConvShape& s) {
+  return s.channels <= kMostPlanes && !in_short_vectors(s.channels);
+}
 
 kernels::WinogradKernels winograd_kernels() {
   return {kernels::active().conv_f32, kernels::active().gemm_f32};
@@ -36,7 +41,8 @@ kernels::WinogradKernels winograd_kernels() {
 // are mostly cut off do not save anything.
 bool uses_winograd(const ConvShape& s) {
   const Window2d& w = s.window;
-  if (!kernels::winograd_fits(w) || w.pad_h > 2 || by_planes(s)) return false;
+  if (!kernels::winograd_fits(w) || w.pad_h > 2) return false;
+  if (!in_vectors(s.channels) || !in_vectors(s.out_channels)) return false;
   const index_t results = w.out_height() * w.out_width();
   const index_t tiles = ((w.out_height() + 3) / 4) * ((w.out_width() + 3) / 4);
   return 9 * results >= 3 * kernels::kWinogradCount * tiles / 2;
@@ -198,7 +204,13 @@ Array direct_grad_weight(const Array& dy, const Array& x, const ConvShape& s) {
 }  // namespace
 
 bool convolves_images(const ConvShape& s) {
-  return s.groups == 1 && in_vectors(s.out_channels) && (in_vectors(s.channels) || by_planes(s));
+  if (s.groups != 1) return false;
+  const bool windows = s.window.kernel_h * s.window.kernel_w > 1;
+  if (windows && in_short_vectors(s.channels) && s.out_channels >= kernels::kChannelBlock &&
+      in_short_vectors(s.out_channels)) {
+    return true;
+  }
+  return in_vectors(s.out_channels) && (in_vectors(s.channels) || by_planes(s));
 }
 bool grads_images(const ConvShape& s) { return convolves_images(s) && !by_planes(s); }
 

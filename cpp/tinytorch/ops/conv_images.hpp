@@ -6,7 +6,8 @@
 
 namespace tt::ops {
 
-// One group, and channels in whole vectors; images of few channels may also come as planes.
+// One group, and channels in whole vectors, or in half ones for windows of several pixels; images
+// of few channels may also come as planes.
 bool convolves_images(const ConvShape& s);
 
 // x of float32 or a half type; weight (O, C, kh, kw), bias (O,) or undefined, both float32. Results

@@ -54,27 +54,56 @@ void WindowRows::add(const float* rows, std::int64_t y, float* image) const {
   }
 }
 
+namespace {
+
+// Two overlapping pieces of a fixed size cost less than a call for so few bytes.
+template <std::int64_t N>
+bool copies_two(const float* from, std::int64_t count, float* to) {
+  if (count < N || count > 2 * N) return false;
+  float first[N], last[N];
+  std::memcpy(first, from, sizeof first);
+  std::memcpy(last, from + count - N, sizeof last);
+  std::memcpy(to, first, sizeof first);
+  std::memcpy(to + count - N, last, sizeof last);
+  return true;
+}
+void copy_run(const float* from, std::int64_t count, float* to) {
+  if (copies_two<8>(from, count, to) || copies_two<16>(from, count, to)) return;
+  std::memcpy(to, from, bytes(count));
+}
+
+// What one tap of a line of windows sees of a line of the image, from column x on.
+void copy_tap(const float* line, const Window2d& w, std::int64_t x, std::int64_t results,
+              float* out) {
+  std::int64_t j = 0;
+  for (; j < results && x < 0; ++j, x += w.stride_w) out[j] = 0.0f;
+  if (w.stride_w == 1) {
+    const std::int64_t count = std::clamp<std::int64_t>(w.width - x, 0, results - j);
+    if (count > 0) copy_run(line + x, count, out + j);
+    j += count;
+  } else {
+    for (; j < results && x < w.width; ++j, x += w.stride_w) out[j] = line[x];
+  }
+  for (; j < results; ++j) out[j] = 0.0f;
+}
+
+}  // namespace
+
 void copy_planes(const float* image, const Window2d& w, std::int64_t channels, std::int64_t y,
                  float* out, std::int64_t step) {
   const std::int64_t results = w.out_width();
-  for (std::int64_t tap = 0; tap < channels * w.kernel_h * w.kernel_w; ++tap, out += step) {
-    const std::int64_t c = tap / (w.kernel_h * w.kernel_w), u = tap / w.kernel_w % w.kernel_h;
-    const std::int64_t row = y * w.stride_h - w.pad_h + u * w.dilation_h;
-    if (row < 0 || row >= w.height) {
-      std::fill_n(out, results, 0.0f);
-      continue;
+  for (std::int64_t c = 0; c < channels; ++c, image += w.height * w.width) {
+    std::int64_t row = y * w.stride_h - w.pad_h;
+    for (std::int64_t u = 0; u < w.kernel_h; ++u, row += w.dilation_h) {
+      const bool inside = row >= 0 && row < w.height;
+      for (std::int64_t v = 0; v < w.kernel_w; ++v, out += step) {
+        if (inside) {
+          copy_tap(image + row * w.width, w, v * w.dilation_w - w.pad_w, results, out);
+        } else {
+          std::fill_n(out, results, 0.0f);
+        }
+      }
     }
-    const float* line = image + (c * w.height + row) * w.width;
-    std::int64_t x = tap % w.kernel_w * w.dilation_w - w.pad_w, j = 0;
-    for (; j < results && x < 0; ++j, x += w.stride_w) out[j] = 0.0f;
-    if (w.stride_w == 1) {
-      const std::int64_t count = std::clamp<std::int64_t>(w.width - x, 0, results - j);
-      if (count > 0) std::memcpy(out + j, line + x, bytes(count));
-      j += count;
-    } else {
-      for (; j < results && x < w.width; ++j, x += w.stride_w) out[j] = line[x];
-    }
-    std::fill_n(out + j, results - j, 0.0f);
   }
 }
 
