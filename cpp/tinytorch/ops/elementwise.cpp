@@ -403,7 +403,32 @@ Array where(const Array& condition, const Array& a, const Array& b) {
   return out;
 }
 
+namespace {
+
+// Both bounds while a piece is in the first cache.
+Array clip_f32(const Array& x, float low, float high) {
+  constexpr index_t kPiece = 4096;
+  const Array out = Array::empty(x.shape());
+  const float* from = x.data<float>();
+  float* to = out.data<float>();
+  const auto& kernel = kernels::active().binary.arithmetic;
+  parallel_for(x.size(), 4 * kPiece, [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; i += kPiece) {
+      const auto n = static_cast<std::size_t>(std::min(kPiece, end - i));
+      kernel[static_cast<int>(Binary::maximum)](from + i, 1, &low, 0, to + i, n);
+      kernel[static_cast<int>(Binary::minimum)](to + i, 1, &high, 0, to + i, n);
+    }
+  });
+  return out;
+}
+
+}  // namespace
+
 Array clip(const Array& x, std::optional<double> low, std::optional<double> high) {
+  if (low && high && x.dtype() == DType::f32 && x.is_contiguous()) {
+    kernels::count_call(kernels::Family::binary);
+    return clip_f32(x, static_cast<float>(*low), static_cast<float>(*high));
+  }
   Array out = keeps_integers(x, low, high) ? x : to_compute(x);
   if (low) out = binary(Binary::maximum, out, Array::scalar(*low, out.dtype()));
   if (high) out = binary(Binary::minimum, out, Array::scalar(*high, out.dtype()));
