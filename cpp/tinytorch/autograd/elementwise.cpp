@@ -60,8 +60,8 @@ Array share(const Array& dy, const Array& a, const Array& b, Compare wins) {
 
 // d(a^b)/da = b a^(b-1), which is 0 where b = 0 (also at a = 0).
 Array pow_grad_base(const Array& dy, const Array& a, const Array& b) {
-  if (b.size() == 1 && b.item() == 2.0) return ops::mul(dy, ops::mul(a, b));
   const Array slope = ops::mul(b, ops::binary(Binary::pow, a, ops::add(b, -1.0)));
+  if (b.size() == 1 && b.item() != 0.0) return ops::mul(dy, slope);
   const Array zero = ops::compare(Compare::eq, b, Array::scalar(0.0, b.dtype()));
   return ops::mul(dy, ops::where(zero, Array::scalar(0.0, slope.dtype()), slope));
 }

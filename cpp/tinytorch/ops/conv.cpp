@@ -231,17 +231,19 @@ void check_window(const kernels::Window2d& w, const char* what) {
 
 // Images (or their results, with gradients) of some size on both sides, computed as float32: what
 // the convolutions for certain shapes take.
-bool as_pixels(const Array& x, const ConvShape& s) {
+bool fits_kernels(const Array& x, const ConvShape& s) {
   const auto& w = s.window;
   return x.dtype() != DType::f64 && x.size() > 0 && w.height * w.width > 0 &&
          w.out_height() * w.out_width() > 0;
 }
-bool as_tiles(const Array& x, const ConvShape& s) { return convolves_tiles(s) && as_pixels(x, s); }
+bool as_tiles(const Array& x, const ConvShape& s) {
+  return convolves_tiles(s) && fits_kernels(x, s);
+}
 bool as_images(const Array& x, const ConvShape& s) {
-  return convolves_images(s) && as_pixels(x, s);
+  return convolves_images(s) && fits_kernels(x, s);
 }
 bool as_depthwise(const Array& x, const ConvShape& s) {
-  return convolves_depthwise(s) && as_pixels(x, s);
+  return convolves_depthwise(s) && fits_kernels(x, s);
 }
 
 Shape output_shape(const ConvShape& s) {

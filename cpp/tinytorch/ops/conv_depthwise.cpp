@@ -53,25 +53,6 @@ void each_strip(index_t images, index_t height, index_t line, Fn fn) {
   });
 }
 
-// A line of results on its way into an array of floats or of codes.
-class LineOut {
- public:
-  LineOut(const Array& y, index_t line, float* buffer) : y_(y), line_(line), buffer_(buffer) {}
-  float* at(index_t row) const {
-    return y_.dtype() == DType::f32 ? y_.data<float>() + row * line_ : buffer_;
-  }
-  void done(index_t row) const {
-    if (y_.dtype() == DType::f32) return;
-    kernels::active().half.narrow_bf16(buffer_, y_.data<std::uint16_t>() + row * line_,
-                                       static_cast<std::size_t>(line_));
-  }
-
- private:
-  const Array& y_;
-  index_t line_;
-  float* buffer_;
-};
-
 // x as as_pixels() gives it, its sizes those of w; taps (kh, kw, C). Results of `type`.
 Array convolve(const Array& x, const Array& taps, const Array& bias, const Window2d& w,
                DType type) {
@@ -83,13 +64,13 @@ Array convolve(const Array& x, const Array& taps, const Array& bias, const Windo
     float* work = t_work.reserve<float>(line + seen.count * seen_line);
     const float* from = floats_of(x, (image * w.height + seen.first) * seen_line,
                                   seen.count * seen_line, work + line);
-    const LineOut out(y, line, work);
+    const LinesOut out(y, line, work);
     for (index_t i = results.first; i < results.first + results.count; ++i) {
       const index_t row = image * height + i, top = i * w.stride_h - w.pad_h - seen.first;
       kernels::active().conv_f32.depthwise_row(
           {from, seen.count, w.width, channels, top, -w.pad_w, w.kernel_h, w.kernel_w, w.stride_w,
            w.dilation_h, w.dilation_w, taps.data<float>(), bias.data<float>(), out.at(row), width});
-      out.done(row);
+      out.done(row, 1);
     }
   });
   return y;
@@ -108,7 +89,7 @@ Array spread(const Array& dy, const Array& taps, const ConvShape& s) {
   const Array dx = empty_channels_last({s.batch, s.channels, w.height, w.width}, dy.dtype());
   each_strip(s.batch, w.height, line, [&](index_t image, const Lines& lines) {
     float* work = t_work.reserve<float>(line + results);
-    const LineOut out(dx, line, work);
+    const LinesOut out(dx, line, work);
     for (index_t y = lines.first; y < lines.first + lines.count; ++y) {
       float* to = out.at(image * w.height + y);
       std::fill_n(to, line, 0.0f);
@@ -120,7 +101,7 @@ Array spread(const Array& dy, const Array& taps, const ConvShape& s) {
             line_of(s), floats_of(dy, from * results, results, work + line),
             taps.data<float>() + i * tap_line, to);
       }
-      out.done(image * w.height + y);
+      out.done(image * w.height + y, 1);
     }
   });
   return dx;

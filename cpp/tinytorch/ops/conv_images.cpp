@@ -131,12 +131,10 @@ Array direct(const Array& x, const Array& weight, const Array& bias, const ConvS
   const index_t window_floats = windows.floats(at_once * width), line = width * out;
   each_rows(s, at_once, [&](index_t first, index_t count) {
     float* work = t_work.reserve<float>(window_floats + (rounds ? at_once * line : 0));
-    float* to = rounds ? work + window_floats : y.data<float>() + first * line;
-    panels.multiply(windows.rows(in.data<float>(), first, count, work), to, out,
+    const LinesOut lines(y, line, work + window_floats);
+    panels.multiply(windows.rows(in.data<float>(), first, count, work), lines.at(first), out,
                     bias.defined() ? bias.data<float>() : nullptr, 0, panels.count());
-    if (!rounds) return;
-    kernels::active().half.narrow_bf16(to, y.data<std::uint16_t>() + first * line,
-                                       static_cast<std::size_t>(count * line));
+    lines.done(first, count);
   });
   return cast(y, type);
 }

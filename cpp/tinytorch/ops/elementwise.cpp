@@ -317,16 +317,23 @@ bool makes_images(const Array& a, const Array& b) {
 
 namespace {
 
-// a to the power 2, which is a product.
-bool squares(const Array& a, const Array& b) {
-  return b.size() == 1 && b.ndim() <= a.ndim() && is_float(a.dtype()) &&
-         promote(a.dtype(), b.dtype()) == a.dtype() && b.item() == 2.0;
+// a to the power 2 is a product, and to the power 1, as in the former's gradient, a. Undefined for
+// other powers.
+Array simple_power(const Array& a, const Array& b) {
+  if (b.size() != 1 || b.ndim() > a.ndim() || !is_float(a.dtype()) ||
+      promote(a.dtype(), b.dtype()) != a.dtype()) {
+    return {};
+  }
+  const double power = b.item();
+  return power == 2.0 ? binary(Binary::mul, a, a) : power == 1.0 ? a.copy() : Array();
 }
 
 }  // namespace
 
 Array binary(Binary f, const Array& a, const Array& b) {
-  if (f == Binary::pow && squares(a, b)) return binary(Binary::mul, a, a);
+  if (f == Binary::pow) {
+    if (Array out = simple_power(a, b); out.defined()) return out;
+  }
   if (Array out = small_binary(f, a, b); out.defined()) {
     kernels::count_call(kernels::Family::binary);
     return out;

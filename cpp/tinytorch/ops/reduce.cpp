@@ -108,10 +108,10 @@ Array sum_runs(const Array& x, std::uint32_t mask) {
     const index_t outer = sums.size() / (rows * width);
     if (width == 1) {
       sums = sum(sums.reshape({outer, rows}), Dims{1});
-    } else if (width < kLeastWidth) {
-      return {};
     } else if (outer == 1) {
       sums = sum_leading(sums.reshape({rows, width}), 1);
+    } else if (width < kLeastWidth) {
+      return {};
     } else {
       sums = sum_middle(sums.reshape({outer, rows, width}));
     }

@@ -99,7 +99,6 @@ struct LinesToCodes {
   bool pool = false;                          // 2 x 2 squares: even rows and width, no residual
 };
 
-// For the format of codes of the same instruction set's gemm_s8.
 // One row of results of a convolution that has as many groups as channels (a multiple of 16): sums
 // of (u - 128) w. Outside the image u is `zero`.
 struct DepthwiseSums {
@@ -113,6 +112,7 @@ struct DepthwiseSums {
   std::int32_t* sums = nullptr;
 };
 
+// For the format of codes of the same instruction set's gemm_s8.
 struct ConvS8Table {
   void (*quantize_row)(const QuantizeRow& q);
   void (*copy_windows)(const WindowBytes& w);

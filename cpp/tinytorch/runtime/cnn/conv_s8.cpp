@@ -39,9 +39,9 @@ void ConvS8::pack(const StepSourceS8& s, const kernels::PanelShape& shape) {
   const quant::PerChannel q =
       quant::quantize_per_channel(Array::from(layer.weight, {s.base.to.channels, real * taps}));
   weight_scales_.assign(q.scales.data<float>(), q.scales.data<float>() + s.base.to.channels);
+  sums_.assign(static_cast<std::size_t>(out_stored), 0);
   if (layer.depthwise(s.base.from, s.base.to)) {
     const auto* codes = q.q.data<std::int8_t>();
-    sums_.assign(static_cast<std::size_t>(out_stored), 0);
     taps_.assign(static_cast<std::size_t>(taps * out_stored), 0);
     for (index_t i = 0; i < outputs * groups * taps; ++i) {
       taps_[static_cast<std::size_t>(i % taps * out_stored + i / taps)] = codes[i];
@@ -51,7 +51,6 @@ void ConvS8::pack(const StepSourceS8& s, const kernels::PanelShape& shape) {
   }
   // With one group, rows of zeros fill the results up to whole blocks.
   const index_t rows = groups == 1 ? out_stored : outputs;
-  sums_.assign(static_cast<std::size_t>(out_stored), 0);
   for (index_t g = 0; g < groups; ++g) {
     std::vector<std::int8_t> w(static_cast<std::size_t>(rows * depth), 0);
     for (index_t o = 0; o < outputs; ++o) {
