@@ -69,16 +69,17 @@ struct Panel {
   static std::int64_t count(const PanelProduct& p) { return (p.cols + kColumns - 1) / kColumns; }
 
   // A panel comes from far memory while its first rows are computed, and the others have nothing to
-  // wait for: so the first two of several blocks of rows ask for the next panel, a half each. A
-  // single one asks for its own, a few groups ahead.
-  void fetch_for(std::int64_t block, bool only) {
+  // wait for: so the first ones of several blocks of rows ask for the next panel, equal shares
+  // each, up to a quarter. A single one asks for its own, a few groups ahead.
+  void fetch_for(std::int64_t block, std::int64_t blocks) {
     constexpr std::int64_t kGroup = kColumns * Dot::kStep * sizeof(Weight);
     const auto* own = reinterpret_cast<const std::byte*>(b);
-    ahead_step = only ? kGroup : kGroup / 2;
-    if (only) {
+    const std::int64_t shares = blocks < 2 ? 1 : blocks < 4 ? 2 : 4;
+    ahead_step = kGroup / shares;
+    if (blocks < 2) {
       ahead = own + kAheadGroups * kGroup;
     } else {
-      ahead = block < 2 ? own + (2 + block) * of.groups * (kGroup / 2) : own;
+      ahead = block < shares ? own + (shares + block) * of.groups * ahead_step : own;
     }
   }
 };
@@ -189,13 +190,13 @@ inline void all_rows(Panel<Dot>& p, const Store& out) {
   if constexpr (Vectors > 1) {
     if (p.cols <= (Vectors - 1) * kWidth) return all_rows<Dot, Vectors - 1>(p, out);
   }
-  const bool only = p.of.rows <= Dot::kRows;
+  const std::int64_t blocks = (p.of.rows + Dot::kRows - 1) / Dot::kRows;
   std::int64_t row = 0;
   for (; row + Dot::kRows <= p.of.rows; row += Dot::kRows) {
-    p.fetch_for(row / Dot::kRows, only);
+    p.fetch_for(row / Dot::kRows, blocks);
     block<Dot, Dot::kRows, Vectors>(p, row, out);
   }
-  p.fetch_for(row / Dot::kRows, only);
+  p.fetch_for(row / Dot::kRows, blocks);
   remainder<Dot, Dot::kRows - 1, Vectors>(p, row, p.of.rows - row, out);
 }
 
