@@ -47,11 +47,13 @@ std::function<void()> attention(index_t rows, index_t before) {
   const index_t n = rows + before;
   const Array q = normal({rows, kSize}, 6, 0.125f), k = normal({n, kSize}, 7);
   const Array v = normal({n, kSize}, 8), out = Array::zeros({rows, kSize});
-  const Array keys = Array::zeros({kernels::cached_key_count(table.gemm_f32, n, kSize)});
-  const Array values = Array::zeros(v.shape());
+  const index_t block = kernels::cache_block(table.gemm_f32) * kSize;
+  const Shape room{kernels::cache_blocks(table.gemm_f32, n), block};
+  const Array keys = Array::zeros(room), values = Array::zeros(room);
   const Array scratch = Array::zeros({kernels::scratch_floats(table.gemm_f32, n, kSize)});
   const auto head = [=] {
-    return kernels::CachedHead{kSize, kernels::CacheFormat::f32, keys.raw(), values.raw()};
+    return kernels::CachedHeads{1,          kSize,        kernels::CacheFormat::f32,
+                                keys.raw(), values.raw(), block};
   };
   for (index_t i = 0; i < n; ++i) {
     kernels::store_position(table, head(), i, k.data<float>() + i * kSize,

@@ -87,13 +87,15 @@ std::vector<Step> engine_attention(const AttentionProblem& p, const Array& q, co
                                    const Array& v) {
   const kernels::Table& table = kernels::active();
   const Array result = Array::zeros(q.shape());
-  const index_t room = kernels::cached_key_count(table.gemm_f32, p.n, p.size);
-  const Array keys = Array::zeros({p.heads, room}), values = Array::zeros(v.shape());
+  const index_t part = kernels::cache_block(table.gemm_f32) * p.size;
+  const Shape room{kernels::cache_blocks(table.gemm_f32, p.n), p.heads, part};
+  const Array keys = Array::zeros(room), values = Array::zeros(room);
   const index_t together = kernels::positions_together(table.gemm_f32);
   const index_t blocks = (p.n + together - 1) / together;
   const auto cache = [=](index_t head) {
-    return kernels::CachedHead{p.size, kernels::CacheFormat::f32, keys.raw() + head * room * 4,
-                               values.raw() + head * p.n * p.size * 4};
+    const auto at = [=](const Array& a) { return a.raw() + head * part * 4; };
+    return kernels::CachedHeads{1,        p.size,     kernels::CacheFormat::f32,
+                                at(keys), at(values), p.heads * part};
   };
   const auto attend = [=, &table] {
     parallel_for(p.heads, 1, [&](index_t first, index_t last) {

@@ -12,18 +12,24 @@ using namespace tt::kernels::test;
 
 namespace {
 
-// A cache of one head.
+// A cache of some heads, which take the place of one after the other.
 struct Cache {
-  Cache(const Table& t, std::int64_t positions, std::int64_t size, CacheFormat format)
-      : keys(count(cached_key_count(t.gemm_f32, positions, size) * size_of(format))),
-        values(count(positions * size * size_of(format))),
-        scales(count(2 * positions)),
-        head{size, format, keys.data(), values.data(), scales.data(), scales.data() + positions} {
-    if (format != CacheFormat::int8) head.key_scales = head.value_scales = nullptr;
+  Cache(const Table& t, std::int64_t positions, std::int64_t size, CacheFormat format,
+        std::int64_t heads = 1)
+      : part(cache_block(t.gemm_f32) * size),
+        keys(count(cache_blocks(t.gemm_f32, positions) * heads * part * size_of(format))),
+        values(keys.size()),
+        scales(count(2 * heads * positions)),
+        all{heads, size, format, keys.data(), values.data(), heads * part} {
+    if (format != CacheFormat::int8) return;
+    all.key_scales = scales.data();
+    all.value_scales = scales.data() + heads * positions;
+    all.scales = positions;
   }
+  std::int64_t part;
   std::vector<std::byte> keys, values;
   std::vector<float> scales;
-  CachedHead head;
+  CachedHeads all;
 };
 
 struct Problem {
@@ -40,7 +46,7 @@ struct Problem {
                          CacheFormat format = CacheFormat::f32) const {
     const Cache cache(t, n, d, format);
     for (std::int64_t i = 0; i < n; ++i) {
-      store_position(t, cache.head, i, &k[count(i * d)], &v[count(i * d)]);
+      store_position(t, cache.all, i, &k[count(i * d)], &v[count(i * d)]);
     }
     std::vector<float> scratch(count(scratch_floats(t.gemm_f32, n, d, heads)));
     const std::int64_t row = heads * d, step = positions_together(t.gemm_f32, heads);
@@ -54,7 +60,7 @@ struct Problem {
                            row,
                            heads};
       for (std::int64_t r = 0; r < p.count; r += step) {
-        attend_block(t, cache.head, p, r, scratch.data());
+        attend_block(t, cache.all, p, r, scratch.data());
       }
     }
     CHECK(out.intact());
@@ -156,6 +162,56 @@ TEST_CASE("heads of queries that share a cache get what each would alone") {
   }
 }
 
+TEST_CASE("neighbouring heads of a cache get what each would alone") {
+  constexpr std::int64_t kHeads = 3, kSize = 12, kSharing = 2, kRow = kHeads * kSharing * kSize;
+  for (const Isa isa : supported_isas()) {
+    const Table& t = table(isa);
+    for (const std::int64_t n : {1, 40, 75}) {
+      for (const CacheFormat format : {CacheFormat::f32, CacheFormat::f16, CacheFormat::int8}) {
+        CAPTURE(name_of(isa), n, static_cast<int>(format));
+        std::vector<Problem> alone;
+        for (std::int64_t h = 0; h < kHeads; ++h) alone.emplace_back(n, kSize, kSharing);
+        const Cache cache(t, n, kSize, format, kHeads);
+        std::vector<float> q(count(n * kRow)), out(q.size());
+        for (std::int64_t i = 0; i < n; ++i) {
+          std::vector<float> keys, values;
+          for (std::int64_t h = 0; h < kHeads; ++h) {
+            Problem& p = alone[count(h)];
+            const float factor = static_cast<float>(h + 1);  // no head as the next one
+            for (std::int64_t j = 0; j < kSize; ++j) {
+              keys.push_back(p.k[count(i * kSize + j)] *= factor);
+              values.push_back(p.v[count(i * kSize + j)] *= factor);
+            }
+            std::copy_n(p.q.begin() + i * kSharing * kSize, kSharing * kSize,
+                        q.begin() + i * kRow + h * kSharing * kSize);
+          }
+          store_position(t, cache.all, i, keys.data(), values.data());
+        }
+        std::vector<float> scratch(count(scratch_floats(t.gemm_f32, n, kSize, kSharing, kHeads)));
+        for (const std::int64_t together : {n, std::int64_t{1}}) {
+          for (std::int64_t i = 0; i < n; i += together) {
+            const NewPositions p{
+                together, i, &q[count(i * kRow)], kRow, &out[count(i * kRow)], kRow, kSharing};
+            const std::int64_t step = positions_together(t.gemm_f32, kSharing);
+            for (std::int64_t r = 0; r < together; r += step) {
+              attend_block(t, cache.all, p, r, scratch.data());
+            }
+          }
+          for (std::int64_t h = 0; h < kHeads; ++h) {
+            const std::vector<float> expected = alone[count(h)].run(t, 0, n, format);
+            std::vector<float> found;
+            for (std::int64_t i = 0; i < n; ++i) {
+              const auto at = out.begin() + i * kRow + h * kSharing * kSize;
+              found.insert(found.end(), at, at + kSharing * kSize);
+            }
+            REQUIRE(same_bits(found, expected));
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("attention to an int8 cache is exact but for the codes' rounding") {
   for (const Isa isa : supported_isas()) {
     const Table& t = table(isa);
@@ -184,8 +240,8 @@ TEST_CASE("a key or value that is not finite makes an int8 cache's attention NaN
   }
 }
 
-TEST_CASE("attention over several passes of values") {
-  const Problem p(3 * kValuePass + 37, 8);
+TEST_CASE("attention over several blocks of the cache") {
+  const Problem p(230, 8);
   for (const Isa isa : supported_isas()) {
     CAPTURE(name_of(isa));
     const std::vector<float> last = p.run(table(isa), p.n - 3, 3);

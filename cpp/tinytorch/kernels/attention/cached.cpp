@@ -18,21 +18,23 @@ struct RowSets {
   std::int64_t set, row;  // from one to the next
 };
 
-// Some rows of scores against the cache: of each query head its positions, one after the other.
+// Some rows of scores against one head of the cache: of each query head its positions, one after
+// the other.
 struct Attention {
   const Table& kernels;
-  const CachedHead& head;
-  std::int64_t positions, heads;
+  const CachedHeads& heads;
+  std::int64_t head;  // of `heads`
+  std::int64_t positions, sharing;
   std::int64_t length, line;  // of scores
   float *scores, *widened;
-  const std::byte* next_keys;
 
   // Tiles take rows an equal distance apart: the positions of a head, or the heads of a position.
-  std::int64_t sets() const { return positions == 1 ? 1 : heads; }
-  std::int64_t rows() const { return positions == 1 ? heads : positions; }
+  std::int64_t sets() const { return positions == 1 ? 1 : sharing; }
+  std::int64_t rows() const { return positions == 1 ? sharing : positions; }
   template <class T>
   RowSets<T> row_sets(T* at, std::int64_t position_row) const {
-    return {at, head.size, positions == 1 ? head.size : position_row};
+    T* first = at + head * sharing * heads.size;
+    return {first, heads.size, positions == 1 ? heads.size : position_row};
   }
   // fn(row of scores, row of `other`, rows) for all rows, as many together as a tile takes.
   template <class T, class Fn>
@@ -46,30 +48,16 @@ struct Attention {
     }
   }
 
-  // Asks for what is read next, `count` elements, while this part is in work: blocks are short, and
-  // the hardware notices too late.
-  void fetch(const std::byte* at, std::int64_t count) const {
-    if (at == nullptr) return;
-    constexpr std::int64_t kLine = 64;
-    const std::int64_t bytes = count * size_of(head.format);
-    for (std::int64_t i = 0; i < bytes; i += 4 * kLine) {
-      __builtin_prefetch(at + i, 0, 2);
-      __builtin_prefetch(at + i + kLine, 0, 2);
-      __builtin_prefetch(at + i + 2 * kLine, 0, 2);
-      __builtin_prefetch(at + i + 3 * kLine, 0, 2);
-    }
-  }
-  const std::byte* place(const std::byte* cache, std::int64_t at) const {
-    return cache + at * size_of(head.format);
-  }
-  // `count` elements of the cache from `at` on, as floats: where they lie, or in `widened`.
-  const float* read(const std::byte* cache, std::int64_t at, std::int64_t count) const {
-    if (head.format == CacheFormat::f32) return reinterpret_cast<const float*>(cache) + at;
+  // `count` elements of this head's part of a block, as floats: where they lie, or in `widened`.
+  const float* read(const std::byte* cache, std::int64_t block, std::int64_t count) const {
+    const std::int64_t part = cache_block(kernels.gemm_f32) * heads.size;
+    const std::byte* at = cache + (block * heads.step + head * part) * size_of(heads.format);
+    if (heads.format == CacheFormat::f32) return reinterpret_cast<const float*>(at);
     const auto n = static_cast<std::size_t>(count);
-    if (head.format == CacheFormat::f16) {
-      kernels.half.widen(reinterpret_cast<const std::uint16_t*>(cache) + at, widened, n);
+    if (heads.format == CacheFormat::f16) {
+      kernels.half.widen(reinterpret_cast<const std::uint16_t*>(at), widened, n);
     } else {
-      kernels.half.widen_s8(reinterpret_cast<const std::int8_t*>(cache) + at, widened, n);
+      kernels.half.widen_s8(reinterpret_cast<const std::int8_t*>(at), widened, n);
     }
     return widened;
   }
@@ -77,96 +65,74 @@ struct Attention {
   void scale(float* row, const float* scales, std::int64_t count) const {
     if (scales == nullptr) return;
     const auto times = kernels.binary.arithmetic[static_cast<int>(Binary::mul)];
-    times(row, 1, scales, 1, row, static_cast<std::size_t>(count));
+    times(row, 1, scales + head * heads.scales, 1, row, static_cast<std::size_t>(count));
   }
-  bool single_row() const { return heads * positions == 1; }
-  void score(const RowSets<const float>& q) const;
-  void score_keys(const RowSets<const float>& q, std::int64_t j, std::int64_t count) const;
+  bool single_row() const { return sharing * positions == 1; }
+  void score(const RowSets<const float>& q, std::int64_t block) const;
   void normalize(std::int64_t first) const;
-  void mix(const RowSets<float>& out) const;
-  void mix_values(const RowSets<float>& out, std::int64_t p, std::int64_t count) const;
+  void mix(const RowSets<float>& out, std::int64_t block) const;
 };
 
-// scores[row, t] = q[row] K[t], whole blocks of keys at a time; of several side by side a single
-// row makes more sums at once.
-void Attention::score(const RowSets<const float>& q) const {
-  const std::int64_t nr = kernels.gemm_f32.nr;
-  const std::int64_t keys = single_row() ? std::max(nr, kValuePass / nr * nr) : nr;
-  for (std::int64_t j = 0; j < length; j += keys) {
-    if (const std::int64_t next = j + keys; next < length) {
-      fetch(place(head.keys, next * head.size), std::min(keys, length - next) * head.size);
-    } else {
-      fetch(head.values, std::min(kValuePass, length) * head.size);
-    }
-    score_keys(q, j, std::min(keys, length - j));
-  }
-}
-
-void Attention::score_keys(const RowSets<const float>& q, std::int64_t j,
-                           std::int64_t count) const {
+// scores[row, t] = q[row] K[t] for the positions t of a block.
+void Attention::score(const RowSets<const float>& q, std::int64_t block) const {
   const GemmTable& gemm = kernels.gemm_f32;
-  const float* keys = read(head.keys, j * head.size, round_up(count, gemm.nr) * head.size);
+  const std::int64_t size = heads.size, nr = gemm.nr, first = block * cache_block(gemm);
+  const std::int64_t count = std::min(cache_block(gemm), length - first);
+  const float* keys = read(heads.keys, block, round_up(count, nr) * size);
   if (single_row()) {
-    return gemm.row_times_panels({head.size, q.at, keys, count, scores + j, false, nullptr});
+    return gemm.row_times_panels({size, q.at, keys, count, scores + first, false, nullptr});
   }
   GemmTile t{};
-  t.k = head.size;
+  t.k = size;
   t.a_row = q.row, t.a_step = 1;
-  t.b = keys, t.b_step = gemm.nr, t.b_padded = true;
+  t.b_step = nr, t.b_padded = true;
   t.c_row = line;
-  t.cols = static_cast<int>(count);
-  for_tiles(q, [&](float* row, const float* from, int rows) {
-    t.rows = rows;
-    t.a = from;
-    t.c = row + j;
-    gemm.tile(t);
-  });
+  for (std::int64_t j = 0; j < count; j += nr) {
+    t.b = keys + j * size;
+    t.cols = static_cast<int>(std::min(nr, count - j));
+    for_tiles(q, [&](float* row, const float* from, int rows) {
+      t.rows = rows;
+      t.a = from;
+      t.c = row + first + j;
+      gemm.tile(t);
+    });
+  }
 }
 
 // The last position sees all, each one before it one less; the first one sees `first`.
 void Attention::normalize(std::int64_t first) const {
-  for (std::int64_t r = 0; r < heads * positions; ++r) {
+  for (std::int64_t r = 0; r < sharing * positions; ++r) {
     float* row = scores + r * line;
     const std::int64_t seen = first + r % positions;
-    scale(row, head.key_scales, seen);
+    scale(row, heads.key_scales, seen);
     kernels.softmax.softmax(row, row, static_cast<std::size_t>(seen));
-    scale(row, head.value_scales, seen);
+    scale(row, heads.value_scales, seen);
     std::fill(row + seen, row + length, 0.0f);  // a zero weight leaves the sums as they are
   }
 }
 
-// out[row] = scores[row] V.
-void Attention::mix(const RowSets<float>& out) const {
-  for (std::int64_t p = 0; p < length; p += kValuePass) {
-    const std::int64_t count = std::min(kValuePass, length - p);
-    if (const std::int64_t next = p + count; next < length) {
-      fetch(place(head.values, next * head.size), std::min(kValuePass, length - next) * head.size);
-    } else {
-      fetch(next_keys, std::min(kValuePass, length) * head.size);
-    }
-    mix_values(out, p, count);
-  }
-}
-
-void Attention::mix_values(const RowSets<float>& out, std::int64_t p, std::int64_t count) const {
+// out[row] (+)= scores[row] V over the positions of a block.
+void Attention::mix(const RowSets<float>& out, std::int64_t block) const {
   const GemmTable& gemm = kernels.gemm_f32;
-  const float* values = read(head.values, p * head.size, count * head.size);
+  const std::int64_t size = heads.size, first = block * cache_block(gemm);
+  const std::int64_t count = std::min(cache_block(gemm), length - first);
+  const float* values = read(heads.values, block, count * size);
   if (single_row()) {
-    return gemm.row_times_matrix(count, head.size, scores + p, 1, values, head.size, out.at, p > 0,
+    return gemm.row_times_matrix(count, size, scores + first, 1, values, size, out.at, block > 0,
                                  nullptr);
   }
   GemmTile t{};
   t.k = count;
   t.a_row = line, t.a_step = 1;
-  t.b_step = head.size, t.b_padded = false;
+  t.b_step = size, t.b_padded = false;
   t.c_row = out.row;
-  t.accumulate = p > 0;
-  for (std::int64_t j = 0; j < head.size; j += gemm.nr) {
+  t.accumulate = block > 0;
+  for (std::int64_t j = 0; j < size; j += gemm.nr) {
     t.b = values + j;
-    t.cols = static_cast<int>(std::min<std::int64_t>(gemm.nr, head.size - j));
+    t.cols = static_cast<int>(std::min<std::int64_t>(gemm.nr, size - j));
     for_tiles(out, [&](float* row, float* to, int rows) {
       t.rows = rows;
-      t.a = row + p;
+      t.a = row + first;
       t.c = to + j;
       gemm.tile(t);
     });
@@ -175,8 +141,12 @@ void Attention::mix_values(const RowSets<float>& out, std::int64_t p, std::int64
 
 }  // namespace
 
-std::int64_t cached_key_count(const GemmTable& gemm, std::int64_t capacity, std::int64_t size) {
-  return round_up(capacity, gemm.nr) * size;
+std::int64_t cache_block(const GemmTable& gemm) {
+  constexpr std::int64_t kPositions = 32;
+  return round_up(kPositions, gemm.nr);
+}
+std::int64_t cache_blocks(const GemmTable& gemm, std::int64_t capacity) {
+  return round_up(capacity, cache_block(gemm)) / cache_block(gemm);
 }
 
 namespace {
@@ -205,52 +175,90 @@ struct ScaledCodes {
   }
 };
 
-}  // namespace
+// Where a position's key and value lie in a head's part of a block.
+struct Place {
+  std::byte *key, *value;
+  float *key_scale, *value_scale;
+};
 
-void store_position(const Table& kernels, const CachedHead& head, std::int64_t position,
-                    const float* key, const float* value) {
-  const std::int64_t nr = kernels.gemm_f32.nr, size = head.size;
-  const std::int64_t key_at = position / nr * nr * size + position % nr;
-  auto* keys = const_cast<std::byte*>(head.keys);
-  auto* values = const_cast<std::byte*>(head.values);
-  if (head.format == CacheFormat::f32) {
-    float* to = reinterpret_cast<float*>(keys) + key_at;
+void store(const Table& kernels, const CachedHeads& heads, const Place& at, const float* key,
+           const float* value) {
+  const std::int64_t nr = kernels.gemm_f32.nr, size = heads.size;
+  const auto n = static_cast<std::size_t>(size);
+  if (heads.format == CacheFormat::f32) {
+    auto* to = reinterpret_cast<float*>(at.key);
     for (std::int64_t d = 0; d < size; ++d) to[d * nr] = key[d];
-    std::copy_n(value, size, reinterpret_cast<float*>(values) + position * size);
-  } else if (head.format == CacheFormat::f16) {
-    spread(key, size, nr, reinterpret_cast<std::uint16_t*>(keys) + key_at, kernels.half.narrow);
-    kernels.half.narrow(value, reinterpret_cast<std::uint16_t*>(values) + position * size,
-                        static_cast<std::size_t>(size));
+    std::copy_n(value, size, reinterpret_cast<float*>(at.value));
+  } else if (heads.format == CacheFormat::f16) {
+    spread(key, size, nr, reinterpret_cast<std::uint16_t*>(at.key), kernels.half.narrow);
+    kernels.half.narrow(value, reinterpret_cast<std::uint16_t*>(at.value), n);
   } else {
     const ScaledCodes key_codes(kernels, key, size), value_codes(kernels, value, size);
-    const_cast<float*>(head.key_scales)[position] = key_codes.scale();
-    const_cast<float*>(head.value_scales)[position] = value_codes.scale();
-    spread(key, size, nr, reinterpret_cast<std::int8_t*>(keys) + key_at, key_codes);
-    value_codes(value, reinterpret_cast<std::int8_t*>(values) + position * size,
-                static_cast<std::size_t>(size));
+    *at.key_scale = key_codes.scale();
+    *at.value_scale = value_codes.scale();
+    spread(key, size, nr, reinterpret_cast<std::int8_t*>(at.key), key_codes);
+    value_codes(value, reinterpret_cast<std::int8_t*>(at.value), n);
   }
 }
 
-std::int64_t positions_together(const GemmTable& gemm, std::int64_t heads) {
-  return std::max<std::int64_t>(1, kTilesTogether * gemm.mr / heads);
+}  // namespace
+
+void store_position(const Table& kernels, const CachedHeads& heads, std::int64_t position,
+                    const float* keys, const float* values) {
+  const std::int64_t nr = kernels.gemm_f32.nr, size = heads.size, bytes = size_of(heads.format);
+  const std::int64_t positions = cache_block(kernels.gemm_f32), in_block = position % positions;
+  const std::int64_t key_at = in_block / nr * nr * size + in_block % nr;
+  for (std::int64_t h = 0; h < heads.count; ++h) {
+    const std::int64_t part = position / positions * heads.step + h * positions * size;
+    const std::int64_t scale = h * heads.scales + position;
+    store(kernels, heads,
+          {const_cast<std::byte*>(heads.keys) + (part + key_at) * bytes,
+           const_cast<std::byte*>(heads.values) + (part + in_block * size) * bytes,
+           const_cast<float*>(heads.key_scales) + scale,
+           const_cast<float*>(heads.value_scales) + scale},
+          keys + h * size, values + h * size);
+  }
+}
+
+std::int64_t positions_together(const GemmTable& gemm, std::int64_t sharing) {
+  return std::max<std::int64_t>(1, kTilesTogether * gemm.mr / sharing);
 }
 
 std::int64_t scratch_floats(const GemmTable& gemm, std::int64_t positions, std::int64_t size,
-                            std::int64_t heads) {
-  const std::int64_t widened = std::max<std::int64_t>(gemm.nr, kValuePass) * size;
-  return heads * positions_together(gemm, heads) * round_up(positions, 16) + round_up(widened, 16);
+                            std::int64_t sharing, std::int64_t heads) {
+  const std::int64_t lines = sharing * std::max(heads, positions_together(gemm, sharing));
+  return lines * round_up(positions, 16) + round_up(cache_block(gemm) * size, 16);
 }
 
-void attend_block(const Table& kernels, const CachedHead& head, const NewPositions& p,
+// Of a single position all heads go through a block before the next one is read. More of them use a
+// block so often that its way from memory is no matter, and their scores shall stay near.
+void attend_block(const Table& kernels, const CachedHeads& heads, const NewPositions& p,
                   std::int64_t i, float* scratch) {
-  const std::int64_t count = std::min(positions_together(kernels.gemm_f32, p.heads), p.count - i);
-  const std::int64_t length = p.first + i + count, line = round_up(length, 16);
-  const Attention a{kernels,    head, count,   p.heads,
-                    length,     line, scratch, scratch + p.heads * count * line,
-                    p.next_keys};
-  a.score(a.row_sets(p.q + i * p.q_row, p.q_row));
-  a.normalize(p.first + i + 1);
-  a.mix(a.row_sets(p.out + i * p.out_row, p.out_row));
+  const std::int64_t together = positions_together(kernels.gemm_f32, p.sharing);
+  const std::int64_t count = std::min(together, p.count - i), length = p.first + i + count;
+  const std::int64_t line = round_up(length, 16), rows = p.sharing * count;
+  const std::int64_t blocks = cache_blocks(kernels.gemm_f32, length);
+  const std::int64_t at_once = count == 1 ? heads.count : 1;
+  float* widened = scratch + at_once * rows * line;
+  const auto attention = [&](std::int64_t h) {
+    float* scores = scratch + h % at_once * rows * line;
+    return Attention{kernels, heads, h, count, p.sharing, length, line, scores, widened};
+  };
+  for (std::int64_t first = 0; first < heads.count; first += at_once) {
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      for (std::int64_t h = first; h < first + at_once; ++h) {
+        const Attention a = attention(h);
+        a.score(a.row_sets(p.q + i * p.q_row, p.q_row), block);
+      }
+    }
+    for (std::int64_t h = first; h < first + at_once; ++h) attention(h).normalize(p.first + i + 1);
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      for (std::int64_t h = first; h < first + at_once; ++h) {
+        const Attention a = attention(h);
+        a.mix(a.row_sets(p.out + i * p.out_row, p.out_row), block);
+      }
+    }
+  }
 }
 
 }  // namespace tt::kernels

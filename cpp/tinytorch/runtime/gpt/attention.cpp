@@ -37,7 +37,8 @@ void keep_positions(const GptRows& rows, index_t layer, const Rotary& rotary) {
                [&](index_t begin, index_t end) { rows.for_each(begin, end, keep); });
 }
 
-// Of all sequences and heads of keys, blocks of positions.
+// Of all sequences, blocks of positions and heads of keys. Neighbouring heads of one position go
+// together: they lie side by side.
 void attend(const GptRows& rows, index_t layer) {
   kernels::count_call(kernels::Family::softmax);
   const models::GptConfig& c = rows.config;
@@ -55,31 +56,26 @@ void attend(const GptRows& rows, index_t layer) {
   }
   const auto power = static_cast<index_t>(std::bit_ceil(static_cast<std::uint64_t>(longest)));
   const index_t room = std::min(capacity, std::max(kRoom, power));
-  const index_t grain = std::max<index_t>(1, kChunkProducts * tasks / (products + 1));
+  const index_t share = (c.kv_heads + num_threads() - 1) / num_threads();
+  const index_t grain = std::max(share, kChunkProducts * tasks / (products + 1));
   parallel_for(tasks, grain, [&](index_t begin, index_t end) {
-    float* scratch =
-        t_scores.reserve<float>(kernels::scratch_floats(table.gemm_f32, room, size, sharing));
+    float* scratch = t_scores.reserve<float>(
+        kernels::scratch_floats(table.gemm_f32, room, size, sharing, c.kv_heads));
     index_t task = 0, row = 0;  // the piece's first ones
-    for (std::size_t piece = 0; piece < rows.pieces.size(); ++piece) {
-      const GptPiece& p = rows.pieces[piece];
-      const GptPiece* after = piece + 1 < rows.pieces.size() ? &rows.pieces[piece + 1] : nullptr;
+    for (const GptPiece& p : rows.pieces) {
       const index_t blocks = (p.count + together - 1) / together;
-      for (index_t i = std::max(begin - task, index_t{0});
-           i < std::min(end - task, c.kv_heads * blocks); ++i) {
-        const index_t h = i / blocks, offset = h * sharing * size, next = (i + 1) / blocks;
-        const bool last = next == c.kv_heads;
-        const kernels::CachedHead upcoming = !last              ? p.sequence->head(layer, next)
-                                             : after != nullptr ? after->sequence->head(layer, 0)
-                                                                : kernels::CachedHead();
+      const index_t last = std::min(end - task, c.kv_heads * blocks);
+      for (index_t i = std::max(begin - task, index_t{0}), heads; i < last; i += heads) {
+        const index_t h = i % c.kv_heads, block = i / c.kv_heads, offset = h * sharing * size;
+        heads = std::min(last - i, c.kv_heads - h);
         const kernels::NewPositions fresh{p.count,
                                           p.first,
                                           rows.qkv + row * width + offset,
                                           width,
                                           rows.mixed + row * queries + offset,
                                           queries,
-                                          sharing,
-                                          upcoming.keys};
-        kernels::attend_block(table, p.sequence->head(layer, h), fresh, i % blocks * together,
+                                          sharing};
+        kernels::attend_block(table, p.sequence->heads(layer, h, heads), fresh, block * together,
                               scratch);
       }
       task += c.kv_heads * blocks;

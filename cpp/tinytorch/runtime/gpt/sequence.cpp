@@ -22,26 +22,29 @@ class Use {
   GptSequence& sequence_;
 };
 
-// The first `count` elements of each row.
+// The first `count` rows.
 void copy_rows(const Array& from, const Array& to, index_t count) {
-  const auto bytes = static_cast<index_t>(size_of(to.dtype()));
-  for (index_t h = 0; h < to.shape(0); ++h) {
-    std::memcpy(to.raw() + h * to.shape(1) * bytes, from.raw() + h * from.shape(1) * bytes,
-                static_cast<std::size_t>(count * bytes));
-  }
+  std::memcpy(
+      to.raw(), from.raw(),
+      from.nbytes() / static_cast<std::size_t>(from.shape(0)) * static_cast<std::size_t>(count));
+}
+
+// The first `count` elements of each row.
+void copy_columns(const Array& from, const Array& to, index_t count) {
+  to.slice(1, 0, count).copy_from(from.slice(1, 0, count));
 }
 
 }  // namespace
 
 GptSequence::GptSequence(const Form& form, index_t capacity)
     : form_(form), capacity_(capacity), held_(std::make_unique<std::atomic<bool>>(false)) {
-  const index_t bytes = kernels::size_of(form.format);
-  const index_t keys =
-      kernels::cached_key_count(kernels::active().gemm_f32, capacity, form.size) * bytes;
+  const kernels::GemmTable& gemm = kernels::active().gemm_f32;
+  const index_t block = form.heads * kernels::cache_block(gemm) * form.size;
+  const Shape shape{kernels::cache_blocks(gemm, capacity), block * kernels::size_of(form.format)};
   for (index_t l = 0; l < form.layers; ++l) {
     // Not cleared: what is not yet a position is never read, and takes no memory until it is one.
-    keys_.push_back(Array::empty({form.heads, keys}, DType::u8));
-    values_.push_back(Array::empty({form.heads, capacity * form.size * bytes}, DType::u8));
+    keys_.push_back(Array::empty(shape, DType::u8));
+    values_.push_back(Array::empty(shape, DType::u8));
     if (form.format == kernels::CacheFormat::int8) {
       scales_.push_back(Array::empty({2 * form.heads, capacity}));
     }
@@ -74,33 +77,35 @@ void GptSequence::copy_prefix(GptSequence& from, index_t length) {
     fail<ValueError>("cannot copy ", length, " positions from a sequence of ", from.length_,
                      " into one with room for ", capacity_);
   }
-  const index_t bytes = kernels::size_of(form_.format);
-  const index_t keys =
-      kernels::cached_key_count(kernels::active().gemm_f32, length, form_.size) * bytes;
+  const index_t blocks = kernels::cache_blocks(kernels::active().gemm_f32, length);
   for (std::size_t l = 0; l < keys_.size(); ++l) {
-    copy_rows(from.keys_[l], keys_[l], keys);
-    copy_rows(from.values_[l], values_[l], length * form_.size * bytes);
-    if (!scales_.empty()) copy_rows(from.scales_[l], scales_[l], length);
+    copy_rows(from.keys_[l], keys_[l], blocks);
+    copy_rows(from.values_[l], values_[l], blocks);
+    if (!scales_.empty()) copy_columns(from.scales_[l], scales_[l], length);
   }
   length_ = length;
 }
 
-kernels::CachedHead GptSequence::head(index_t layer, index_t head) const {
+kernels::CachedHeads GptSequence::heads(index_t layer, index_t first, index_t count) const {
   const auto l = static_cast<std::size_t>(layer);
-  kernels::CachedHead found{form_.size, form_.format, keys_[l].raw() + head * keys_[l].shape(1),
-                            values_[l].raw() + head * values_[l].shape(1)};
+  const index_t part = kernels::cache_block(kernels::active().gemm_f32) * form_.size;
+  const index_t at = first * part * kernels::size_of(form_.format);
+  kernels::CachedHeads found{count,
+                             form_.size,
+                             form_.format,
+                             keys_[l].raw() + at,
+                             values_[l].raw() + at,
+                             form_.heads * part};
   if (!scales_.empty()) {
-    found.key_scales = scales_[l].data<float>() + head * capacity_;
+    found.key_scales = scales_[l].data<float>() + first * capacity_;
     found.value_scales = found.key_scales + form_.heads * capacity_;
+    found.scales = capacity_;
   }
   return found;
 }
 
 void GptSequence::store(index_t layer, index_t position, const float* key, const float* value) {
-  for (index_t h = 0; h < form_.heads; ++h) {
-    kernels::store_position(kernels::active(), head(layer, h), position, key + h * form_.size,
-                            value + h * form_.size);
-  }
+  kernels::store_position(kernels::active(), heads(layer, 0, form_.heads), position, key, value);
 }
 
 }  // namespace tt::runtime

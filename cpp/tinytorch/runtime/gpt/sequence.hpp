@@ -33,7 +33,8 @@ class GptSequence {
 
   // For the session that made it.
   std::uint64_t session() const { return form_.session; }
-  kernels::CachedHead head(index_t layer, index_t head) const;
+  // Heads [first, first + count) of a layer.
+  kernels::CachedHeads heads(index_t layer, index_t first, index_t count) const;
   // Key and value rows of one position: (heads, size) each.
   void store(index_t layer, index_t position, const float* key, const float* value);
   void grow(index_t count) { length_ += count; }
@@ -45,7 +46,7 @@ class GptSequence {
   Form form_;
   index_t capacity_, length_ = 0;
   std::unique_ptr<std::atomic<bool>> held_;
-  // Per layer: (heads, bytes of a head); of an int8 cache the scales of keys, then of values.
+  // Per layer: (blocks, bytes of a block); of an int8 cache the scales of keys, then of values.
   std::vector<Array> keys_, values_, scales_;
 };
 
