@@ -80,29 +80,53 @@ capstone::AllocatorGauge engine_gauge() {
       &reset_peak_memory};
 }
 
-py::tuple benchmark(py::function forward, py::function rows, py::function predict, Labels labels,
-                    std::int64_t parameters, std::int64_t stored_bytes, std::string size_source,
-                    std::int64_t num_runs) {
-  PythonModel model(std::move(forward), std::move(rows), std::move(predict), parameters,
-                    {stored_bytes, std::move(size_source)});
-  capstone::BenchmarkOptions options;
-  options.latency.runs = num_runs;
-  options.allocator = engine_gauge();
-  const autograd::NoGrad no_grad;
-  const PauseGarbageCollection pause;
-  capstone::Metrics metrics;
-  try {
-    metrics = capstone::benchmark(model, {labels.data(), static_cast<std::size_t>(labels.size())},
-                                  options);
-  } catch (const Interrupted&) {
-    if (model.stop) throw py::error_already_set(*model.stop);
-    throw;
-  }
+PythonModel model_from_python(const py::dict& model) {
+  return {
+      model["forward"],
+      model["rows"],
+      model["predict"],
+      py::cast<std::int64_t>(model["parameter_count"]),
+      {py::cast<std::int64_t>(model["stored_bytes"]), py::cast<std::string>(model["size_source"])}};
+}
+
+py::tuple to_python(const capstone::Metrics& metrics) {
   py::list curve;
   for (const capstone::BatchPoint& point : metrics.throughput.curve) {
     curve.append(py::make_tuple(point.rows, point.samples_per_sec));
   }
   return py::make_tuple(json_to_python(to_json(metrics)), curve, metrics.throughput.stopped_by);
+}
+
+py::list benchmark(const std::vector<py::dict>& given, std::int64_t num_runs) {
+  std::vector<PythonModel> models;
+  std::vector<Labels> labels;
+  for (const py::dict& model : given) {
+    models.push_back(model_from_python(model));
+    if (!py::isinstance<Labels>(model["labels"])) throw py::type_error("labels must be int64");
+    labels.push_back(py::cast<Labels>(model["labels"]));
+  }
+  std::vector<capstone::Contender> contenders;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const auto rows = static_cast<std::size_t>(labels[i].size());
+    contenders.push_back({&models[i], {labels[i].data(), rows}});
+  }
+  capstone::BenchmarkOptions options;
+  options.latency.runs = num_runs;
+  options.allocator = engine_gauge();
+  const autograd::NoGrad no_grad;
+  const PauseGarbageCollection pause;
+  py::list found;
+  try {
+    for (const capstone::Metrics& m : capstone::benchmark(contenders, options)) {
+      found.append(to_python(m));
+    }
+  } catch (const Interrupted&) {
+    for (const PythonModel& model : models) {
+      if (model.stop) throw py::error_already_set(*model.stop);
+    }
+    throw;
+  }
+  return found;
 }
 
 Json report_from_python(py::handle report, const std::string& name) {
@@ -169,12 +193,12 @@ void bind_capstone(py::module_& parent) {
   add_submission_error(m);
   m.attr("SCHEMA_VERSION") = std::string(capstone::kSchemaVersion);
   m.attr("SUBMISSION_SCHEMA") = std::string(capstone::submission_schema_text());
-  m.def("benchmark", &benchmark, py::arg("forward"), py::arg("rows"), py::arg("predict"),
-        py::arg("labels").noconvert(), py::arg("parameter_count"), py::arg("stored_bytes"),
-        py::arg("size_source"), py::arg("num_runs"),
-        "(metrics, [(batch size, samples per second)], why the batch search ended).\n\n"
-        "forward(x) is timed; rows(n) makes its input of n rows; predict(None) gives one class per "
-        "row as int64.");
+  m.def("benchmark", &benchmark, py::arg("models"), py::arg("num_runs"),
+        "[(metrics, [(batch size, samples per second)], why the batch search ended)] of models, "
+        "timed in turns.\n\n"
+        "Each is a dict: forward(x) is timed; rows(n) makes its input of n rows; predict(None) "
+        "gives one class per row as int64; labels are the right ones; parameter_count, "
+        "stored_bytes and size_source go into its metrics.");
   m.def("system_info", [] { return json_to_python(to_json(capstone::system_info())); });
   m.def("utc_timestamp", &capstone::utc_timestamp);
   m.def("generate_submission", &generate_submission, py::arg("baseline"), py::arg("optimized"),

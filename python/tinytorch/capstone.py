@@ -13,7 +13,8 @@ from __future__ import annotations
 import operator
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ __all__ = [
     "SimpleMLP",
     "SubmissionSchemaError",
     "Tensor",
+    "benchmark_models",
     "generate_submission",
     "load_submission",
     "save_submission",
@@ -120,24 +122,54 @@ class BenchmarkReport:
         Returns `metrics`, a new dict also kept as the attribute. Runs without gradients and in
         evaluation mode. What the model raises passes through; ValueError for unfit shapes.
         """
-        measured = MeasuredModel(model, X_test)
-        labels = class_labels(y_test)
-        stored_bytes, source = measured.stored_size()
-        with measured.inference_mode():
-            self.metrics, self.throughput_curve, self.batch_search_ended = _core.capstone.benchmark(
-                forward=measured.forward,
-                rows=measured.rows,
-                predict=measured.classes,
-                labels=labels,
-                parameter_count=measured.count_parameters(),
-                stored_bytes=stored_bytes,
-                size_source=source,
-                num_runs=operator.index(num_runs),
-            )
+        _measure([self], [(model, X_test, y_test)], num_runs)
         return self.metrics
 
     def __repr__(self) -> str:
         return f"BenchmarkReport({self.model_name!r}, {len(self.metrics)} metrics)"
+
+
+def benchmark_models(
+    cases: Sequence[tuple[str, Any, Any, Any]], num_runs: int = 100
+) -> list[BenchmarkReport]:
+    """A report of each (name, model, X_test, y_test), timed in turns.
+
+    What else the machine does meanwhile then meets all models alike, which reports made one after
+    the other cannot promise: compare models this way. As `BenchmarkReport.benchmark_model`
+    otherwise.
+    """
+    reports = [BenchmarkReport(name) for name, *_ in cases]
+    _measure(reports, [(model, X, y) for _, model, X, y in cases], num_runs)
+    return reports
+
+
+def _measure(
+    reports: Sequence[BenchmarkReport], cases: Sequence[tuple[Any, Any, Any]], num_runs: int
+) -> None:
+    """Measure all models, each (model, X_test, y_test), together and fill in their reports."""
+    with ExitStack() as stack:
+        models = []
+        for model, X_test, y_test in cases:
+            measured = MeasuredModel(model, X_test)
+            models.append(_as_measured(measured, class_labels(y_test)))
+            stack.enter_context(measured.inference_mode())
+        found = _core.capstone.benchmark(models, operator.index(num_runs))
+    for report, (metrics, curve, ended) in zip(reports, found, strict=True):
+        report.metrics, report.throughput_curve, report.batch_search_ended = metrics, curve, ended
+
+
+def _as_measured(measured: MeasuredModel, labels: np.ndarray) -> dict[str, Any]:
+    """What the engine asks of a model."""
+    stored_bytes, source = measured.stored_size()
+    return {
+        "forward": measured.forward,
+        "rows": measured.rows,
+        "predict": measured.classes,
+        "labels": labels,
+        "parameter_count": measured.count_parameters(),
+        "stored_bytes": stored_bytes,
+        "size_source": source,
+    }
 
 
 def generate_submission(

@@ -18,6 +18,7 @@ from tinytorch.capstone import (
     Linear,
     SimpleMLP,
     Tensor,
+    benchmark_models,
     generate_submission,
     validate_submission_schema,
 )
@@ -383,16 +384,47 @@ def test_attributes_can_be_assigned() -> None:
 
 def test_the_native_layer_refuses_labels_of_other_types() -> None:
     with pytest.raises(TypeError):
-        _core.capstone.benchmark(
-            print,
-            print,
-            print,
-            np.zeros(3),
-            parameter_count=1,
-            stored_bytes=4,
-            size_source="",
-            num_runs=1,
-        )
+        _core.capstone.benchmark([{**NATIVE, "labels": np.zeros(3)}], 1)
+    with pytest.raises(KeyError, match="rows"):
+        _core.capstone.benchmark([{"forward": print}], 1)
+
+
+NATIVE = {
+    "forward": print,
+    "rows": print,
+    "predict": print,
+    "parameter_count": 1,
+    "stored_bytes": 4,
+    "size_source": "",
+}
+
+
+def test_models_are_reported_together_each_on_its_own_data() -> None:
+    small, large = SimpleMLP(), SimpleMLP(64, 128, 10)
+    small.train()
+    cases = [("small", small, *data()), ("large", large, *data(20, 64)), ("small", small, *data())]
+    reports = benchmark_models(cases, num_runs=25)
+    assert [r.model_name for r in reports] == ["small", "large", "small"]
+    assert [r.metrics["parameter_count"] for r in reports] == [283, 9610, 283]
+    assert all(r.metrics["num_runs"] == 25 for r in reports)
+    assert all(r.throughput_curve and r.batch_search_ended for r in reports)
+    assert small.training
+    assert reports[0].metrics["accuracy"] == measure(small)["accuracy"]
+    assert benchmark_models([]) == []
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_what_one_of_several_models_raises_comes_out(error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        benchmark_models([("fine", SimpleMLP(), *data()), ("not", Raises(error), *data())])
+
+
+class Raises(Identity):
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+
+    def forward(self, x: Any) -> Any:
+        raise self.error
 
 
 def test_int8_and_sparse_layers_count_and_shrink() -> None:

@@ -1,6 +1,7 @@
 #include "tinytorch/capstone/latency.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "capstone/fake_model.hpp"
 #include "support/catch.hpp"
@@ -89,6 +90,34 @@ TEST_CASE("a model that becomes fast after calibration still never measures 0") 
   CHECK(latency.calls_per_sample > 1000);
   for (double ms : latency.samples_ms) CHECK(ms > 0);
   CHECK(latency.samples_ms.back() == Approx(7e-6).epsilon(0.05));
+}
+
+TEST_CASE("models that are timed in turns meet the same machine") {
+  reset_clock();
+  // From some moment on everything takes twice as long: both models see it in about as many
+  // samples.
+  constexpr std::int64_t kSlowFrom = 1'000'000'000;
+  FakeModel one, two;
+  const auto costing = [](std::int64_t ns) {
+    return [=](std::int64_t) { return fake_now < kSlowFrom ? ns : 2 * ns; };
+  };
+  one.cost = costing(6'000'000), two.cost = costing(3'000'000);
+  Measurable* const both[] = {&one, &two};
+  const std::vector<Latency> found = measure_latencies(both, with_fake_clock(200));
+  REQUIRE(found.size() == 2);
+  const auto slow = [](const Latency& l, double usual) {
+    REQUIRE(l.samples_ms.size() == 200);
+    return std::count_if(l.samples_ms.begin(), l.samples_ms.end(),
+                         [=](double ms) { return ms > 1.5 * usual; });
+  };
+  const auto of_one = slow(found[0], 6.0), of_two = slow(found[1], 3.0);
+  CHECK(of_one >= 40);
+  CHECK(of_one <= 160);
+  CHECK(std::abs(of_one - of_two) <= 20);  // a turn's samples
+  CHECK(found[0].warmup_calls == 5 + 1 + 9);
+  CHECK(measure_latencies({}, with_fake_clock(5)).empty());
+  CHECK(measure_latencies(both, with_fake_clock(3))[1].samples_ms.size() == 3);
+  CHECK_THROWS_AS(measure_latencies(both, with_fake_clock(0)), ValueError);
 }
 
 TEST_CASE("what a model throws comes out of the measurement") {

@@ -1,5 +1,7 @@
 #include "tinytorch/capstone/latency.hpp"
 
+#include <utility>
+
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/base/interrupt.hpp"
 
@@ -10,6 +12,7 @@ constexpr std::int64_t kStepsPerSample = 100;
 constexpr std::int64_t kMaxWarmupCalls = 10'000;
 constexpr std::int64_t kMaxWarmupNs = 2'000'000'000;  // a slow model warms up on fewer calls
 constexpr std::int64_t kMaxCallsPerSample = std::int64_t{1} << 40;
+constexpr std::int64_t kTurns = 10;
 
 class Stopwatch {
  public:
@@ -27,52 +30,86 @@ class Stopwatch {
   Clock clock_;
 };
 
-std::int64_t warm_up(Stopwatch& watch, const LatencyOptions& options) {
-  std::int64_t calls = 0, spent = 0;
-  const auto wanted = [&] { return calls < options.warmup_calls || spent < options.warmup_ns; };
-  const std::int64_t begin = options.clock();
-  while (wanted() && calls < kMaxWarmupCalls && spent < kMaxWarmupNs) {
-    watch.time_calls(1);
-    ++calls;
-    spent = options.clock() - begin;
+// One model on its way to its samples.
+class Sampler {
+ public:
+  // Warms up and calibrates.
+  Sampler(Measurable& model, const LatencyOptions& options)
+      : watch_(model, options.clock), shortest_(kStepsPerSample * clock_step_ns(options.clock)) {
+    warm_up(options);
+    while (watch_.time_calls(calls_) < shortest_) double_calls(true);
+    latency_.warmup_calls += calls_;
   }
-  return calls;
-}
 
-void double_calls(std::int64_t& calls) {
-  if (calls >= kMaxCallsPerSample) fail<StateError>("the monotonic clock does not advance");
-  calls *= 2;
-}
+  void call_uncounted() {
+    watch_.time_calls(1);
+    ++latency_.warmup_calls;
+  }
+  void sample() {
+    std::int64_t elapsed = watch_.time_calls(calls_);
+    // The model became much faster since calibration (a cache, a rising clock rate).
+    while (elapsed < shortest_ / 4) {
+      double_calls(false);
+      elapsed = watch_.time_calls(calls_);
+    }
+    latency_.samples_ms.push_back(static_cast<double>(elapsed) / static_cast<double>(calls_) *
+                                  1e-6);
+  }
+  Latency finish() {
+    latency_.calls_per_sample = calls_;
+    return std::move(latency_);
+  }
+
+ private:
+  void warm_up(const LatencyOptions& options) {
+    std::int64_t& calls = latency_.warmup_calls;
+    std::int64_t spent = 0;
+    const auto wanted = [&] { return calls < options.warmup_calls || spent < options.warmup_ns; };
+    const std::int64_t begin = options.clock();
+    while (wanted() && calls < kMaxWarmupCalls && spent < kMaxWarmupNs) {
+      watch_.time_calls(1);
+      ++calls;
+      spent = options.clock() - begin;
+    }
+  }
+  void double_calls(bool warming_up) {
+    if (calls_ >= kMaxCallsPerSample) fail<StateError>("the monotonic clock does not advance");
+    if (warming_up) latency_.warmup_calls += calls_;
+    calls_ *= 2;
+  }
+
+  Stopwatch watch_;
+  std::int64_t shortest_, calls_ = 1;
+  Latency latency_;
+};
 
 }  // namespace
 
-Latency measure_latency(Measurable& model, const LatencyOptions& options) {
+std::vector<Latency> measure_latencies(std::span<Measurable* const> models,
+                                       const LatencyOptions& options) {
   if (options.runs < 1) {
     fail<ValueError>("the number of timed runs must be at least 1, got ", options.runs);
   }
-  Stopwatch watch(model, options.clock);
-  Latency latency;
-  latency.warmup_calls = warm_up(watch, options);
-
-  const std::int64_t shortest = kStepsPerSample * clock_step_ns(options.clock);
-  std::int64_t calls = 1;
-  while (watch.time_calls(calls) < shortest) {
-    latency.warmup_calls += calls;
-    double_calls(calls);
-  }
-  latency.warmup_calls += calls;
-
-  for (std::int64_t i = 0; i < options.runs; ++i) {
-    std::int64_t elapsed = watch.time_calls(calls);
-    // The model became much faster since calibration (a cache, a rising clock rate).
-    while (elapsed < shortest / 4) {
-      double_calls(calls);
-      elapsed = watch.time_calls(calls);
+  std::vector<Sampler> samplers;
+  samplers.reserve(models.size());
+  for (Measurable* model : models) samplers.emplace_back(*model, options);
+  const std::int64_t turns = models.size() > 1 ? kTurns : 1;
+  for (std::int64_t turn = 0; turn < turns; ++turn) {
+    const std::int64_t first = options.runs * turn / turns;
+    const std::int64_t last = options.runs * (turn + 1) / turns;
+    for (Sampler& sampler : samplers) {
+      if (turn > 0 && last > first) sampler.call_uncounted();  // the others had the caches
+      for (std::int64_t i = first; i < last; ++i) sampler.sample();
     }
-    latency.samples_ms.push_back(static_cast<double>(elapsed) / static_cast<double>(calls) * 1e-6);
   }
-  latency.calls_per_sample = calls;
-  return latency;
+  std::vector<Latency> found;
+  for (Sampler& sampler : samplers) found.push_back(sampler.finish());
+  return found;
+}
+
+Latency measure_latency(Measurable& model, const LatencyOptions& options) {
+  Measurable* const one = &model;
+  return std::move(measure_latencies({&one, 1}, options).front());
 }
 
 }  // namespace tt::capstone

@@ -4,8 +4,12 @@
 //   calibrate  the smallest power of two k such that k calls take >= 100 clock steps, so that the
 //              clock adds less than 1 % and no sample is ever 0
 //   measure    `runs` samples, each the time of k calls divided by k
+//
+// Of several models samples are taken in turns, a tenth of them at a time: what else happens on the
+// machine meanwhile meets all of them, and their ratios stay.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "tinytorch/capstone/clock.hpp"
@@ -29,5 +33,8 @@ struct Latency {
 // Times model.run() as prepared. ValueError unless runs >= 1. What run() throws passes through; a
 // pending Ctrl-C ends it between samples (Interrupted).
 Latency measure_latency(Measurable& model, const LatencyOptions& options);
+// The same of each model, in turns.
+std::vector<Latency> measure_latencies(std::span<Measurable* const> models,
+                                       const LatencyOptions& options);
 
 }  // namespace tt::capstone

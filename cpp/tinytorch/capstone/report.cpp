@@ -1,6 +1,7 @@
 #include "tinytorch/capstone/report.hpp"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tinytorch/base/error.hpp"
 
@@ -17,28 +18,51 @@ double accuracy(std::span<const std::int64_t> predicted, std::span<const std::in
   return static_cast<double>(right) / static_cast<double>(labels.size());
 }
 
-Metrics benchmark(Measurable& model, std::span<const std::int64_t> labels,
-                  const BenchmarkOptions& options) {
+namespace {
+
+// What is known before anything is timed.
+Metrics untimed(const Contender& c) {
   Metrics metrics;
-  metrics.parameter_count = model.count_parameters();
-  metrics.size = model.stored_size();
+  metrics.parameter_count = c.model->count_parameters();
+  metrics.size = c.model->stored_size();
   if (metrics.parameter_count < 0) {
     fail<ValueError>("a model cannot have ", metrics.parameter_count, " parameters");
   }
   if (metrics.size.bytes < 0) {
     fail<ValueError>("a model cannot be stored in ", metrics.size.bytes, " bytes");
   }
-  metrics.accuracy = accuracy(model.predict(), labels);
-
-  model.prepare(1);
-  const Latency latency = measure_latency(model, options.latency);
-  metrics.latency_ms = summarize(latency.samples_ms);
-  metrics.calls_per_run = latency.calls_per_sample;
-  metrics.warmup_runs = latency.warmup_calls;
-
-  metrics.throughput = search_throughput(model, metrics.latency_ms.p50 * 1e-3, options.throughput);
-  metrics.peak_memory = measure_peak_memory(model, metrics.size.bytes, options.allocator);
+  metrics.accuracy = accuracy(c.model->predict(), c.labels);
   return metrics;
+}
+
+}  // namespace
+
+std::vector<Metrics> benchmark(std::span<const Contender> contenders,
+                               const BenchmarkOptions& options) {
+  std::vector<Metrics> all;
+  std::vector<Measurable*> models;
+  for (const Contender& c : contenders) {
+    all.push_back(untimed(c));
+    models.push_back(c.model);
+    c.model->prepare(1);
+  }
+  const std::vector<Latency> latencies = measure_latencies(models, options.latency);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Metrics& metrics = all[i];
+    metrics.latency_ms = summarize(latencies[i].samples_ms);
+    metrics.calls_per_run = latencies[i].calls_per_sample;
+    metrics.warmup_runs = latencies[i].warmup_calls;
+    const double seconds = metrics.latency_ms.p50 * 1e-3;
+    metrics.throughput = search_throughput(*models[i], seconds, options.throughput);
+    metrics.peak_memory = measure_peak_memory(*models[i], metrics.size.bytes, options.allocator);
+  }
+  return all;
+}
+
+Metrics benchmark(Measurable& model, std::span<const std::int64_t> labels,
+                  const BenchmarkOptions& options) {
+  const Contender one{&model, labels};
+  return std::move(benchmark({&one, 1}, options).front());
 }
 
 BenchmarkReport benchmark_report(std::string model_name, Measurable& model,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "tinytorch/capstone/json_fwd.hpp"
 #include "tinytorch/capstone/latency.hpp"
@@ -42,7 +43,16 @@ struct BenchmarkReport {
 // >= 1.
 double accuracy(std::span<const std::int64_t> predicted, std::span<const std::int64_t> labels);
 
-// Accuracy, latency of one row, best batch, memory, in this order. Ctrl-C ends it (Interrupted).
+// A model, and the class of every row of its test data.
+struct Contender {
+  Measurable* model;
+  std::span<const std::int64_t> labels;
+};
+
+// Accuracy, latency of one row, best batch, memory, in this order; latencies of several models in
+// turns (latency.hpp). Ctrl-C ends it (Interrupted).
+std::vector<Metrics> benchmark(std::span<const Contender> contenders,
+                               const BenchmarkOptions& options);
 Metrics benchmark(Measurable& model, std::span<const std::int64_t> labels,
                   const BenchmarkOptions& options);
 

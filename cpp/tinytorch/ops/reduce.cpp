@@ -1,5 +1,6 @@
 #include "tinytorch/ops/reduce.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -27,9 +28,26 @@ std::uint32_t axis_mask(const Shape& shape, const Axes& axes) {
   return mask;
 }
 
-// Leading axes only, f32: sums of columns, which need no transposed copy. Any cut gives the same
-// bits, so that it may follow the number of threads.
-Array sum_leading(const Array& x, int leading) {
+// out[j] = f of column j over `rows` rows, `stride` floats apart; f is sum, max or min.
+void reduce_columns(Reduce f, const float* x, index_t stride, index_t rows, index_t columns,
+                    float* out) {
+  const kernels::Table& table = kernels::active();
+  if (f == Reduce::sum) return table.reduce.column_sums(x, stride, rows, columns, out);
+  constexpr index_t kNear = 1024;  // results that stay in the first cache while rows pass
+  const auto name = f == Reduce::max ? kernels::Binary::maximum : kernels::Binary::minimum;
+  const auto join = table.binary.arithmetic[static_cast<int>(name)];
+  for (index_t j = 0; j < columns; j += kNear) {
+    const index_t count = std::min(kNear, columns - j);
+    std::copy_n(x + j, count, out + j);
+    for (index_t r = 1; r < rows; ++r) {
+      join(out + j, 1, x + r * stride + j, 1, out + j, static_cast<std::size_t>(count));
+    }
+  }
+}
+
+// Leading axes only, f32: columns, which need no transposed copy. Any cut gives the same bits, so
+// that it may follow the number of threads.
+Array reduce_leading(Reduce f, const Array& x, int leading) {
   constexpr index_t kAlign = 64;
   Shape kept(x.shape().begin() + leading, x.shape().end());
   const Array out = Array::empty(kept, DType::f32);
@@ -39,34 +57,31 @@ Array sum_leading(const Array& x, int leading) {
   const index_t columns = std::max(worth, width / num_threads());
   const float* px = x.data<float>();
   float* po = out.data<float>();
-  const auto column_sums = kernels::active().reduce.column_sums;
   parallel_for(width, (columns + kAlign - 1) / kAlign * kAlign, [=](index_t begin, index_t end) {
-    column_sums(px + begin, width, rows, end - begin, po + begin);
+    reduce_columns(f, px + begin, width, rows, end - begin, po + begin);
   });
   return out;
 }
 
 thread_local kernels::ScratchBuffer t_widened;
 
-// The axes in the middle of (n, ..., c), f32 or bfloat16: rows of c values, summed image by image,
-// in f32.
-Array sum_middle(const Array& x) {
+// The axes in the middle of (n, ..., c), f32 or bfloat16: rows of c values, image by image, in f32.
+Array reduce_middle(Reduce f, const Array& x) {
   const index_t images = x.shape(0), width = x.shape(x.ndim() - 1);
   const index_t rows = x.size() / (images * width);
   const Array out = Array::empty({images, width}, DType::f32);
-  const auto column_sums = kernels::active().reduce.column_sums;
   const auto widen = kernels::active().half.widen_bf16;
   const index_t image = rows * width;
   parallel_for(images, row_grain(image), [&](index_t begin, index_t end) {
     for (index_t i = begin; i < end; ++i) {
-      float* sums = out.data<float>() + i * width;
+      float* results = out.data<float>() + i * width;
       if (x.dtype() == DType::f32) {
-        column_sums(x.data<float>() + i * image, width, rows, width, sums);
+        reduce_columns(f, x.data<float>() + i * image, width, rows, width, results);
         continue;
       }
       float* widened = t_widened.reserve<float>(image);
       widen(x.data<std::uint16_t>() + i * image, widened, static_cast<std::size_t>(image));
-      column_sums(widened, width, rows, width, sums);
+      reduce_columns(f, widened, width, rows, width, results);
     }
   });
   return out;
@@ -78,8 +93,8 @@ Array sum_planes(const Array& x, std::uint32_t mask) {
   if ((mask != kPlane && mask != kPlanes) || x.dtype() != DType::f32 || !is_channels_last(x)) {
     return {};
   }
-  const Array sums = sum_middle(pixels_of(x));
-  return mask == kPlane ? sums : sum_leading(sums, 1);
+  const Array sums = reduce_middle(Reduce::sum, pixels_of(x));
+  return mask == kPlane ? sums : reduce_leading(Reduce::sum, sums, 1);
 }
 
 // Whether the axes are the last ones: rows of x itself.
@@ -88,14 +103,14 @@ bool trailing(std::uint32_t mask, int ndim) {
   return (kept & (kept + 1)) == 0;
 }
 
-// Any axes but trailing ones alone, of contiguous f32: each run of neighbouring axes on its own,
-// the last one first, so that nothing is turned around. Undefined for rows too short to be worth
-// it.
-Array sum_runs(const Array& x, std::uint32_t mask) {
+// Sum, max or min over any axes but trailing ones alone, of contiguous f32: each run of
+// neighbouring axes on its own, the last one first, so that nothing is turned around. Undefined for
+// rows too short to be worth it.
+Array reduce_runs(Reduce f, const Array& x, std::uint32_t mask) {
   constexpr index_t kLeastWidth = 8;
   const auto reduced = [mask](int d) { return (mask >> d & 1) != 0; };
-  Array sums = x;
-  index_t width = 1;  // what follows the run, once its own later runs are summed
+  Array found = x;
+  index_t width = 1;  // what follows the run, once its own later runs are reduced
   for (int end = x.ndim(); end > 0;) {
     int begin = end;
     while (begin > 0 && reduced(begin - 1)) --begin;
@@ -105,19 +120,19 @@ Array sum_runs(const Array& x, std::uint32_t mask) {
     }
     index_t rows = 1;
     for (int d = begin; d < end; ++d) rows *= x.shape(d);
-    const index_t outer = sums.size() / (rows * width);
+    const index_t outer = found.size() / (rows * width);
     if (width == 1) {
-      sums = sum(sums.reshape({outer, rows}), Dims{1});
+      found = reduce(f, found.reshape({outer, rows}), Dims{1}, false);
     } else if (outer == 1) {
-      sums = sum_leading(sums.reshape({rows, width}), 1);
+      found = reduce_leading(f, found.reshape({rows, width}), 1);
     } else if (width < kLeastWidth) {
       return {};
     } else {
-      sums = sum_middle(sums.reshape({outer, rows, width}));
+      found = reduce_middle(f, found.reshape({outer, rows, width}));
     }
     end = begin;
   }
-  return sums;
+  return found;
 }
 
 template <class Fn>
@@ -164,6 +179,20 @@ Array reduce_integers(Reduce f, const Array& x, const Axes& axes, bool keepdims)
   return keeps_type ? out.astype(x.dtype()) : out;
 }
 
+// Where the largest (f = max) or smallest (min) of n values is; the first NaN wins, as in NumPy.
+index_t first_extreme(Reduce f, const float* row, index_t n) {
+  constexpr index_t kTogether = 64;
+  const auto of = [=](index_t begin, index_t count) {
+    return reduce_row(f, row + begin, static_cast<std::size_t>(count));
+  };
+  const float value = of(0, n);
+  const auto is_value = [=](float v) { return value != value ? v != v : v == value; };
+  index_t j = 0;
+  while (j + kTogether < n && !is_value(of(j, kTogether))) j += kTogether;
+  while (!is_value(row[j])) ++j;
+  return j;
+}
+
 Array arg_extreme(const Array& x, std::optional<index_t> axis, bool keepdims, bool largest) {
   kernels::count_call(kernels::Family::reduce);
   const Axes axes = axis ? Axes(Dims{*axis}) : Axes();
@@ -175,6 +204,10 @@ Array arg_extreme(const Array& x, std::optional<index_t> axis, bool keepdims, bo
   const auto search = [&](auto tag) {
     using T = typename decltype(tag)::type;
     each_row<T>(r, [=, n = r.length](const T* row, index_t i) {
+      if constexpr (std::is_same_v<T, float>) {
+        po[i] = first_extreme(largest ? Reduce::max : Reduce::min, row, n);
+        return;
+      }
       index_t best = 0;
       for (index_t j = 1; j < n; ++j) {
         if (row[best] != row[best]) break;  // the first NaN wins, as in NumPy
@@ -225,9 +258,9 @@ Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
   const Array in = to_compute(x);
   const std::uint32_t mask = axis_mask(x.shape(), axes);
   Array out = f == Reduce::sum ? sum_planes(in, mask) : Array();
-  if (!out.defined() && f == Reduce::sum && in.dtype() == DType::f32 && in.is_contiguous() &&
+  if (!out.defined() && f != Reduce::prod && in.dtype() == DType::f32 && in.is_contiguous() &&
       in.size() > 0 && !trailing(mask, x.ndim())) {
-    out = sum_runs(in, mask);
+    out = reduce_runs(f, in, mask);
   }
   if (out.defined()) {
     out = out.reshape_view(reduced_shape(x.shape(), axes, keepdims));
@@ -247,7 +280,7 @@ Array reduce(Reduce f, const Array& x, const Axes& axes, bool keepdims) {
 Array channel_sums(const Array& x) {
   if (!has_pixels(x)) return sum(to_compute(x), Dims{0, 2, 3});
   kernels::count_call(kernels::Family::reduce);
-  return sum_leading(sum_middle(pixels_of(x)), 1);
+  return reduce_leading(Reduce::sum, reduce_middle(Reduce::sum, pixels_of(x)), 1);
 }
 
 Array mean(const Array& x, const Axes& axes, bool keepdims) {

@@ -1,9 +1,6 @@
 # The C++ engine, for type checkers; `make stubs` writes this file.
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 __all__: list[str] = [
     "SCHEMA_VERSION",
@@ -25,19 +22,14 @@ class SubmissionSchemaError(AssertionError):
     violations: list[tuple[str, str, str]]
 
 def benchmark(
-    forward: Callable[..., Any],
-    rows: Callable[..., Any],
-    predict: Callable[..., Any],
-    labels: NDArray[np.int64],
-    parameter_count: int,
-    stored_bytes: int,
-    size_source: str,
-    num_runs: int,
-) -> tuple[dict[str, Any], list[tuple[int, float]], str]:
-    """(metrics, [(batch size, samples per second)], why the batch search ended).
+    models: Sequence[dict], num_runs: int
+) -> list[tuple[dict[str, Any], list[tuple[int, float]], str]]:
+    """[(metrics, [(batch size, samples per second)], why the batch search ended)] of
+    models, timed in turns.
 
-    forward(x) is timed; rows(n) makes its input of n rows; predict(None) gives one class
-    per row as int64.
+    Each is a dict: forward(x) is timed; rows(n) makes its input of n rows; predict(None)
+    gives one class per row as int64; labels are the right ones; parameter_count,
+    stored_bytes and size_source go into its metrics.
     """
 
 def check_json(schema: str, value: Any) -> list[tuple[str, str, str]]:

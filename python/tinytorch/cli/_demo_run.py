@@ -156,25 +156,23 @@ class DemoRun:
         models: list[ModelRun] = []
         reports: dict[str, list[capstone.BenchmarkReport]] = {}
         for model in trained:
-            variants = []
-            reports[model.name] = []
-            for form in model.forms:
-                title = f"{model.name} {form.key}"
-                with console.status(f"measuring {title}"):
-                    report = measure.benchmark(form.network, self.data, title, self.settings.runs)
-                    variants.append(
-                        measure.measured_variant(
-                            form.network,
-                            self.data,
-                            report,
-                            key=form.key,
-                            title=form.title,
-                            description=form.description,
-                            techniques=form.techniques,
-                            file=_file(model.name, form),
-                        )
+            cases = [(f"{model.name} {f.key}", f.network, self.data) for f in model.forms]
+            with console.status(f"measuring the variants of {model.name} in turns"):
+                found = measure.benchmark(cases, self.settings.runs)
+                variants = [
+                    measure.measured_variant(
+                        form.network,
+                        self.data,
+                        report,
+                        key=form.key,
+                        title=form.title,
+                        description=form.description,
+                        techniques=form.techniques,
+                        file=_file(model.name, form),
                     )
-                reports[model.name].append(report)
+                    for form, report in zip(model.forms, found, strict=True)
+                ]
+            reports[model.name] = found
             models.append(self._model_run(model, variants))
         return models, reports
 

@@ -39,7 +39,7 @@ def bench(
         bench_gpt(model, prompt, tokens, runs, as_json, out)
         return
     saved = [open_model(path) for path in models]
-    reports = [benchmark(m.network, test_data(m, data), m.path.stem, runs) for m in saved]
+    reports = benchmark([(m.path.stem, m.network, test_data(m, data)) for m in saved], runs)
     result = {
         "system_info": reports[0].system_info,
         "models": [

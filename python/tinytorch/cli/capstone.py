@@ -31,7 +31,7 @@ def submit(
     from ._models import open_model, test_data
 
     saved = [open_model(path) for path in (baseline, optimized) if path is not None]
-    reports = [benchmark(m.network, test_data(m, data), m.path.stem, runs) for m in saved]
+    reports = benchmark([(m.path.stem, m.network, test_data(m, data)) for m in saved], runs)
     after = reports[1] if optimized is not None else None
     techniques = technique or (saved[-1].techniques if after is not None else None)
     submission = generate_submission(reports[0], after, name, techniques)

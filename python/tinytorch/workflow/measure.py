@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..capstone import BenchmarkReport
+from ..capstone import BenchmarkReport, benchmark_models
 from ..core.autograd import no_grad
 from ..core.tensor import Tensor
 from ..models.networks import Network
@@ -84,13 +85,12 @@ def check_fits(network: Network, data: Data) -> None:
         )
 
 
-def benchmark(network: Network, data: Data, name: str, runs: int = 100) -> BenchmarkReport:
-    """The capstone's report of the network over the whole test part."""
-    check_fits(network, data)
-    network.eval()
-    report = BenchmarkReport(name)
-    report.benchmark_model(network, data.inputs(), data.labels, num_runs=runs)
-    return report
+def benchmark(cases: Sequence[tuple[str, Network, Data]], runs: int = 100) -> list[BenchmarkReport]:
+    """The capstone's reports of (name, network, data), over the whole test part of each."""
+    for _, network, data in cases:
+        check_fits(network, data)
+        network.eval()
+    return benchmark_models([(n, net, d.inputs(), d.labels) for n, net, d in cases], runs)
 
 
 def measured_variant(

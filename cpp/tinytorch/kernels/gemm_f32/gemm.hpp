@@ -47,6 +47,7 @@ struct GemmTile {
   bool accumulate;                // add to C instead of replacing it
   const float* bias;              // of the tile's columns; null: none
   const float* b_next = nullptr;  // what to fetch meanwhile, as B; null: B itself, some steps ahead
+  std::int64_t b_next_step = 0;   // of it, for each step of B
 };
 
 // A single row times packed panels, several of which are read side by side: one pass over k, at

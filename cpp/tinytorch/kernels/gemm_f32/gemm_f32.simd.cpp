@@ -116,7 +116,8 @@ void multiply(const GemmTile& t, int last) {
   const float* b = t.b;
   const std::int64_t b_step = t.b_step;
   const float* ahead = t.b_next != nullptr ? t.b_next : b + kAhead * b_step;
-  for (std::int64_t p = t.k; p > 0; --p, b += b_step, ahead += b_step) {
+  const std::int64_t ahead_step = t.b_next != nullptr ? t.b_next_step : b_step;
+  for (std::int64_t p = t.k; p > 0; --p, b += b_step, ahead += ahead_step) {
     TT_UNROLL for (int v = 0; v < V; v += kLineVectors) __builtin_prefetch(ahead + v * kWidth);
     F32 row[V];
     TT_UNROLL for (int v = 0; v < V; ++v) {

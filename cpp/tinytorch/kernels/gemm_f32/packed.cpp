@@ -19,6 +19,16 @@ struct Piece {
   std::int64_t row, rows, col, cols;
 };
 
+// What a block of rows asks for meanwhile: the first one, which may wait for its panel, the panel
+// itself, the next ones equal shares of the next panel.
+void fetch_for(std::int64_t block, std::int64_t blocks, std::int64_t nr, GemmTile& t) {
+  const std::int64_t shares = std::clamp<std::int64_t>(blocks - 1, 1, 2);
+  t.b_next_step = block == 0 ? nr : nr / shares;
+  t.b_next = block == 0        ? t.b + kFarAhead * nr
+             : block <= shares ? t.b + nr * t.k + (block - 1) * t.k * t.b_next_step
+                               : nullptr;
+}
+
 // One pass over k, of depth t.k, which begins at depth p.
 void multiply_pass(const float* a, std::int64_t p, const PackedF32& b, const PanelOutput& out,
                    const Piece& piece, GemmTile t) {
@@ -35,8 +45,7 @@ void multiply_pass(const float* a, std::int64_t p, const PackedF32& b, const Pan
       const std::int64_t i = piece.row + begin;
       t.rows = static_cast<int>(piece.rows * (block + 1) / blocks - begin);
       t.a = a + i * t.a_row + p;
-      // The first rows wait for the panel; the second can ask for the next one meanwhile.
-      t.b_next = block == 0 ? t.b + kFarAhead * nr : block == 1 ? t.b + nr * t.k : nullptr;
+      fetch_for(block, blocks, nr, t);
       t.c = out.y + i * out.y_row + j;
       b.table->tile(t);
     }
