@@ -53,6 +53,7 @@ BARE = {
     "tuple": "tuple[Any, ...]",
     "Callable": "Callable[..., Any]",
     "Sequence": "Sequence[Any]",
+    "Sequence[dict]": "Sequence[dict[str, Any]]",
 }
 INTS = "int | Sequence[int]"
 # Parameters that the C++ side takes as any Python object.
@@ -72,7 +73,6 @@ PARAMETERS = {
     "dtype": "DTypeLike",
     "images": "ArrayLike",
     "input_shape": "Sequence[int]",
-    "models": "Sequence[dict[str, Any]]",
     "nodes": "Sequence[Sequence[Any]]",
     "grad_output": "ArrayLike",
     "heads": "int",

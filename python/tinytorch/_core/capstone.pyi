@@ -22,7 +22,7 @@ class SubmissionSchemaError(AssertionError):
     violations: list[tuple[str, str, str]]
 
 def benchmark(
-    models: Sequence[dict], num_runs: int
+    models: Sequence[dict[str, Any]], num_runs: int
 ) -> list[tuple[dict[str, Any], list[tuple[int, float]], str]]:
     """[(metrics, [(batch size, samples per second)], why the batch search ended)] of
     models, timed in turns.
