@@ -16,6 +16,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import performance_page
@@ -55,6 +56,7 @@ def main() -> None:
         run_peers(workload, options, rest)
         data = json.loads(RESULTS.read_text())
         data["commit"] = measured
+        data["date"] = time.strftime("%Y-%m-%d")
         data["command"] = "make bench-peers"
         RESULTS.write_text(json.dumps(data, indent=1))
         performance_page.write(RESULTS.parent, ROOT / "docs")
