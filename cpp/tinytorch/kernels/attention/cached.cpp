@@ -175,29 +175,33 @@ struct ScaledCodes {
   }
 };
 
-// Where a position's key and value lie in a head's part of a block.
+// Where a head's key and value of a position lie, and their scales: elements of the heads' arrays.
 struct Place {
-  std::byte *key, *value;
-  float *key_scale, *value_scale;
+  std::int64_t key, value, scale;
 };
+
+template <class T>
+T* element(const std::byte* cache, std::int64_t at) {
+  return reinterpret_cast<T*>(const_cast<std::byte*>(cache)) + at;
+}
 
 void store(const Table& kernels, const CachedHeads& heads, const Place& at, const float* key,
            const float* value) {
   const std::int64_t nr = kernels.gemm_f32.nr, size = heads.size;
   const auto n = static_cast<std::size_t>(size);
   if (heads.format == CacheFormat::f32) {
-    auto* to = reinterpret_cast<float*>(at.key);
+    auto* to = element<float>(heads.keys, at.key);
     for (std::int64_t d = 0; d < size; ++d) to[d * nr] = key[d];
-    std::copy_n(value, size, reinterpret_cast<float*>(at.value));
+    std::copy_n(value, size, element<float>(heads.values, at.value));
   } else if (heads.format == CacheFormat::f16) {
-    spread(key, size, nr, reinterpret_cast<std::uint16_t*>(at.key), kernels.half.narrow);
-    kernels.half.narrow(value, reinterpret_cast<std::uint16_t*>(at.value), n);
+    spread(key, size, nr, element<std::uint16_t>(heads.keys, at.key), kernels.half.narrow);
+    kernels.half.narrow(value, element<std::uint16_t>(heads.values, at.value), n);
   } else {
     const ScaledCodes key_codes(kernels, key, size), value_codes(kernels, value, size);
-    *at.key_scale = key_codes.scale();
-    *at.value_scale = value_codes.scale();
-    spread(key, size, nr, reinterpret_cast<std::int8_t*>(at.key), key_codes);
-    value_codes(value, reinterpret_cast<std::int8_t*>(at.value), n);
+    const_cast<float*>(heads.key_scales)[at.scale] = key_codes.scale();
+    const_cast<float*>(heads.value_scales)[at.scale] = value_codes.scale();
+    spread(key, size, nr, element<std::int8_t>(heads.keys, at.key), key_codes);
+    value_codes(value, element<std::int8_t>(heads.values, at.value), n);
   }
 }
 
@@ -205,17 +209,12 @@ void store(const Table& kernels, const CachedHeads& heads, const Place& at, cons
 
 void store_position(const Table& kernels, const CachedHeads& heads, std::int64_t position,
                     const float* keys, const float* values) {
-  const std::int64_t nr = kernels.gemm_f32.nr, size = heads.size, bytes = size_of(heads.format);
+  const std::int64_t nr = kernels.gemm_f32.nr, size = heads.size;
   const std::int64_t positions = cache_block(kernels.gemm_f32), in_block = position % positions;
-  const std::int64_t key_at = in_block / nr * nr * size + in_block % nr;
+  const std::int64_t key = in_block / nr * nr * size + in_block % nr;
   for (std::int64_t h = 0; h < heads.count; ++h) {
     const std::int64_t part = position / positions * heads.step + h * positions * size;
-    const std::int64_t scale = h * heads.scales + position;
-    store(kernels, heads,
-          {const_cast<std::byte*>(heads.keys) + (part + key_at) * bytes,
-           const_cast<std::byte*>(heads.values) + (part + in_block * size) * bytes,
-           const_cast<float*>(heads.key_scales) + scale,
-           const_cast<float*>(heads.value_scales) + scale},
+    store(kernels, heads, {part + key, part + in_block * size, h * heads.scales + position},
           keys + h * size, values + h * size);
   }
 }

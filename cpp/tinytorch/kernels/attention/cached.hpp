@@ -5,7 +5,7 @@
 //
 // The cache is cut into blocks of positions. A block holds all heads, one after the other, so that
 // what few positions take of memory is one piece, and a step that reads all heads reads it from end
-// to end: memory is several times as fast that way. Within a head's part of a block, keys lie in
+// to end: memory is about twice as fast that way. Within a head's part of a block, keys lie in
 // groups of `nr` positions, [position / nr][size][nr], so that the float tiles (gemm_f32) take them
 // as packed panels; values as rows, [position][size]; both as float, half, or int8 with a scale per
 // position. Scales are multiplied onto scores and weights, so that nothing but the codes' rounding
