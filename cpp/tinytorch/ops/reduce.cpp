@@ -206,14 +206,14 @@ Array arg_extreme(const Array& x, std::optional<index_t> axis, bool keepdims, bo
     each_row<T>(r, [=, n = r.length](const T* row, index_t i) {
       if constexpr (std::is_same_v<T, float>) {
         po[i] = first_extreme(largest ? Reduce::max : Reduce::min, row, n);
-        return;
+      } else {
+        index_t best = 0;
+        for (index_t j = 1; j < n; ++j) {
+          if (row[best] != row[best]) break;  // the first NaN wins, as in NumPy
+          if (row[j] != row[j] || (largest ? row[j] > row[best] : row[j] < row[best])) best = j;
+        }
+        po[i] = best;
       }
-      index_t best = 0;
-      for (index_t j = 1; j < n; ++j) {
-        if (row[best] != row[best]) break;  // the first NaN wins, as in NumPy
-        if (row[j] != row[j] || (largest ? row[j] > row[best] : row[j] < row[best])) best = j;
-      }
-      po[i] = best;
     });
   };
   if (in.dtype() == DType::i64) {

@@ -56,6 +56,7 @@ void attend(const GptRows& rows, index_t layer) {
   }
   const auto power = static_cast<index_t>(std::bit_ceil(static_cast<std::uint64_t>(longest)));
   const index_t room = std::min(capacity, std::max(kRoom, power));
+  // Heads do not depend on each other, so that the cut may follow the number of threads.
   const index_t share = (c.kv_heads + num_threads() - 1) / num_threads();
   const index_t grain = std::max(share, kChunkProducts * tasks / (products + 1));
   parallel_for(tasks, grain, [&](index_t begin, index_t end) {

@@ -1,7 +1,5 @@
 #include "tinytorch/runtime/gpt/sequence.hpp"
 
-#include <cstring>
-
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
 
@@ -22,16 +20,9 @@ class Use {
   GptSequence& sequence_;
 };
 
-// The first `count` rows.
-void copy_rows(const Array& from, const Array& to, index_t count) {
-  std::memcpy(
-      to.raw(), from.raw(),
-      from.nbytes() / static_cast<std::size_t>(from.shape(0)) * static_cast<std::size_t>(count));
-}
-
-// The first `count` elements of each row.
-void copy_columns(const Array& from, const Array& to, index_t count) {
-  to.slice(1, 0, count).copy_from(from.slice(1, 0, count));
+// What lies at [0, count) along an axis.
+void copy_first(const Array& from, const Array& to, int axis, index_t count) {
+  to.slice(axis, 0, count).copy_from(from.slice(axis, 0, count));
 }
 
 }  // namespace
@@ -79,9 +70,9 @@ void GptSequence::copy_prefix(GptSequence& from, index_t length) {
   }
   const index_t blocks = kernels::cache_blocks(kernels::active().gemm_f32, length);
   for (std::size_t l = 0; l < keys_.size(); ++l) {
-    copy_rows(from.keys_[l], keys_[l], blocks);
-    copy_rows(from.values_[l], values_[l], blocks);
-    if (!scales_.empty()) copy_columns(from.scales_[l], scales_[l], length);
+    copy_first(from.keys_[l], keys_[l], 0, blocks);
+    copy_first(from.values_[l], values_[l], 0, blocks);
+    if (!scales_.empty()) copy_first(from.scales_[l], scales_[l], 1, length);
   }
   length_ = length;
 }
