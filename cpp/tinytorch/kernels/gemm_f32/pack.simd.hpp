@@ -21,7 +21,9 @@ inline void pack_store(float* p, std::int64_t lanes, F32 v) {
 // Rows of the source are contiguous. A few rows of all panels, then the next few, which are asked
 // for meanwhile: the prefetcher does not follow short pieces of rows that lie far apart.
 inline void pack_rows(const PanelCopy& c) {
-  constexpr std::int64_t kStep = static_cast<std::int64_t>(W), kRows = 8, kLine = 16;
+  constexpr std::int64_t kRows = 8;
+  constexpr auto kStep = static_cast<std::int64_t>(W),
+                 kLineFloats = static_cast<std::int64_t>(kLine);
   for (std::int64_t p = 0; p < c.depth; p += kRows) {
     const std::int64_t rows = c.depth - p < kRows ? c.depth - p : kRows;
     for (std::int64_t j = 0; j < c.count; j += c.width) {
@@ -29,7 +31,7 @@ inline void pack_rows(const PanelCopy& c) {
       float* to = c.out + j / c.width * c.out_panel + p * c.width;
       for (std::int64_t r = 0; r < rows; ++r, from += c.along, to += c.width) {
         const float* next = from + kRows * c.along;
-        for (std::int64_t i = 0; i < c.width; i += kLine) __builtin_prefetch(next + i);
+        for (std::int64_t i = 0; i < c.width; i += kLineFloats) __builtin_prefetch(next + i);
         for (std::int64_t i = 0; i < c.width; i += kStep) {
           pack_store(to + i, c.width - i, pack_load(from + i, c.count - j - i));
         }
