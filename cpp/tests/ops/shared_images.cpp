@@ -64,8 +64,10 @@ TEST_CASE("Winograd's gradient of the weights, in parts: right, for any number o
       const Array dw = ops::conv2d_grad_weight(dy, x, shape).astype(DType::f32);
       if (!first.defined()) first = dw;
       for (index_t i = 0; i < dw.size(); ++i) {
-        // Of 44,640 products of normal values each, rounded at other places.
-        REQUIRE(std::fabs(dw.data<float>()[i] - want.data<double>()[i]) < 0.05);
+        // Of 44,640 products of normal values each, so that 211 is usual. Rounded to bfloat16
+        // between the transforms, they are off by 1 % of that.
+        const double most = type == DType::bf16 ? 15.0 : 0.05;
+        REQUIRE(std::fabs(dw.data<float>()[i] - want.data<double>()[i]) < most);
         REQUIRE(dw.data<float>()[i] == first.data<float>()[i]);
       }
     }

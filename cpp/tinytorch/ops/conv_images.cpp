@@ -33,8 +33,11 @@ bool by_planes(const ConvShape& s) {
   return s.channels <= kMostPlanes && !in_short_vectors(s.channels);
 }
 
-kernels::WinogradKernels winograd_kernels() {
-  return {kernels::active().conv_f32, kernels::active().gemm_f32};
+// Values may be rounded for the products where those were asked for in bfloat16.
+kernels::WinogradKernels winograd_kernels(const ConvShape& s) {
+  const kernels::Table& table = kernels::active();
+  const bool rounds = s.products == Products::bf16 && kernels::winograd_rounds(table.gemm_bf16);
+  return {table.conv_f32, table.gemm_f32, rounds ? &table.gemm_bf16 : nullptr};
 }
 
 // Decided for one image, so that a batch gives the same bits as its images one by one. Tiles that
@@ -57,20 +60,19 @@ bool both_codes(DType a, DType b) { return a == DType::bf16 && b == DType::bf16;
 
 // taps (kh kw, rows, cols) as winograd_pack takes them; results are of x's type.
 template <class T>
-Array winograd_of(const Array& x, const Array& taps, const Array& bias,
-                  const kernels::WinogradShape& s) {
-  const auto k = winograd_kernels();
+Array winograd_of(const kernels::WinogradKernels& k, const Array& x, const Array& taps,
+                  const Array& bias, const kernels::WinogradShape& s) {
   const Array zeros = bias.defined() ? bias : Array::zeros({s.out});
   const Array y = empty_channels_last({s.images, s.out, s.out_height(), s.out_width()}, x.dtype());
-  float* weights = t_panels.reserve<float>(kernels::winograd_packed_floats(k.gemm, s.in, s.out));
+  auto* weights = t_panels.reserve<std::byte>(kernels::winograd_packed_bytes(k, s.in, s.out));
   kernels::winograd_pack(k, taps.data<float>(), s.in, s.out, weights);
   kernels::WinogradCall<T> call;
   call.shape = s, call.x = x.data<T>(), call.weights = weights;
   call.bias = zeros.data<float>(), call.y = y.data<T>();
-  const index_t tiles = s.tiles(), most = kernels::winograd_block(k.gemm, s);
+  const index_t tiles = s.tiles(), most = kernels::winograd_block(k, s);
   const index_t blocks = (tiles + most - 1) / most;
   parallel_for(blocks, 1, [&](index_t begin, index_t end) {
-    float* work = t_work.reserve<float>(kernels::winograd_workspace(most, s));
+    float* work = t_work.reserve<float>(kernels::winograd_workspace(k, most, s));
     for (index_t i = begin; i < end; ++i) {
       kernels::winograd_tiles(k, call, tiles * i / blocks, tiles * (i + 1) / blocks, work);
     }
@@ -78,11 +80,11 @@ Array winograd_of(const Array& x, const Array& taps, const Array& bias,
   return y;
 }
 
-Array winograd(const Array& images, const Array& taps, const Array& bias,
-               const kernels::WinogradShape& s, DType type) {
+Array winograd(const kernels::WinogradKernels& k, const Array& images, const Array& taps,
+               const Array& bias, const kernels::WinogradShape& s, DType type) {
   const Array x = to_channels_last(images);
-  if (both_codes(x.dtype(), type)) return winograd_of<std::uint16_t>(x, taps, bias, s);
-  return cast(winograd_of<float>(cast(x, DType::f32), taps, bias, s), type);
+  if (both_codes(x.dtype(), type)) return winograd_of<std::uint16_t>(k, x, taps, bias, s);
+  return cast(winograd_of<float>(k, cast(x, DType::f32), taps, bias, s), type);
 }
 
 kernels::WindowSource windows_of(const ConvShape& s) {
@@ -217,7 +219,7 @@ Array conv2d_images(const Array& x, const Array& weight, const Array& bias, cons
   kernels::count_call(kernels::Family::gemm);
   if (!uses_winograd(s)) return direct(cast(x, DType::f32), weight, bias, s, type);
   const Array taps = weight.permute({2, 3, 1, 0}).contiguous();
-  return winograd(x, taps, bias, winograd_shape(s), type);
+  return winograd(winograd_kernels(s), x, taps, bias, winograd_shape(s), type);
 }
 
 Array conv2d_images_grad_input(const Array& grad, const Array& weight, const ConvShape& s) {
@@ -228,7 +230,7 @@ Array conv2d_images_grad_input(const Array& grad, const Array& weight, const Con
   // A convolution of dy with the weights turned around, in and out exchanged.
   const Array taps = weight.flip(2).flip(3).permute({2, 3, 0, 1}).contiguous();
   const Window2d& w = s.window;
-  return winograd(grad, taps, Array(),
+  return winograd(winograd_kernels(s), grad, taps, Array(),
                   {s.batch, w.out_height(), w.out_width(), 2 - w.pad_h, s.out_channels, s.channels},
                   grad.dtype());
 }
@@ -245,7 +247,7 @@ Array conv2d_images_grad_weight(const Array& grad, const Array& x, const ConvSha
   }
   const Array taps = Array::empty({3, 3, s.channels, s.out_channels});
   const auto run = [&]<class T>(const Array& dy, const Array& in, T) {
-    kernels::winograd_weights_grad(winograd_kernels(), winograd_shape(s), in.data<T>(),
+    kernels::winograd_weights_grad(winograd_kernels(s), winograd_shape(s), in.data<T>(),
                                    dy.data<T>(), taps.data<float>());
   };
   const Array dy = to_channels_last(grad), in = to_channels_last(x);

@@ -7,17 +7,24 @@
 namespace tt::kernels::reference {
 namespace {
 
-// The matrices of F(4, 3) for the points 0, 1, -1, 2, -2 and infinity.
-constexpr double kInput[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
-                                 {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
-constexpr double kWeights[6][3] = {{1.0 / 4, 0, 0},
-                                   {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                                   {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                   {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                                   {1.0 / 24, -1.0 / 12, 1.0 / 6},
+// The matrices of F(4, 3) for the points 0, 1/r, -1/r, r, -r with r = sqrt(2), and infinity.
+constexpr double kRoot = 1.4142135623730951;
+constexpr double kInput[6][6] = {{1, 0, -2.5, 0, 1, 0},
+                                 {0, -kRoot, -2, kRoot / 2, 1, 0},
+                                 {0, kRoot, -2, -kRoot / 2, 1, 0},
+                                 {0, -kRoot / 2, -0.5, kRoot, 1, 0},
+                                 {0, kRoot / 2, -0.5, -kRoot, 1, 0},
+                                 {0, 1, 0, -2.5, 0, 1}};
+constexpr double kWeights[6][3] = {{1, 0, 0},
+                                   {-2.0 / 3, -kRoot / 3, -1.0 / 3},
+                                   {-2.0 / 3, kRoot / 3, -1.0 / 3},
+                                   {1.0 / 6, kRoot / 6, 1.0 / 3},
+                                   {1.0 / 6, -kRoot / 6, 1.0 / 3},
                                    {0, 0, 1}};
-constexpr double kOutput[4][6] = {
-    {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
+constexpr double kOutput[4][6] = {{1, 1, 1, 1, 1, 0},
+                                  {0, kRoot / 2, -kRoot / 2, kRoot, -kRoot, 0},
+                                  {0, 0.5, 0.5, 2, 2, 0},
+                                  {0, kRoot / 4, -kRoot / 4, 2 * kRoot, -2 * kRoot, 1}};
 
 // out[Rows][Rows] = M d M^T
 template <int Rows, int Cols>

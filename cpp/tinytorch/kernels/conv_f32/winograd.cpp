@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "tinytorch/kernels/conv_f32/winograd_products.hpp"
 #include "tinytorch/kernels/conv_f32/winograd_tiles.hpp"
-#include "tinytorch/kernels/gemm_f32/panels.hpp"
 
 namespace tt::kernels {
 namespace {
@@ -35,32 +35,21 @@ void put(const ConvF32Table& parts, const WinogradCall<T>& c, const TilePlace& a
 
 }  // namespace
 
-std::int64_t winograd_packed_floats(const GemmTable& gemm, std::int64_t in, std::int64_t out) {
-  return kCount * panel_floats(gemm, in, out);
+std::int64_t winograd_packed_bytes(const WinogradKernels& k, std::int64_t in, std::int64_t out) {
+  return kCount * winograd_position_bytes(k, in, out);
 }
 
-void winograd_pack(const WinogradKernels& k, const float* taps, std::int64_t in, std::int64_t out,
-                   float* packed) {
-  const std::int64_t nr = k.gemm.nr;
-  parallel_for(in, grain_for(1 << 14, kCount * out), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = begin; c < end; ++c) {
-      for (std::int64_t o = 0; o < out; o += nr) {
-        k.parts.winograd_weights({taps + c * out + o, in * out, std::min(nr, out - o),
-                                  packed + (o * in + c * nr), panel_floats(k.gemm, in, out)});
-      }
-    }
-  });
-}
-
-std::int64_t winograd_block(const GemmTable& gemm, const WinogradShape& s) {
+std::int64_t winograd_block(const WinogradKernels& k, const WinogradShape& s) {
   const std::int64_t fit = kBlockFloats / (kCount * (s.in + s.out));
   // Weights that the second cache does not keep are fetched again for every block.
-  const bool far = kCount * s.in * s.out > kBlockFloats;
-  return std::clamp<std::int64_t>(fit, far ? 56 : 28, 56) / gemm.mr * gemm.mr;
+  const bool far = winograd_packed_bytes(k, s.in, s.out) > 4 * kBlockFloats;
+  const std::int64_t mr = k.gemm_bf16 != nullptr ? k.gemm_bf16->shape.mr : k.gemm.mr;
+  return std::clamp<std::int64_t>(fit, far ? 56 : 28, 56) / mr * mr;
 }
 
-std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& s) {
-  return kCount * (tiles * (s.in + s.out) + 2 * kPad);
+std::int64_t winograd_workspace(const WinogradKernels& k, std::int64_t tiles,
+                                const WinogradShape& s) {
+  return kCount * (tiles * (s.in + s.out) + 2 * kPad) + winograd_code_floats(k, tiles, s.in);
 }
 
 template <class T>
@@ -75,11 +64,10 @@ void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int
     prefetch_ahead(c.x, s.in_values(), s, first + t);
     transform_patch(k.parts, s, c.x, first + t, moved + t * s.in, in_step);
   }
-  const std::int64_t panels = panel_floats(k.gemm, s.in, s.out);
+  const std::int64_t position = winograd_position_bytes(k, s.in, s.out);
   for (std::int64_t p = 0; p < kCount; ++p) {
-    const PanelView w{&k.gemm, c.weights + p * panels, s.in, s.out};
-    w.multiply({moved + p * in_step, s.in, 1, count}, sums + p * out_step, s.out, nullptr, 0,
-               w.count());
+    winograd_product(k, s, c.weights + p * position, moved + p * in_step, count,
+                     sums + p * out_step, sums + kCount * out_step);
   }
   for (std::int64_t t = 0; t < count; ++t) {
     prefetch_ahead(c.y, s.out_values() / (c.pool ? 4 : 1), s, first + t);

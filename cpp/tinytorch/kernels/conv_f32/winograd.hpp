@@ -3,6 +3,7 @@
 #pragma once
 #include "tinytorch/kernels/conv/window.hpp"
 #include "tinytorch/kernels/conv_f32/conv_f32.hpp"
+#include "tinytorch/kernels/gemm_bf16/gemm_bf16.hpp"
 #include "tinytorch/kernels/gemm_f32/gemm.hpp"
 
 namespace tt::kernels {
@@ -29,28 +30,34 @@ inline bool winograd_fits(const Window2d& w) {
 struct WinogradKernels {
   const ConvF32Table& parts;
   const GemmTable& gemm;
+  // If given, transformed tiles and weights are rounded to bfloat16 and multiplied by it.
+  const GemmBf16Table* gemm_bf16 = nullptr;
 };
 
-// Weights as panels of every position, from taps[(3 u + v) * in * out + c * out + o].
-std::int64_t winograd_packed_floats(const GemmTable& gemm, std::int64_t in, std::int64_t out);
-void winograd_pack(const WinogradKernels& k, const float* taps, std::int64_t in, std::int64_t out,
-                   float* packed);
+// Whether products of rounded values are faster than those of floats.
+bool winograd_rounds(const GemmBf16Table& table);
 
-// Images are floats or bfloat16 codes (T: float or std::uint16_t); all between is float32.
+// Weights as panels of every position, from taps[(3 u + v) * in * out + c * out + o].
+std::int64_t winograd_packed_bytes(const WinogradKernels& k, std::int64_t in, std::int64_t out);
+void winograd_pack(const WinogradKernels& k, const float* taps, std::int64_t in, std::int64_t out,
+                   std::byte* packed);
+
+// Images are floats or bfloat16 codes (T: float or std::uint16_t).
 template <class T>
 struct WinogradCall {
   WinogradShape shape;
   const T* x = nullptr;
-  const float* weights = nullptr;  // packed
-  const float* bias = nullptr;     // of the channels stored
-  const T* residual = nullptr;     // null, or like the results before pooling
+  const std::byte* weights = nullptr;  // packed
+  const float* bias = nullptr;         // of the channels stored
+  const T* residual = nullptr;         // null, or like the results before pooling
   T* y = nullptr;
   bool relu = false, pool = false;
 };
 
 // Tiles that are best computed together, and the floats of workspace that takes.
-std::int64_t winograd_block(const GemmTable& gemm, const WinogradShape& shape);
-std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& shape);
+std::int64_t winograd_block(const WinogradKernels& k, const WinogradShape& shape);
+std::int64_t winograd_workspace(const WinogradKernels& k, std::int64_t tiles,
+                                const WinogradShape& shape);
 // Tiles [first, last), counted over all images, on this thread.
 template <class T>
 void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int64_t first,

@@ -8,26 +8,29 @@ namespace tt::kernels::TT_ISA {
 
 inline constexpr std::int64_t kWidth = static_cast<std::int64_t>(W);
 
+// The points are 0, +-kNear, +-kFar and infinity: their squares are 1/2 and 2.
+inline constexpr float kNear = 0.70710678f, kFar = 1.41421356f;
+
 // One line of B^T d: six values to six.
 inline void input_line(const F32 (&d)[6], F32 (&out)[6]) {
-  const F32 a = fma(d[2], F32(-4.0f), d[4]), b = fma(d[1], F32(-4.0f), d[3]);
-  const F32 c = d[4] - d[2], e = d[3] - d[1];
-  out[0] = fma(d[0], F32(4.0f), fma(d[2], F32(-5.0f), d[4]));
-  out[1] = a + b;
-  out[2] = a - b;
-  out[3] = fma(e, F32(2.0f), c);
-  out[4] = fma(e, F32(-2.0f), c);
-  out[5] = fma(d[1], F32(4.0f), fma(d[3], F32(-5.0f), d[5]));
+  const F32 near = fma(d[2], F32(-2.0f), d[4]), near_odd = fma(d[1], F32(-2.0f), d[3]);
+  const F32 far = fma(d[2], F32(-0.5f), d[4]), far_odd = fma(d[1], F32(-0.5f), d[3]);
+  out[0] = fma(d[2], F32(-2.5f), d[0] + d[4]);
+  out[1] = fma(near_odd, F32(kNear), near);
+  out[2] = fma(near_odd, F32(-kNear), near);
+  out[3] = fma(far_odd, F32(kFar), far);
+  out[4] = fma(far_odd, F32(-kFar), far);
+  out[5] = fma(d[3], F32(-2.5f), d[1] + d[5]);
 }
 
 // One line of A^T m: six values to four.
 inline void output_line(const F32 (&m)[6], F32 (&out)[4]) {
-  const F32 sum1 = m[1] + m[2], difference1 = m[1] - m[2];
-  const F32 sum2 = m[3] + m[4], difference2 = m[3] - m[4];
-  out[0] = (m[0] + sum1) + sum2;
-  out[1] = fma(difference2, F32(2.0f), difference1);
-  out[2] = fma(sum2, F32(4.0f), sum1);
-  out[3] = fma(difference2, F32(8.0f), difference1) + m[5];
+  const F32 near = m[1] + m[2], near_odd = (m[1] - m[2]) * F32(kNear);
+  const F32 far = m[3] + m[4], far_odd = (m[3] - m[4]) * F32(kFar);
+  out[0] = (m[0] + near) + far;
+  out[1] = near_odd + far_odd;
+  out[2] = fma(near, F32(0.5f), far + far);
+  out[3] = fma(near_odd, F32(0.5f), fma(far_odd, F32(2.0f), m[5]));
 }
 
 // put(i, j, (M d M^T)[i, j]) with d[i, j] = at(i, j) and M given by Line, From values to To: down
@@ -86,30 +89,31 @@ inline Tile transform_output(const float* sums, std::int64_t step, F32 bias) {
 
 // One line of G g: three weights to six, and its transpose, six gradients to three.
 inline void weights_line(const F32 (&g)[3], F32 (&out)[6]) {
-  const F32 ends = g[0] + g[2], far = fma(g[2], F32(4.0f), g[0]), middle = g[1] + g[1];
-  out[0] = g[0] * F32(0.25f);
-  out[1] = (ends + g[1]) * F32(-1.0f / 6);
-  out[2] = (ends - g[1]) * F32(-1.0f / 6);
-  out[3] = (far + middle) * F32(1.0f / 24);
-  out[4] = (far - middle) * F32(1.0f / 24);
+  const F32 near = fma(g[2], F32(0.5f), g[0]) * F32(-2.0f / 3), near_odd = g[1] * F32(-kFar / 3);
+  const F32 far = fma(g[2], F32(2.0f), g[0]) * F32(1.0f / 6), far_odd = g[1] * F32(kFar / 6);
+  out[0] = g[0];
+  out[1] = near + near_odd;
+  out[2] = near - near_odd;
+  out[3] = far + far_odd;
+  out[4] = far - far_odd;
   out[5] = g[2];
 }
 inline void weights_grad_line(const F32 (&u)[6], F32 (&out)[3]) {
-  const F32 near = (u[1] + u[2]) * F32(-1.0f / 6), far = (u[3] + u[4]) * F32(1.0f / 24);
-  const F32 odd = fma(u[3] - u[4], F32(1.0f / 12), (u[2] - u[1]) * F32(1.0f / 6));
-  out[0] = fma(u[0], F32(0.25f), near + far);
-  out[1] = odd;
-  out[2] = fma(far, F32(4.0f), near) + u[5];
+  const F32 near = (u[1] + u[2]) * F32(-1.0f / 3), far = (u[3] + u[4]) * F32(1.0f / 6);
+  const F32 far_odd = (u[3] - u[4]) * F32(kFar / 6);
+  out[0] = fma(near, F32(2.0f), far) + u[0];
+  out[1] = fma(u[1] - u[2], F32(-kFar / 3), far_odd);
+  out[2] = fma(far, F32(2.0f), near) + u[5];
 }
 // One line of A y: four gradients of results to six.
 inline void output_grad_line(const F32 (&y)[4], F32 (&out)[6]) {
-  const F32 even = y[0] + y[2], odd = y[1] + y[3];
-  const F32 far_even = fma(y[2], F32(4.0f), y[0]), far_odd = fma(y[3], F32(8.0f), y[1] + y[1]);
+  const F32 near = fma(y[2], F32(0.5f), y[0]), near_odd = fma(y[3], F32(0.5f), y[1]);
+  const F32 far = fma(y[2], F32(2.0f), y[0]), far_odd = fma(y[3], F32(2.0f), y[1]);
   out[0] = y[0];
-  out[1] = even + odd;
-  out[2] = even - odd;
-  out[3] = far_even + far_odd;
-  out[4] = far_even - far_odd;
+  out[1] = fma(near_odd, F32(kNear), near);
+  out[2] = fma(near_odd, F32(-kNear), near);
+  out[3] = fma(far_odd, F32(kFar), far);
+  out[4] = fma(far_odd, F32(-kFar), far);
   out[5] = y[3];
 }
 

@@ -5,6 +5,7 @@
 
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/conv_f32/winograd_products.hpp"
 #include "tinytorch/kernels/conv_f32/winograd_tiles.hpp"
 #include "tinytorch/kernels/scratch.hpp"
 
@@ -36,25 +37,6 @@ std::int64_t parts_of(const WinogradShape& s) {
   return parts < kFewParts ? 1 : parts;
 }
 
-// sums (in x out) (+)= V^T M for one position.
-void multiply(const GemmTable& gemm, const WinogradShape& s, const float* v, const float* m,
-              std::int64_t tiles, bool accumulate, float* sums) {
-  GemmTile t{};
-  t.k = tiles;
-  t.a_row = 1, t.a_step = s.in;
-  t.b_step = s.out, t.b_padded = false;
-  t.c_row = s.out;
-  t.accumulate = accumulate;
-  for (std::int64_t j = 0; j < s.out; j += gemm.nr) {
-    t.cols = static_cast<int>(std::min<std::int64_t>(gemm.nr, s.out - j));
-    for (std::int64_t i = 0; i < s.in; i += gemm.mr) {
-      t.rows = static_cast<int>(std::min<std::int64_t>(gemm.mr, s.in - i));
-      t.a = v + i, t.b = m + j, t.c = sums + i * s.out + j;
-      gemm.tile(t);
-    }
-  }
-}
-
 // The transforms V and M of a block of tiles, position by position.
 template <class T>
 struct Transformed {
@@ -79,8 +61,8 @@ struct Transformed {
     transform_grad(k.parts, s, dy, tile, m + at * s.out, out_step);
   }
   void add_up(std::int64_t position, std::int64_t tiles, bool accumulate, float* sums) const {
-    multiply(k.gemm, s, v + position * in_step, m + position * out_step, tiles, accumulate,
-             sums + position * s.in * s.out);
+    winograd_grad_product(k, s, v + position * in_step, m + position * out_step, tiles, accumulate,
+                          sums + position * s.in * s.out);
   }
 };
 

@@ -24,18 +24,20 @@ class WinogradConv final : public Step {
     shape_.pad = s.layer.window.pad_h;
     shape_.in = s.from.stored_channels(), shape_.out = s.to.stored_channels();
     bias_.resize(static_cast<std::size_t>(shape_.out), 0.0f);
-    block_ = kernels::winograd_block(kernels_.gemm, shape_);
+    block_ = kernels::winograd_block(kernels_, shape_);
     pack(s);
   }
 
-  index_t workspace() const override { return 4 * kernels::winograd_workspace(block_, shape_); }
+  index_t workspace() const override {
+    return 4 * kernels::winograd_workspace(kernels_, block_, shape_);
+  }
   std::string method() const override { return "winograd 4x4"; }
 
   void run(const StepData& d) const override {
     kernels::WinogradCall<float> call;
     call.shape = shape_, call.shape.images = d.images;
     call.x = d.in(), call.residual = d.add(), call.y = d.out();
-    call.weights = reinterpret_cast<const float*>(weights_.data());
+    call.weights = weights_.data();
     call.bias = bias_.data(), call.relu = relu_, call.pool = pool_;
     const index_t tiles = call.shape.tiles();
     index_t blocks = (tiles + block_ - 1) / block_;
@@ -60,10 +62,9 @@ class WinogradConv final : public Step {
             s.layer.weight[static_cast<std::size_t>(o * inputs * 9 + i)];
       }
     }
-    const index_t floats = kernels::winograd_packed_floats(kernels_.gemm, shape_.in, shape_.out);
-    weights_ = kernels::PageBuffer(sizeof(float) * static_cast<std::size_t>(floats));
-    kernels::winograd_pack(kernels_, taps.data(), shape_.in, shape_.out,
-                           reinterpret_cast<float*>(weights_.data()));
+    const index_t bytes = kernels::winograd_packed_bytes(kernels_, shape_.in, shape_.out);
+    weights_ = kernels::PageBuffer(static_cast<std::size_t>(bytes));
+    kernels::winograd_pack(kernels_, taps.data(), shape_.in, shape_.out, weights_.data());
   }
 
   kernels::WinogradKernels kernels_;
