@@ -69,7 +69,7 @@ RECIPES: dict[str, ImageRecipe] = {
     ),
     "standard": ImageRecipe(
         "a residual one for six minutes",
-        model="speednet-residual", epochs=10, batch_size=256, lr=0.6, momentum=0.85,
+        model="speednet-residual", epochs=12, batch_size=256, lr=0.6, momentum=0.85,
         weight_decay=1.3e-3, label_smoothing=0.1, muon=0.08, warmup=0.1, end=0.0,
         augment=_MOVED, identity=True, head_scale=1 / 81,
     ),
