@@ -8,6 +8,9 @@
 #include "tinytorch/kernels/conv/windows.hpp"
 #include "tinytorch/kernels/conv_f32/winograd.hpp"
 #include "tinytorch/kernels/dispatch.hpp"
+#include "tinytorch/kernels/gemm_bf16/code_panels.hpp"
+#include "tinytorch/kernels/gemm_bf16/pieces.hpp"
+#include "tinytorch/kernels/gemm_bf16/plain.hpp"
 #include "tinytorch/kernels/gemm_f32/panels.hpp"
 #include "tinytorch/kernels/scratch.hpp"
 #include "tinytorch/ops/elementwise.hpp"
@@ -33,12 +36,46 @@ bool by_planes(const ConvShape& s) {
   return s.channels <= kMostPlanes && !in_short_vectors(s.channels);
 }
 
-// Values may be rounded for the products where those were asked for in bfloat16.
-kernels::WinogradKernels winograd_kernels(const ConvShape& s) {
-  const kernels::Table& table = kernels::active();
-  const bool rounds = s.products == Products::bf16 && kernels::winograd_rounds(table.gemm_bf16);
-  return {table.conv_f32, table.gemm_f32, rounds ? &table.gemm_bf16 : nullptr};
+// What multiplies values that are rounded first, where that was asked for and is faster; else null.
+const kernels::GemmBf16Table* rounded_products(const ConvShape& s) {
+  const kernels::GemmBf16Table& table = kernels::active().gemm_bf16;
+  return s.products == Products::bf16 && kernels::multiplies_codes(table) ? &table : nullptr;
 }
+
+kernels::WinogradKernels winograd_kernels(const ConvShape& s) {
+  return {kernels::active().conv_f32, kernels::active().gemm_f32, rounded_products(s)};
+}
+
+// A matrix packed for products with rows of floats, which are rounded if `rounds` is given. In a
+// buffer of this thread: one at a time.
+class WeightPanels {
+ public:
+  // Of b[p * row + j * col], k x n.
+  WeightPanels(const kernels::GemmBf16Table* rounds, const float* b, index_t row, index_t col,
+               index_t k, index_t n) {
+    if (rounds != nullptr) {
+      codes_ = {rounds, nullptr, k, n};
+      auto* packed = t_panels.reserve<std::byte>(codes_.bytes());
+      const auto layout = kernels::PackedPanels::layout(rounds->shape, n, k);
+      kernels::pack_panels_bf16({b, row, col}, *rounds, layout, packed);
+      codes_.data = packed;
+    } else {
+      const auto& gemm = kernels::active().gemm_f32;
+      float* packed = t_panels.reserve<float>(kernels::panel_floats(gemm, k, n));
+      kernels::pack_panels(gemm, b, row, col, k, n, packed);
+      floats_ = {&gemm, packed, k, n};
+    }
+  }
+  // y = rows B (+ bias), on this thread.
+  void multiply(const kernels::Rows& rows, float* y, index_t y_row, const float* bias) const {
+    if (codes_.table != nullptr) return codes_.multiply(rows, y, y_row, bias);
+    floats_.multiply(rows, y, y_row, bias, 0, floats_.count());
+  }
+
+ private:
+  kernels::PanelView floats_;
+  kernels::CodePanelView codes_;
+};
 
 // Decided for one image, so that a batch gives the same bits as its images one by one. Tiles that
 // are mostly cut off do not save anything.
@@ -72,7 +109,7 @@ Array winograd_of(const kernels::WinogradKernels& k, const Array& x, const Array
   const index_t tiles = s.tiles(), most = kernels::winograd_block(k, s);
   const index_t blocks = (tiles + most - 1) / most;
   parallel_for(blocks, 1, [&](index_t begin, index_t end) {
-    float* work = t_work.reserve<float>(kernels::winograd_workspace(k, most, s));
+    float* work = t_work.reserve<float>(kernels::winograd_workspace(most, s));
     for (index_t i = begin; i < end; ++i) {
       kernels::winograd_tiles(k, call, tiles * i / blocks, tiles * (i + 1) / blocks, work);
     }
@@ -121,11 +158,8 @@ Array direct(const Array& x, const Array& weight, const Array& bias, const ConvS
              DType type) {
   const Array in = as_stored(x, s), w = turned_weight(weight, s);
   const kernels::WindowSource windows = windows_of(s);
-  const auto& gemm = kernels::active().gemm_f32;
   const index_t out = s.out_channels, width = s.window.out_width(), depth = windows.depth();
-  float* packed = t_panels.reserve<float>(kernels::panel_floats(gemm, depth, out));
-  kernels::pack_panels(gemm, w.data<float>(), 1, depth, depth, out, packed);
-  const kernels::PanelView panels{&gemm, packed, depth, out};
+  const WeightPanels panels(rounded_products(s), w.data<float>(), 1, depth, depth, out);
   const bool rounds = type == DType::bf16;
   const Array y = empty_channels_last({s.batch, out, s.window.out_height(), width},
                                       rounds ? DType::bf16 : DType::f32);
@@ -135,7 +169,7 @@ Array direct(const Array& x, const Array& weight, const Array& bias, const ConvS
     float* work = t_work.reserve<float>(window_floats + (rounds ? at_once * line : 0));
     const LinesOut lines(y, line, work + window_floats);
     panels.multiply(windows.rows(in.data<float>(), first, count, work), lines.at(first), out,
-                    bias.defined() ? bias.data<float>() : nullptr, 0, panels.count());
+                    bias.defined() ? bias.data<float>() : nullptr);
     lines.done(first, count);
   });
   return cast(y, type);
@@ -143,13 +177,10 @@ Array direct(const Array& x, const Array& weight, const Array& bias, const ConvS
 
 // Images of dy, each spread over the windows it came from. Images are independent of each other.
 Array direct_grad_input(const Array& dy, const Array& weight, const ConvShape& s) {
-  const auto& gemm = kernels::active().gemm_f32;
   const Array w = turned_weight(weight, s);
   const index_t out = s.out_channels, width = s.window.out_width();
   const index_t depth = w.size() / out, height = s.window.out_height();
-  float* packed = t_panels.reserve<float>(kernels::panel_floats(gemm, out, depth));
-  kernels::pack_panels(gemm, w.data<float>(), depth, 1, out, depth, packed);
-  const kernels::PanelView panels{&gemm, packed, out, depth};
+  const WeightPanels panels(rounded_products(s), w.data<float>(), depth, 1, out, depth);
   const Array dx = empty_channels_last({s.batch, s.channels, s.window.height, s.window.width});
   const index_t at_once = rows_at_once(s, depth, kWindowFloats, kPixels);
   const index_t image = s.channels * s.window.height * s.window.width;
@@ -162,7 +193,7 @@ Array direct_grad_input(const Array& dy, const Array& weight, const ConvShape& s
       for (index_t y = 0; y < height; y += at_once) {
         const index_t rows = std::min(at_once, height - y);
         const float* from = dy.data<float>() + (n * height + y) * width * out;
-        panels.multiply({from, out, 1, rows * width}, work, depth, nullptr, 0, panels.count());
+        panels.multiply({from, out, 1, rows * width}, work, depth, nullptr);
         for (index_t i = 0; i < rows; ++i) windows.add(work + i * width * depth, y + i, to);
       }
     }
@@ -181,6 +212,7 @@ Array direct_grad_weight(const Array& dy, const Array& x, const ConvShape& s) {
   const index_t at_once = rows_at_once(s, depth, 2 * kWindowFloats, kMostResults);
   const Array partial = Array::zeros({parts, depth, out});
   const index_t window_floats = windows.floats(at_once * width), line = width * out;
+  const auto* rounds = rounded_products(s);
   parallel_for(parts, 1, [&](index_t begin, index_t end) {
     float* work = t_work.reserve<float>(window_floats + at_once * line);
     for (index_t part = begin; part < end; ++part) {
@@ -194,7 +226,7 @@ Array direct_grad_weight(const Array& dy, const Array& x, const ConvShape& s) {
         g.b = floats_of(dy, row * line, count * line, work + window_floats), g.b_row = out;
         g.c = partial.data<float>() + part * depth * out, g.c_row = out;
         g.accumulate = true;
-        kernels::gemm(g);
+        rounds != nullptr ? kernels::gemm_bf16(g, *rounds) : kernels::gemm(g);
       }
     }
   });

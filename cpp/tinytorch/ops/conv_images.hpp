@@ -1,6 +1,8 @@
 // Convolution of images whose channels are innermost (array/channels_last.hpp), in blocks
 // that stay in the caches: Winograd for 3 x 3 windows at stride 1, else windows copied side by side
-// and multiplied. Results keep the layout. ops/conv.cpp turns to it where it applies.
+// and multiplied. Results keep the layout. ops/conv.cpp turns to it where it applies. Products that
+// were asked for in bfloat16 are, if the processor has instructions for them; else float32 is
+// faster, and is taken.
 #pragma once
 #include "tinytorch/ops/conv.hpp"
 

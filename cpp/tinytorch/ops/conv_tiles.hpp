@@ -5,8 +5,8 @@
 
 namespace tt::ops {
 
-// Asked for bfloat16 products, on a machine with tiles, in shapes that fill them. Elsewhere the
-// float32 kernels are faster, and take over.
+// Asked for bfloat16 products, on a machine with tiles, in shapes that fill them. Elsewhere
+// conv_images.hpp takes over.
 bool convolves_tiles(const ConvShape& s);
 
 // Images x and dy are float32 or bfloat16, weight and bias float32. Results and dx are bfloat16,

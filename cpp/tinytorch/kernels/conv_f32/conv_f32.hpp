@@ -6,7 +6,9 @@
 // channels instead of 144. With the tile's patch d (6 x 6), the weights g and the matrices of
 // reference.cpp:   results = A^T [ (G g G^T) . (B^T d B) ] A,   the product elementwise, summed
 // over the input channels: 36 matrix products of (tiles x in) by (in x out). Source: Lavin and
-// Gray, Fast Algorithms for Convolutional Neural Networks, 2015.
+// Gray, Fast Algorithms for Convolutional Neural Networks, 2015, but for the points, which make
+// the error of rounding half as large; on their choice: Barabasz et al., Error Analysis and
+// Improving the Accuracy of Winograd Convolution for Deep Neural Networks, 2018.
 #pragma once
 #include <cstddef>
 #include <cstdint>

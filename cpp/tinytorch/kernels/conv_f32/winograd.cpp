@@ -47,9 +47,8 @@ std::int64_t winograd_block(const WinogradKernels& k, const WinogradShape& s) {
   return std::clamp<std::int64_t>(fit, far ? 56 : 28, 56) / mr * mr;
 }
 
-std::int64_t winograd_workspace(const WinogradKernels& k, std::int64_t tiles,
-                                const WinogradShape& s) {
-  return kCount * (tiles * (s.in + s.out) + 2 * kPad) + winograd_code_floats(k, tiles, s.in);
+std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& s) {
+  return kCount * (tiles * (s.in + s.out) + 2 * kPad);
 }
 
 template <class T>
@@ -67,7 +66,7 @@ void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int
   const std::int64_t position = winograd_position_bytes(k, s.in, s.out);
   for (std::int64_t p = 0; p < kCount; ++p) {
     winograd_product(k, s, c.weights + p * position, moved + p * in_step, count,
-                     sums + p * out_step, sums + kCount * out_step);
+                     sums + p * out_step);
   }
   for (std::int64_t t = 0; t < count; ++t) {
     prefetch_ahead(c.y, s.out_values() / (c.pool ? 4 : 1), s, first + t);

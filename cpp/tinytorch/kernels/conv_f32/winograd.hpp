@@ -30,12 +30,10 @@ inline bool winograd_fits(const Window2d& w) {
 struct WinogradKernels {
   const ConvF32Table& parts;
   const GemmTable& gemm;
-  // If given, transformed tiles and weights are rounded to bfloat16 and multiplied by it.
+  // If given, transformed tiles and weights are rounded to bfloat16 and multiplied by it. It must
+  // be one that multiplies_codes (gemm_bf16/code_panels.hpp).
   const GemmBf16Table* gemm_bf16 = nullptr;
 };
-
-// Whether products of rounded values are faster than those of floats.
-bool winograd_rounds(const GemmBf16Table& table);
 
 // Weights as panels of every position, from taps[(3 u + v) * in * out + c * out + o].
 std::int64_t winograd_packed_bytes(const WinogradKernels& k, std::int64_t in, std::int64_t out);
@@ -56,8 +54,7 @@ struct WinogradCall {
 
 // Tiles that are best computed together, and the floats of workspace that takes.
 std::int64_t winograd_block(const WinogradKernels& k, const WinogradShape& shape);
-std::int64_t winograd_workspace(const WinogradKernels& k, std::int64_t tiles,
-                                const WinogradShape& shape);
+std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& shape);
 // Tiles [first, last), counted over all images, on this thread.
 template <class T>
 void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int64_t first,

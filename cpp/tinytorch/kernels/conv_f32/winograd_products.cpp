@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/kernels/gemm_bf16/code_panels.hpp"
 #include "tinytorch/kernels/gemm_f32/panels.hpp"
 #include "tinytorch/kernels/packed_panels.hpp"
 #include "tinytorch/kernels/scratch.hpp"
@@ -10,7 +11,7 @@
 namespace tt::kernels {
 namespace {
 
-thread_local ScratchBuffer t_transformed, t_codes;
+thread_local ScratchBuffer t_transformed;
 
 // Input channels whose weights are transformed before they are rounded: whole groups of a panel.
 constexpr std::int64_t kRows = kChannelBlock;
@@ -51,34 +52,10 @@ void pack_codes(const WinogradKernels& k, const float* taps, std::int64_t in, st
   });
 }
 
-// winograd_grad_product of values that are rounded.
-void grad_of_codes(const GemmBf16Table& table, const WinogradShape& s, const float* v,
-                   const float* m, std::int64_t tiles, bool accumulate, float* sums) {
-  const auto layout = PackedPanels::layout(table.shape, s.out, tiles);
-  const std::int64_t nr = table.shape.nr, code_bytes = s.in * layout.row_bytes();
-  std::byte* codes = t_codes.reserve<std::byte>(code_bytes + layout.bytes());
-  std::byte* panels = codes + code_bytes;
-  table.encode_columns(v, s.in, s.in, tiles, codes, layout.row_bytes());
-  for (std::int64_t j = 0; j < s.out; j += nr) {
-    table.pack(m + j, s.out, 1, tiles, std::min(nr, s.out - j),
-               panels + layout.place(j, 0) * table.shape.weight_bytes);
-  }
-  PanelProduct p;
-  p.rows = s.in, p.cols = s.out, p.groups = layout.groups;
-  p.a = codes, p.a_row = layout.row_bytes();
-  p.b = panels;
-  table.multiply(p, {sums, s.out, accumulate, nullptr});
-}
-
 }  // namespace
 
-bool winograd_rounds(const GemmBf16Table& table) {
-  const PanelShape& s = table.shape;
-  return s.code_bytes == sizeof(std::uint16_t) && kRows % (s.k_step * s.group_align) == 0;
-}
-
 std::int64_t winograd_position_bytes(const WinogradKernels& k, std::int64_t in, std::int64_t out) {
-  if (k.gemm_bf16 != nullptr) return PackedPanels::layout(k.gemm_bf16->shape, out, in).bytes();
+  if (k.gemm_bf16 != nullptr) return CodePanelView{k.gemm_bf16, nullptr, in, out}.bytes();
   return static_cast<std::int64_t>(sizeof(float)) * panel_floats(k.gemm, in, out);
 }
 
@@ -88,28 +65,22 @@ void winograd_pack(const WinogradKernels& k, const float* taps, std::int64_t in,
   pack_floats(k, taps, in, out, reinterpret_cast<float*>(packed));
 }
 
-std::int64_t winograd_code_floats(const WinogradKernels& k, std::int64_t tiles, std::int64_t in) {
-  return k.gemm_bf16 != nullptr ? tiles * in / 2 : 0;
-}
-
 void winograd_product(const WinogradKernels& k, const WinogradShape& s, const std::byte* weights,
-                      const float* moved, std::int64_t tiles, float* sums, float* work) {
+                      const float* moved, std::int64_t tiles, float* sums) {
+  const Rows rows{moved, s.in, 1, tiles};
   if (k.gemm_bf16 != nullptr) {
-    auto* codes = reinterpret_cast<std::byte*>(work);
-    k.gemm_bf16->encode(moved, codes, static_cast<std::size_t>(tiles * s.in));
-    PanelProduct p;
-    p.rows = tiles, p.cols = s.out, p.groups = s.in / k.gemm_bf16->shape.k_step;
-    p.a = codes, p.a_row = s.in * k.gemm_bf16->shape.code_bytes;
-    p.b = weights;
-    return k.gemm_bf16->multiply(p, {sums, s.out, false, nullptr});
+    const CodePanelView w{k.gemm_bf16, weights, s.in, s.out};
+    return w.multiply(rows, sums, s.out, nullptr);
   }
   const PanelView w{&k.gemm, reinterpret_cast<const float*>(weights), s.in, s.out};
-  w.multiply({moved, s.in, 1, tiles}, sums, s.out, nullptr, 0, w.count());
+  w.multiply(rows, sums, s.out, nullptr, 0, w.count());
 }
 
 void winograd_grad_product(const WinogradKernels& k, const WinogradShape& s, const float* v,
                            const float* m, std::int64_t tiles, bool accumulate, float* sums) {
-  if (k.gemm_bf16 != nullptr) return grad_of_codes(*k.gemm_bf16, s, v, m, tiles, accumulate, sums);
+  if (k.gemm_bf16 != nullptr) {
+    return multiply_turned_codes(*k.gemm_bf16, v, m, s.in, s.out, tiles, accumulate, sums);
+  }
   GemmTile t{};
   t.k = tiles;
   t.a_row = 1, t.a_step = s.in;

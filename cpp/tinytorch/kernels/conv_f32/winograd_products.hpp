@@ -8,12 +8,9 @@ namespace tt::kernels {
 // Bytes of a position's packed weights.
 std::int64_t winograd_position_bytes(const WinogradKernels& k, std::int64_t in, std::int64_t out);
 
-// Floats of workspace that a product of so many tiles takes.
-std::int64_t winograd_code_floats(const WinogradKernels& k, std::int64_t tiles, std::int64_t in);
-
 // sums (tiles x out) = moved (tiles x in) times the packed weights of one position.
 void winograd_product(const WinogradKernels& k, const WinogradShape& s, const std::byte* weights,
-                      const float* moved, std::int64_t tiles, float* sums, float* work);
+                      const float* moved, std::int64_t tiles, float* sums);
 
 // sums (in x out) (+)= V^T M for one position, v and m having a row for each tile.
 void winograd_grad_product(const WinogradKernels& k, const WinogradShape& s, const float* v,

@@ -28,9 +28,7 @@ class WinogradConv final : public Step {
     pack(s);
   }
 
-  index_t workspace() const override {
-    return 4 * kernels::winograd_workspace(kernels_, block_, shape_);
-  }
+  index_t workspace() const override { return 4 * kernels::winograd_workspace(block_, shape_); }
   std::string method() const override { return "winograd 4x4"; }
 
   void run(const StepData& d) const override {

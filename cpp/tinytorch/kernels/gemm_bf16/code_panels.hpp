@@ -1,0 +1,29 @@
+// Products on one thread with a matrix B (k x n) that lies in panels of bfloat16, for work that
+// others share out: what gemm_f32/panels.hpp is for floats.
+#pragma once
+#include "tinytorch/kernels/gemm_bf16/gemm_bf16.hpp"
+#include "tinytorch/kernels/gemm_f32/panels.hpp"
+
+namespace tt::kernels {
+
+// Whether products of values that are rounded first are faster than those of floats, in groups
+// small enough for all that is here.
+bool multiplies_codes(const GemmBf16Table& table);
+
+struct CodePanelView {
+  const GemmBf16Table* table = nullptr;
+  const std::byte* data = nullptr;
+  std::int64_t k = 0, n = 0;
+
+  std::int64_t bytes() const;
+  // C = bf16(A) B (+ bias). Rows of A are contiguous, or its columns are. A row's result does not
+  // depend on the others.
+  void multiply(const Rows& rows, float* c, std::int64_t c_row, const float* bias) const;
+};
+
+// C (m x n) (+)= bf16(A)^T bf16(B), with rows of A (k x m), B and C contiguous and without gaps.
+void multiply_turned_codes(const GemmBf16Table& table, const float* a, const float* b,
+                           std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate,
+                           float* c);
+
+}  // namespace tt::kernels
