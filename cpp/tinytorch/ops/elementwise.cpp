@@ -11,6 +11,7 @@
 #include "tinytorch/kernels/dispatch.hpp"
 #include "tinytorch/kernels/streaming.hpp"
 #include "tinytorch/kernels/unary/reference.hpp"
+#include "tinytorch/ops/relu_codes.hpp"
 
 namespace tt::ops {
 namespace {
@@ -178,6 +179,16 @@ Array in_widened_pieces(const std::array<const Array*, operands>& x, Run run) {
   return y;
 }
 
+// y by run(first, n, results) on the codes themselves.
+template <class Run>
+Array in_code_pieces(const Array& like, Run run) {
+  const Array y = Array::empty(like.shape(), DType::bf16);
+  in_pieces(y.size(), false, [&](index_t begin, index_t end) {
+    run(begin, count(end - begin), y.data<std::uint16_t>() + begin);
+  });
+  return y;
+}
+
 bool is_dense_bf16(const Array& x) { return x.dtype() == DType::bf16 && x.is_contiguous(); }
 
 // The functions under which integers are closed.
@@ -229,6 +240,11 @@ Array unary(Unary f, const Array& x, double a) {
   if (is_channels_last(x)) return images_of(unary(f, pixels_of(x), a));
   kernels::count_call(kernels::Family::unary);
   if (!is_float(x.dtype()) && exact_for_integers(f)) return integer_unary(f, x);
+  if (is_dense_bf16(x) && f == Unary::relu) {
+    return in_code_pieces(x, [&](index_t first, std::size_t n, std::uint16_t* y) {
+      relu_codes(x.data<std::uint16_t>() + first, y, n);
+    });
+  }
   if (is_dense_bf16(x)) {
     const auto kernel = kernels::active().unary.forward[static_cast<int>(f)];
     return in_widened_pieces<1>({&x}, [=](const auto& in, float* y, std::size_t n) {
@@ -260,6 +276,11 @@ Array unary_grad(Unary f, const Array& dy, const Array& saved, double a) {
     return images_of(unary_grad(f, pixels_of(dy), pixels_of(saved), a));
   }
   kernels::count_call(kernels::Family::unary);
+  if (is_dense_bf16(saved) && is_dense_bf16(dy) && f == Unary::relu) {
+    return in_code_pieces(saved, [&](index_t first, std::size_t n, std::uint16_t* dx) {
+      relu_grad_codes(dy.data<std::uint16_t>() + first, saved.data<std::uint16_t>() + first, dx, n);
+    });
+  }
   if (is_dense_bf16(saved) && is_dense_bf16(dy)) {
     const auto kernel = kernels::active().unary.backward[static_cast<int>(f)];
     return in_widened_pieces<2>({&dy, &saved}, [=](const auto& in, float* y, std::size_t n) {
