@@ -39,7 +39,8 @@ bool by_planes(const ConvShape& s) {
 // What multiplies values that are rounded first, where that was asked for and is faster; else null.
 const kernels::GemmBf16Table* rounded_products(const ConvShape& s) {
   const kernels::GemmBf16Table& table = kernels::active().gemm_bf16;
-  return s.products == Products::bf16 && kernels::multiplies_codes(table) ? &table : nullptr;
+  const bool rounds = s.products == Products::bf16 && !by_planes(s);
+  return rounds && kernels::multiplies_codes(table) ? &table : nullptr;
 }
 
 kernels::WinogradKernels winograd_kernels(const ConvShape& s) {

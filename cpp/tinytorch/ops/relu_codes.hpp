@@ -20,10 +20,10 @@ inline void relu_codes(const std::uint16_t* x, std::uint16_t* y, std::size_t n) 
 inline void relu_grad_codes(const std::uint16_t* dy, const std::uint16_t* y, std::uint16_t* dx,
                             std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
-    const bool above = static_cast<std::uint16_t>(y[i] - 1) < kInfinityCode;
-    const bool nan = (y[i] & ~kMinusZeroCode) > kInfinityCode;
-    const std::uint16_t otherwise = nan ? y[i] : std::uint16_t{0};
-    dx[i] = above ? dy[i] : otherwise;
+    const std::uint16_t gradient = dy[i], result = y[i];
+    const bool above = static_cast<std::uint16_t>(result - 1) < kInfinityCode;
+    const bool nan = static_cast<std::uint16_t>(result & ~kMinusZeroCode) > kInfinityCode;
+    dx[i] = static_cast<std::uint16_t>((above ? gradient : 0) | (nan ? result : 0));
   }
 }
 
