@@ -55,11 +55,10 @@ class WeightPanels {
   WeightPanels(const kernels::GemmBf16Table* rounds, const float* b, index_t row, index_t col,
                index_t k, index_t n) {
     if (rounds != nullptr) {
-      codes_ = {rounds, nullptr, k, n};
-      auto* packed = t_panels.reserve<std::byte>(codes_.bytes());
       const auto layout = kernels::PackedPanels::layout(rounds->shape, n, k);
+      auto* packed = t_panels.reserve<std::byte>(layout.bytes());
       kernels::pack_panels_bf16({b, row, col}, *rounds, layout, packed);
-      codes_.data = packed;
+      codes_ = {rounds, packed, k, n};
     } else {
       const auto& gemm = kernels::active().gemm_f32;
       float* packed = t_panels.reserve<float>(kernels::panel_floats(gemm, k, n));
@@ -69,7 +68,7 @@ class WeightPanels {
   }
   // y = rows B (+ bias), on this thread.
   void multiply(const kernels::Rows& rows, float* y, index_t y_row, const float* bias) const {
-    if (codes_.table != nullptr) return codes_.multiply(rows, y, y_row, bias);
+    if (codes_.table != nullptr) return codes_.multiply(rows, {y, y_row, false, bias});
     floats_.multiply(rows, y, y_row, bias, 0, floats_.count());
   }
 

@@ -55,7 +55,7 @@ void pack_codes(const WinogradKernels& k, const float* taps, std::int64_t in, st
 }  // namespace
 
 std::int64_t winograd_position_bytes(const WinogradKernels& k, std::int64_t in, std::int64_t out) {
-  if (k.gemm_bf16 != nullptr) return CodePanelView{k.gemm_bf16, nullptr, in, out}.bytes();
+  if (k.gemm_bf16 != nullptr) return PackedPanels::layout(k.gemm_bf16->shape, out, in).bytes();
   return static_cast<std::int64_t>(sizeof(float)) * panel_floats(k.gemm, in, out);
 }
 
@@ -70,7 +70,7 @@ void winograd_product(const WinogradKernels& k, const WinogradShape& s, const st
   const Rows rows{moved, s.in, 1, tiles};
   if (k.gemm_bf16 != nullptr) {
     const CodePanelView w{k.gemm_bf16, weights, s.in, s.out};
-    return w.multiply(rows, sums, s.out, nullptr);
+    return w.multiply(rows, {sums, s.out, false, nullptr});
   }
   const PanelView w{&k.gemm, reinterpret_cast<const float*>(weights), s.in, s.out};
   w.multiply(rows, sums, s.out, nullptr, 0, w.count());

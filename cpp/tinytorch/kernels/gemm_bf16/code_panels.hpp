@@ -15,10 +15,9 @@ struct CodePanelView {
   const std::byte* data = nullptr;
   std::int64_t k = 0, n = 0;
 
-  std::int64_t bytes() const;
-  // C = bf16(A) B (+ bias). Rows of A are contiguous, or its columns are. A row's result does not
-  // depend on the others.
-  void multiply(const Rows& rows, float* c, std::int64_t c_row, const float* bias) const;
+  // out.y (+)= bf16(A) B (+ bias). Rows of A are contiguous, or its columns are. A row's result
+  // does not depend on the others.
+  void multiply(const Rows& rows, const PanelOutput& out) const;
 };
 
 // C (m x n) (+)= bf16(A)^T bf16(B), with rows of A (k x m), B and C contiguous and without gaps.
