@@ -266,9 +266,10 @@ class Trainer:
                 "lower learning rate or clip_norm"
             )
         if self.accumulate == 1:
-            loss.backward()
+            loss.backward(free_graph=True)
         else:
-            loss.backward(np.full(loss.shape, 1.0 / self.accumulate, np.float32))
+            share = np.full(loss.shape, 1.0 / self.accumulate, np.float32)
+            loss.backward(share, free_graph=True)
         totals.add(value, outputs, targets)
 
     def _update(self, batches: int) -> None:

@@ -133,6 +133,19 @@ def test_it_learns_and_evaluates():
     assert result.accuracy == (model(x).data.argmax(1) == y.data).mean()
 
 
+def test_a_batch_does_not_keep_its_graph():
+    class Kept(CrossEntropyLoss):
+        def forward(self, outputs, targets):
+            losses.append(super().forward(outputs, targets))
+            return losses[-1]
+
+    losses = []
+    model = Net()
+    Trainer(model, SGD(model.parameters(), 0.1), Kept(), progress=False).fit(loader(), 1)
+    with pytest.raises(RuntimeError, match="free_graph"):
+        losses[0].backward()
+
+
 def test_evaluation_changes_nothing():
     seed_all()
     model = Net()

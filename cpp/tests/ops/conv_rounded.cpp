@@ -69,8 +69,9 @@ TEST_CASE("convolution in bfloat16: results and gradients are off by some 1 % at
     const Array y = ops::conv2d(conv.x, conv.w, conv.b, conv.shape);
     REQUIRE(y.dtype() == DType::bf16);
     REQUIRE(error_of(y, ops::conv2d(x, w, b, exact)) < 0.02);
-    REQUIRE(error_of(ops::conv2d_grad_input(conv.dy, conv.w, conv.shape),
-                     ops::conv2d_grad_input(dy, w, exact)) < 0.02);
+    const Array dx = ops::conv2d_grad_input(conv.dy, conv.w, conv.shape);
+    REQUIRE((dx.dtype() == DType::bf16 || c.images[1] < 16));  // planes' gradients are floats
+    REQUIRE(error_of(dx, ops::conv2d_grad_input(dy, w, exact)) < 0.02);
     REQUIRE(error_of(ops::conv2d_grad_weight(conv.dy, conv.x, conv.shape),
                      ops::conv2d_grad_weight(dy, x, exact)) < 0.02);
   }

@@ -175,27 +175,34 @@ Array direct(const Array& x, const Array& weight, const Array& bias, const ConvS
   return cast(y, type);
 }
 
-// Images of dy, each spread over the windows it came from. Images are independent of each other.
+// Images of dy, each spread over the windows it came from; of its type, summed as floats. Images
+// are independent of each other.
 Array direct_grad_input(const Array& dy, const Array& weight, const ConvShape& s) {
   const Array w = turned_weight(weight, s);
   const index_t out = s.out_channels, width = s.window.out_width();
   const index_t depth = w.size() / out, height = s.window.out_height();
   const WeightPanels panels(rounded_products(s), w.data<float>(), depth, 1, out, depth);
-  const Array dx = empty_channels_last({s.batch, s.channels, s.window.height, s.window.width});
+  const Array dx =
+      empty_channels_last({s.batch, s.channels, s.window.height, s.window.width}, dy.dtype());
   const index_t at_once = rows_at_once(s, depth, kWindowFloats, kPixels);
   const index_t image = s.channels * s.window.height * s.window.width;
+  const index_t line = width * out, windows_at_once = at_once * width * depth;
+  const bool codes = dy.dtype() == DType::bf16;
   const kernels::WindowRows windows(s.window, s.channels, 0, s.channels);
   parallel_for(s.batch, 1, [&](index_t begin, index_t end) {
-    float* work = t_work.reserve<float>(at_once * width * depth);
+    float* work = t_work.reserve<float>(windows_at_once + (codes ? image + at_once * line : 0));
+    float* grads = work + windows_at_once;
+    const LinesOut images(dx, image, grads + at_once * line);
     for (index_t n = begin; n < end; ++n) {
-      float* to = dx.data<float>() + n * image;
+      float* to = images.at(n);
       std::fill_n(to, image, 0.0f);
       for (index_t y = 0; y < height; y += at_once) {
         const index_t rows = std::min(at_once, height - y);
-        const float* from = dy.data<float>() + (n * height + y) * width * out;
+        const float* from = floats_of(dy, (n * height + y) * line, rows * line, grads);
         panels.multiply({from, out, 1, rows * width}, work, depth, nullptr);
         for (index_t i = 0; i < rows; ++i) windows.add(work + i * width * depth, y + i, to);
       }
+      images.done(n, 1);
     }
   });
   return dx;
@@ -257,7 +264,8 @@ Array conv2d_images(const Array& x, const Array& weight, const Array& bias, cons
 Array conv2d_images_grad_input(const Array& grad, const Array& weight, const ConvShape& s) {
   kernels::count_call(kernels::Family::gemm);
   if (!uses_winograd(s)) {
-    return direct_grad_input(cast(to_channels_last(grad), DType::f32), weight, s);
+    const Array dy = grad.dtype() == DType::bf16 ? grad : cast(grad, DType::f32);
+    return direct_grad_input(to_channels_last(dy), weight, s);
   }
   // A convolution of dy with the weights turned around, in and out exchanged.
   const Array taps = weight.flip(2).flip(3).permute({2, 3, 0, 1}).contiguous();
