@@ -31,6 +31,10 @@ inline F32 load(const std::uint16_t* p) {
 #endif
 }
 inline void store(std::uint16_t* p, F32 v) {
+#if defined(TT_ISA_avx512_bf16) || defined(TT_ISA_amx)
+  // The hardware's conversion, which makes zero of subnormal numbers.
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(v));
+#else
   const I32 bits = rounded_bits(v);
 #if defined(__AVX512F__)
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
@@ -44,6 +48,7 @@ inline void store(std::uint16_t* p, F32 v) {
 #else
   const __m128i codes = _mm_srai_epi32(bits, 16);  // in the range that the packing keeps
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi32(codes, codes));
+#endif
 #endif
 }
 

@@ -51,7 +51,8 @@ TEST_CASE("winograd: patches are transformed, zero outside the image") {
           const std::int64_t left = top == 0 ? 0 : 1 - top;
           Guarded<float> got(count(36 * step), 1);
           std::vector<float> want(count(36 * step), got[0]);
-          WinogradInput<float> w{image.data(), size, width, channels, top, left, got.data(), step};
+          WinogradInput<float, float> w{image.data(), size, width,      channels,
+                                        top,          left, got.data(), step};
           t.winograd.input(w);
           w.out = want.data();
           reference::winograd_input(w);

@@ -55,7 +55,8 @@ TEST_CASE("winograd: gradients of whole and cut tiles are transformed") {
         const auto dy = normal(count((rows - 1) * row + cols * channels), 23);
         Guarded<float> moved(count(36 * step), 3);
         std::vector<float> want(count(36 * step), moved[0]);
-        WinogradOutputGrad<float> w{dy.data(), row, channels, rows, cols, moved.data(), step};
+        WinogradOutputGrad<float, float> w{dy.data(), row,          channels, rows,
+                                           cols,      moved.data(), step};
         t.winograd.output_grad(w);
         w.out = want.data();
         reference::winograd_output_grad(w);
@@ -92,7 +93,7 @@ TEST_CASE("winograd: the gradients' transforms are the transposes of the results
   });
 }
 
-TEST_CASE("winograd: codes give what their floats give, and results are rounded to codes") {
+TEST_CASE("winograd: codes give what their floats give, and what is made of them is rounded") {
   const auto codes_of = [](const std::vector<float>& x) {
     std::vector<std::uint16_t> codes(x.size());
     std::transform(x.begin(), x.end(), codes.begin(), [](float v) { return bf16(v).bits; });
@@ -108,14 +109,26 @@ TEST_CASE("winograd: codes give what their floats give, and results are rounded 
     const auto codes = codes_of(normal(count(49 * channels), 27));
     const auto floats = floats_of(codes);
     std::vector<float> moved(count(36 * step)), want(moved.size());
+    std::vector<std::uint16_t> rounded(moved.size());
     for (const std::int64_t top : {-1, 0, 2}) {
       t.winograd_codes.input({codes.data(), 7, 7, channels, top, -top, moved.data(), step});
       t.winograd.input({floats.data(), 7, 7, channels, top, -top, want.data(), step});
       REQUIRE(moved == want);
+      t.winograd_codes.input_to_codes(
+          {codes.data(), 7, 7, channels, top, -top, rounded.data(), step});
+      REQUIRE(rounded == codes_of(want));
+      t.winograd.input_to_codes({floats.data(), 7, 7, channels, top, -top, rounded.data(), step});
+      REQUIRE(rounded == codes_of(want));
     }
     t.winograd_codes.output_grad({codes.data(), 7 * channels, channels, 4, 3, moved.data(), step});
     t.winograd.output_grad({floats.data(), 7 * channels, channels, 4, 3, want.data(), step});
     REQUIRE(moved == want);
+    t.winograd_codes.output_grad_to_codes(
+        {codes.data(), 7 * channels, channels, 4, 3, rounded.data(), step});
+    REQUIRE(rounded == codes_of(want));
+    t.winograd.output_grad_to_codes(
+        {floats.data(), 7 * channels, channels, 4, 3, rounded.data(), step});
+    REQUIRE(rounded == codes_of(want));
 
     const auto sums = normal(count(36 * step), 28), bias = normal(count(channels), 29);
     Guarded<std::uint16_t> out(count(16 * channels), 4);

@@ -1,6 +1,7 @@
 // Parts of convolutions over images with channels innermost (height, width, channels), float32.
-// Winograd's also read and write images of bfloat16 codes, T being float or std::uint16_t.
-// The number of channels is always a multiple of kChannelBlock; what fills it up holds zeros.
+// Winograd's also read and write images of bfloat16 codes, T being float or std::uint16_t, and
+// round what they make of them for products of such codes, U being either, too. The number of
+// channels is always a multiple of kChannelBlock; what fills it up holds zeros.
 //
 // Winograd's F(4x4, 3x3): 4 x 4 results of a 3 x 3 window at stride 1 from 36 products per pair of
 // channels instead of 144. With the tile's patch d (6 x 6), the weights g and the matrices of
@@ -23,12 +24,12 @@ inline constexpr int kWinogradCount = 36;  // products per tile
 
 // out[p * step + c] = (B^T d B)[p] of every channel, where d is the patch of `image` whose corner
 // is at (top, left); outside the image it is zero.
-template <class T>
+template <class T, class U>
 struct WinogradInput {
   const T* image = nullptr;
   std::int64_t height = 0, width = 0, channels = 0;
   std::int64_t top = 0, left = 0;
-  float* out = nullptr;
+  U* out = nullptr;
   std::int64_t step = 0;
 };
 
@@ -58,13 +59,13 @@ struct WinogradWeights {
 
 // Gradients go back through the transposed matrices. Of the results: out[p * step + c] =
 // (A y A^T)[p], where y is zero beyond rows and cols.
-template <class T>
+template <class T, class U>
 struct WinogradOutputGrad {
   const T* grad = nullptr;  // of the tile's first result
   std::int64_t row = 0;     // values between rows
   std::int64_t channels = 0;
   int rows = 4, cols = 4;
-  float* out = nullptr;
+  U* out = nullptr;
   std::int64_t step = 0;
 };
 
@@ -128,9 +129,11 @@ struct DepthwiseLine {
 // The transforms at the images' side.
 template <class T>
 struct WinogradImages {
-  void (*input)(const WinogradInput<T>& w);
+  void (*input)(const WinogradInput<T, float>& w);
+  void (*input_to_codes)(const WinogradInput<T, std::uint16_t>& w);
   void (*output)(const WinogradOutput<T>& w);
-  void (*output_grad)(const WinogradOutputGrad<T>& w);
+  void (*output_grad)(const WinogradOutputGrad<T, float>& w);
+  void (*output_grad_to_codes)(const WinogradOutputGrad<T, std::uint16_t>& w);
 };
 
 struct ConvF32Table {

@@ -60,6 +60,12 @@ void winograd_output(const WinogradOutput<T>& w) {
   }
 }
 
+template <class T>
+WinogradImages<T> winograd_images() {
+  return {winograd_input<T, float>, winograd_input<T, std::uint16_t>, winograd_output<T>,
+          winograd_output_grad<T, float>, winograd_output_grad<T, std::uint16_t>};
+}
+
 void finish(const FinishRows& f) {
   const F32 zero(0.0f);
   for (std::int64_t i = 0; i < f.count; i += kWidth) {
@@ -256,9 +262,8 @@ void depthwise_taps_grad(const DepthwiseLine& d, const float* results, const flo
 }  // namespace
 
 void fill_conv_f32(ConvF32Table& table) {
-  table.winograd = {winograd_input<float>, winograd_output<float>, winograd_output_grad<float>};
-  table.winograd_codes = {winograd_input<std::uint16_t>, winograd_output<std::uint16_t>,
-                          winograd_output_grad<std::uint16_t>};
+  table.winograd = winograd_images<float>();
+  table.winograd_codes = winograd_images<std::uint16_t>();
   table.winograd_weights = winograd_weights;
   table.winograd_weights_grad = winograd_weights_grad;
   table.finish = finish;

@@ -65,7 +65,7 @@ void winograd_weights(const WinogradWeights& w) {
   }
 }
 
-void winograd_output_grad(const WinogradOutputGrad<float>& w) {
+void winograd_output_grad(const WinogradOutputGrad<float, float>& w) {
   for (std::int64_t c = 0; c < w.channels; ++c) {
     double y[4][4], out[6][6];
     for (int i = 0; i < 4; ++i) {
@@ -88,7 +88,7 @@ void winograd_weights_grad(const WinogradWeightsGrad& w) {
   }
 }
 
-void winograd_input(const WinogradInput<float>& w) {
+void winograd_input(const WinogradInput<float, float>& w) {
   for (std::int64_t c = 0; c < w.channels; ++c) {
     double d[6][6], out[6][6];
     for (int i = 0; i < 6; ++i) {

@@ -4,10 +4,10 @@
 
 namespace tt::kernels::reference {
 
-void winograd_input(const WinogradInput<float>& w);
+void winograd_input(const WinogradInput<float, float>& w);
 void winograd_output(const WinogradOutput<float>& w);
 void winograd_weights(const WinogradWeights& w);
-void winograd_output_grad(const WinogradOutputGrad<float>& w);
+void winograd_output_grad(const WinogradOutputGrad<float, float>& w);
 void winograd_weights_grad(const WinogradWeightsGrad& w);
 
 void finish(const FinishRows& f);

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::int64_t kTile = kWinogradTile, kCount = kWinogradCount;
 constexpr std::int64_t kBlockFloats = 160 * 1024;  // of transformed tiles
-constexpr std::int64_t kPad = kPositionPad;
 
 template <class T>
 void put(const ConvF32Table& parts, const WinogradCall<T>& c, const TilePlace& at,
@@ -33,32 +32,16 @@ void put(const ConvF32Table& parts, const WinogradCall<T>& c, const TilePlace& a
   parts.winograd_images<T>().output(w);
 }
 
-}  // namespace
-
-std::int64_t winograd_packed_bytes(const WinogradKernels& k, std::int64_t in, std::int64_t out) {
-  return kCount * winograd_position_bytes(k, in, out);
-}
-
-std::int64_t winograd_block(const WinogradKernels& k, const WinogradShape& s) {
-  const std::int64_t fit = kBlockFloats / (kCount * (s.in + s.out));
-  // Weights that the second cache does not keep are fetched again for every block.
-  const bool far = winograd_packed_bytes(k, s.in, s.out) > 4 * kBlockFloats;
-  const std::int64_t mr = k.gemm_bf16 != nullptr ? k.gemm_bf16->shape.mr : k.gemm.mr;
-  return std::clamp<std::int64_t>(fit, far ? 56 : 28, 56) / mr * mr;
-}
-
-std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& s) {
-  return kCount * (tiles * (s.in + s.out) + 2 * kPad);
-}
-
-template <class T>
-void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int64_t first,
-                    std::int64_t last, float* work) {
+// With transformed values of U.
+template <class U, class T>
+void tiles_by(const WinogradKernels& k, const WinogradCall<T>& c, std::int64_t first,
+              std::int64_t last, float* work) {
   const WinogradShape& s = c.shape;
   const std::int64_t count = last - first;
-  const std::int64_t in_step = count * s.in + kPad, out_step = count * s.out + kPad;
-  float* moved = work;
-  float* sums = moved + kCount * in_step;
+  const std::int64_t in_step = count * s.in + kPositionPad<U>;
+  const std::int64_t out_step = count * s.out + kPositionPad<float>;
+  float* sums = work;
+  U* moved = reinterpret_cast<U*>(sums + kCount * out_step);
   for (std::int64_t t = 0; t < count; ++t) {
     prefetch_ahead(c.x, s.in_values(), s, first + t);
     transform_patch(k.parts, s, c.x, first + t, moved + t * s.in, in_step);
@@ -72,6 +55,32 @@ void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int
     prefetch_ahead(c.y, s.out_values() / (c.pool ? 4 : 1), s, first + t);
     put(k.parts, c, tile_place(s, first + t), sums + t * s.out, out_step);
   }
+}
+
+}  // namespace
+
+std::int64_t winograd_packed_bytes(const WinogradKernels& k, std::int64_t in, std::int64_t out) {
+  return kCount * winograd_position_bytes(k, in, out);
+}
+
+std::int64_t winograd_block(const WinogradKernels& k, const WinogradShape& s) {
+  const std::int64_t in = k.gemm_bf16 != nullptr ? s.in / 2 : s.in;
+  const std::int64_t fit = kBlockFloats / (kCount * (in + s.out));
+  // Weights that the second cache does not keep are fetched again for every block.
+  const bool far = winograd_packed_bytes(k, s.in, s.out) > 4 * kBlockFloats;
+  const std::int64_t mr = k.gemm_bf16 != nullptr ? k.gemm_bf16->shape.mr : k.gemm.mr;
+  return std::clamp<std::int64_t>(fit, far ? 56 : 28, 56) / mr * mr;
+}
+
+std::int64_t winograd_workspace(std::int64_t tiles, const WinogradShape& s) {
+  return kCount * (tiles * (s.in + s.out) + 2 * kPositionPad<float>);
+}
+
+template <class T>
+void winograd_tiles(const WinogradKernels& k, const WinogradCall<T>& c, std::int64_t first,
+                    std::int64_t last, float* work) {
+  k.gemm_bf16 != nullptr ? tiles_by<std::uint16_t>(k, c, first, last, work)
+                         : tiles_by<float>(k, c, first, last, work);
 }
 
 template void winograd_tiles(const WinogradKernels&, const WinogradCall<float>&, std::int64_t,

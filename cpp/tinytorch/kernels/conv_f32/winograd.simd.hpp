@@ -54,8 +54,8 @@ template <int From, int To, class At, class Line, class Put>
   }
 }
 
-template <class T>
-void winograd_input(const WinogradInput<T>& w) {
+template <class T, class U>
+void winograd_input(const WinogradInput<T, U>& w) {
   const std::int64_t row = w.width * w.channels;
   const T* corner = w.image + w.top * row + w.left * w.channels;
   const bool inside = w.top >= 0 && w.left >= 0 && w.top + 6 <= w.height && w.left + 6 <= w.width;
@@ -133,8 +133,8 @@ inline void winograd_weights_grad(const WinogradWeightsGrad& w) {
   }
 }
 
-template <class T>
-void winograd_output_grad(const WinogradOutputGrad<T>& w) {
+template <class T, class U>
+void winograd_output_grad(const WinogradOutputGrad<T, U>& w) {
   const bool whole = w.rows == 4 && w.cols == 4;
   for (std::int64_t c = 0; c < w.channels; c += kWidth) {
     const auto value = [&](int i, int j) { return load(w.grad + i * w.row + j * w.channels + c); };

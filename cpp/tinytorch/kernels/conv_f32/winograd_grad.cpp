@@ -37,20 +37,20 @@ std::int64_t parts_of(const WinogradShape& s) {
   return parts < kFewParts ? 1 : parts;
 }
 
-// The transforms V and M of a block of tiles, position by position.
-template <class T>
+// The transforms V and M of a block of tiles, position by position, as values of U.
+template <class U, class T>
 struct Transformed {
   const WinogradKernels& k;
   const WinogradShape& s;
   const T *x, *dy;
   std::int64_t in_step, out_step;
-  float *v, *m;
+  U *v, *m;
 
   Transformed(const WinogradKernels& kernels, const WinogradShape& shape, const T* images,
               const T* grads, std::int64_t block)
       : k(kernels), s(shape), x(images), dy(grads) {
-    in_step = block * s.in + kPositionPad, out_step = block * s.out + kPositionPad;
-    v = t_tiles.reserve<float>(kCount * (in_step + out_step));
+    in_step = block * s.in + kPositionPad<U>, out_step = block * s.out + kPositionPad<U>;
+    v = t_tiles.reserve<U>(kCount * (in_step + out_step));
     m = v + kCount * in_step;
   }
   // Tile `tile` of the batch as the block's `at`-th.
@@ -67,11 +67,11 @@ struct Transformed {
 };
 
 // sums (36 x in x out) of all tiles, whose blocks all threads work on together.
-template <class T>
+template <class U, class T>
 void together(const WinogradKernels& k, const WinogradShape& s, const T* x, const T* dy,
               float* sums) {
-  const std::int64_t block = block_of(s, s.tiles(), kSharedFloats);
-  const Transformed<T> tiles(k, s, x, dy, block);
+  const std::int64_t block = block_of(s, s.tiles(), kSharedFloats * (4 / sizeof(U)));
+  const Transformed<U, T> tiles(k, s, x, dy, block);
   for (std::int64_t first = 0; first < s.tiles(); first += block) {
     throw_if_interrupted();
     const std::int64_t count = std::min(block, s.tiles() - first);
@@ -89,11 +89,11 @@ void together(const WinogradKernels& k, const WinogradShape& s, const T* x, cons
 }
 
 // sums of tiles [from, to), on this thread.
-template <class T>
+template <class U, class T>
 void part_of(const WinogradKernels& k, const WinogradShape& s, const T* x, const T* dy,
              std::int64_t from, std::int64_t to, float* sums) {
-  const std::int64_t block = block_of(s, to - from, kOwnFloats);
-  const Transformed<T> tiles(k, s, x, dy, block);
+  const std::int64_t block = block_of(s, to - from, kOwnFloats * (4 / sizeof(U)));
+  const Transformed<U, T> tiles(k, s, x, dy, block);
   for (std::int64_t first = from; first < to; first += block) {
     throw_if_interrupted();
     const std::int64_t count = std::min(block, to - first);
@@ -103,13 +103,13 @@ void part_of(const WinogradKernels& k, const WinogradShape& s, const T* x, const
 }
 
 // sums of all tiles, by `parts` with their own, which are then joined in order into the first.
-template <class T>
+template <class U, class T>
 void in_parts(const WinogradKernels& k, const WinogradShape& s, const T* x, const T* dy,
               std::int64_t parts, float* sums) {
   const std::int64_t size = kCount * s.in * s.out;
   parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      part_of(k, s, x, dy, s.tiles() * i / parts, s.tiles() * (i + 1) / parts, sums + i * size);
+      part_of<U>(k, s, x, dy, s.tiles() * i / parts, s.tiles() * (i + 1) / parts, sums + i * size);
     }
   });
   parallel_for(size, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
@@ -119,6 +119,13 @@ void in_parts(const WinogradKernels& k, const WinogradShape& s, const T* x, cons
   });
 }
 
+// sums of all tiles, with transforms of U.
+template <class U, class T>
+void add_up_all(const WinogradKernels& k, const WinogradShape& s, const T* x, const T* dy,
+                std::int64_t parts, float* sums) {
+  parts == 1 ? together<U>(k, s, x, dy, sums) : in_parts<U>(k, s, x, dy, parts, sums);
+}
+
 }  // namespace
 
 template <class T>
@@ -126,7 +133,8 @@ void winograd_weights_grad(const WinogradKernels& k, const WinogradShape& s, con
                            const T* dy, float* taps) {
   const std::int64_t parts = parts_of(s), weights = s.in * s.out;
   float* sums = t_sums.reserve<float>(parts * kCount * weights);
-  parts == 1 ? together(k, s, x, dy, sums) : in_parts(k, s, x, dy, parts, sums);
+  k.gemm_bf16 != nullptr ? add_up_all<std::uint16_t>(k, s, x, dy, parts, sums)
+                         : add_up_all<float>(k, s, x, dy, parts, sums);
   parallel_for(s.in, grain_for(1 << 14, kCount * s.out), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t c = begin; c < end; ++c) {
       k.parts.winograd_weights_grad({sums + c * s.out, weights, s.out, taps + c * s.out, weights});

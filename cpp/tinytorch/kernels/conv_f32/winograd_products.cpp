@@ -67,20 +67,18 @@ void winograd_pack(const WinogradKernels& k, const float* taps, std::int64_t in,
 
 void winograd_product(const WinogradKernels& k, const WinogradShape& s, const std::byte* weights,
                       const float* moved, std::int64_t tiles, float* sums) {
-  const Rows rows{moved, s.in, 1, tiles};
-  if (k.gemm_bf16 != nullptr) {
-    const CodePanelView w{k.gemm_bf16, weights, s.in, s.out};
-    return w.multiply(rows, {sums, s.out, false, nullptr});
-  }
   const PanelView w{&k.gemm, reinterpret_cast<const float*>(weights), s.in, s.out};
-  w.multiply(rows, sums, s.out, nullptr, 0, w.count());
+  w.multiply({moved, s.in, 1, tiles}, sums, s.out, nullptr, 0, w.count());
+}
+
+void winograd_product(const WinogradKernels& k, const WinogradShape& s, const std::byte* weights,
+                      const std::uint16_t* moved, std::int64_t tiles, float* sums) {
+  const CodePanelView w{k.gemm_bf16, weights, s.in, s.out};
+  w.multiply_codes(moved, tiles, {sums, s.out, false, nullptr});
 }
 
 void winograd_grad_product(const WinogradKernels& k, const WinogradShape& s, const float* v,
                            const float* m, std::int64_t tiles, bool accumulate, float* sums) {
-  if (k.gemm_bf16 != nullptr) {
-    return multiply_turned_codes(*k.gemm_bf16, v, m, s.in, s.out, tiles, accumulate, sums);
-  }
   GemmTile t{};
   t.k = tiles;
   t.a_row = 1, t.a_step = s.in;
@@ -95,6 +93,12 @@ void winograd_grad_product(const WinogradKernels& k, const WinogradShape& s, con
       k.gemm.tile(t);
     }
   }
+}
+
+void winograd_grad_product(const WinogradKernels& k, const WinogradShape& s, const std::uint16_t* v,
+                           const std::uint16_t* m, std::int64_t tiles, bool accumulate,
+                           float* sums) {
+  multiply_turned_codes(*k.gemm_bf16, v, m, s.in, s.out, tiles, accumulate, sums);
 }
 
 }  // namespace tt::kernels

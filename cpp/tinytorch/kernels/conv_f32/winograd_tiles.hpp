@@ -6,8 +6,9 @@
 
 namespace tt::kernels {
 
-// Floats between the positions of transformed tiles, so that they do not share cache sets.
-inline constexpr std::int64_t kPositionPad = 16;
+// Values between the positions of transformed tiles, so that they do not share cache sets.
+template <class U>
+inline constexpr std::int64_t kPositionPad = 64 / sizeof(U);
 
 struct TilePlace {
   std::int64_t image, y, x;  // of the tile's first result
@@ -31,26 +32,43 @@ template <class T>
   for (std::int64_t i = first; i < last; i += kLine) __builtin_prefetch(array + i, 0, 2);
 }
 
-template <class T>
+template <class T, class U>
 void transform_patch(const ConvF32Table& parts, const WinogradShape& s, const T* x,
-                     std::int64_t tile, float* out, std::int64_t step) {
+                     std::int64_t tile, U* out, std::int64_t step) {
   const TilePlace at = tile_place(s, tile);
-  parts.winograd_images<T>().input({x + at.image * s.height * s.width * s.in, s.height, s.width,
-                                    s.in, at.y - s.pad, at.x - s.pad, out, step});
+  const WinogradInput<T, U> w{x + at.image * s.height * s.width * s.in,
+                              s.height,
+                              s.width,
+                              s.in,
+                              at.y - s.pad,
+                              at.x - s.pad,
+                              out,
+                              step};
+  const WinogradImages<T>& images = parts.winograd_images<T>();
+  if constexpr (std::is_same_v<U, float>) {
+    images.input(w);
+  } else {
+    images.input_to_codes(w);
+  }
 }
 
-template <class T>
+template <class T, class U>
 void transform_grad(const ConvF32Table& parts, const WinogradShape& s, const T* dy,
-                    std::int64_t tile, float* out, std::int64_t step) {
+                    std::int64_t tile, U* out, std::int64_t step) {
   const TilePlace at = tile_place(s, tile);
   const std::int64_t height = s.out_height(), width = s.out_width();
-  WinogradOutputGrad<T> w;
+  WinogradOutputGrad<T, U> w;
   w.grad = dy + ((at.image * height + at.y) * width + at.x) * s.out;
   w.row = width * s.out, w.channels = s.out;
   w.rows = static_cast<int>(std::min<std::int64_t>(kWinogradTile, height - at.y));
   w.cols = static_cast<int>(std::min<std::int64_t>(kWinogradTile, width - at.x));
   w.out = out, w.step = step;
-  parts.winograd_images<T>().output_grad(w);
+  const WinogradImages<T>& images = parts.winograd_images<T>();
+  if constexpr (std::is_same_v<U, float>) {
+    images.output_grad(w);
+  } else {
+    images.output_grad_to_codes(w);
+  }
 }
 
 }  // namespace tt::kernels

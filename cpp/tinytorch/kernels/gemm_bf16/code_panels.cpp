@@ -1,6 +1,6 @@
 #include "tinytorch/kernels/gemm_bf16/code_panels.hpp"
 
-#include "tinytorch/kernels/gemm_bf16/pieces.hpp"
+#include "tinytorch/kernels/packed_panels.hpp"
 #include "tinytorch/kernels/scratch.hpp"
 
 namespace tt::kernels {
@@ -23,6 +23,15 @@ void encode(const GemmBf16Table& table, const Rows& rows, const PackedPanels& la
   }
 }
 
+void multiply_encoded(const CodePanelView& b, const PackedPanels& layout, const std::byte* codes,
+                      std::int64_t rows, const PanelOutput& out) {
+  PanelProduct p;
+  p.rows = rows, p.cols = b.n, p.groups = layout.groups;
+  p.a = codes, p.a_row = layout.row_bytes();
+  p.b = b.data;
+  b.table->multiply(p, out);
+}
+
 }  // namespace
 
 bool multiplies_codes(const GemmBf16Table& table) {
@@ -33,20 +42,26 @@ void CodePanelView::multiply(const Rows& rows, const PanelOutput& out) const {
   const auto layout = PackedPanels::layout(table->shape, n, k);
   auto* codes = t_codes.reserve<std::byte>(rows.count * layout.row_bytes());
   encode(*table, rows, layout, codes);
-  PanelProduct p;
-  p.rows = rows.count, p.cols = n, p.groups = layout.groups;
-  p.a = codes, p.a_row = layout.row_bytes();
-  p.b = data;
-  table->multiply(p, out);
+  multiply_encoded(*this, layout, codes, rows.count, out);
 }
 
-void multiply_turned_codes(const GemmBf16Table& table, const float* a, const float* b,
-                           std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate,
-                           float* c) {
+void CodePanelView::multiply_codes(const std::uint16_t* rows, std::int64_t count,
+                                   const PanelOutput& out) const {
+  const auto layout = PackedPanels::layout(table->shape, n, k);
+  multiply_encoded(*this, layout, reinterpret_cast<const std::byte*>(rows), count, out);
+}
+
+void multiply_turned_codes(const GemmBf16Table& table, const std::uint16_t* a,
+                           const std::uint16_t* b, std::int64_t m, std::int64_t n, std::int64_t k,
+                           bool accumulate, float* c) {
   const auto layout = PackedPanels::layout(table.shape, n, k);
   auto* panels = t_panels.reserve<std::byte>(layout.bytes());
-  pack_panels_bf16({b, n, 1}, table, layout, panels);
-  CodePanelView{&table, panels, k, n}.multiply({a, 1, m, m}, {c, n, accumulate, nullptr});
+  for (std::int64_t j = 0; j < n; j += table.shape.nr) {
+    table.pack_codes(b + j, n, k, n - j, panels + layout.place(j, 0) * table.shape.weight_bytes);
+  }
+  auto* codes = t_codes.reserve<std::byte>(m * layout.row_bytes());
+  table.turn_codes(a, m, m, k, codes, layout.row_bytes());
+  multiply_encoded({&table, panels, k, n}, layout, codes, m, {c, n, accumulate, nullptr});
 }
 
 }  // namespace tt::kernels

@@ -18,11 +18,14 @@ struct CodePanelView {
   // out.y (+)= bf16(A) B (+ bias). Rows of A are contiguous, or its columns are. A row's result
   // does not depend on the others.
   void multiply(const Rows& rows, const PanelOutput& out) const;
+  // The same of rows of codes, k of them, an even number, without gaps.
+  void multiply_codes(const std::uint16_t* rows, std::int64_t count, const PanelOutput& out) const;
 };
 
-// C (m x n) (+)= bf16(A)^T bf16(B), with rows of A (k x m), B and C contiguous and without gaps.
-void multiply_turned_codes(const GemmBf16Table& table, const float* a, const float* b,
-                           std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate,
-                           float* c);
+// C (m x n) (+)= A^T B for codes A (k x m) and B (k x n), all without gaps; m and n are multiples
+// of 16.
+void multiply_turned_codes(const GemmBf16Table& table, const std::uint16_t* a,
+                           const std::uint16_t* b, std::int64_t m, std::int64_t n, std::int64_t k,
+                           bool accumulate, float* c);
 
 }  // namespace tt::kernels

@@ -87,6 +87,36 @@ inline void encode_turned(const float* x, std::int64_t step, std::int64_t rows, 
   }
 }
 
+#if defined(TT_ISA_avx512_bf16) || defined(TT_ISA_amx)
+// Codes of two rows side by side in each lane, zeros for a second that is null.
+inline F32 code_pairs(const std::uint16_t* first, const std::uint16_t* second) {
+  const auto lanes = [](const std::uint16_t* p) {
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  };
+  const __m512i lower = lanes(first);
+  if (second == nullptr) return F32(_mm512_castsi512_ps(lower));
+  return F32(_mm512_castsi512_ps(_mm512_or_si512(lower, _mm512_slli_epi32(lanes(second), 16))));
+}
+
+// W rows of A from codes whose columns are contiguous, up to 2 W values of each.
+inline void turn_code_pairs(const std::uint16_t* x, std::int64_t step, std::int64_t depth,
+                            std::byte* codes, std::int64_t row_bytes) {
+  F32 block[W];
+  TT_UNROLL for (std::int64_t q = 0; q < kLanes; ++q) {
+    const std::uint16_t* from = x + 2 * q * step;
+    if (2 * q >= depth) {
+      block[q] = F32(0.0f);
+    } else {
+      block[q] = code_pairs(from, 2 * q + 1 < depth ? from + step : nullptr);
+    }
+  }
+  transpose(block);
+  TT_UNROLL for (std::int64_t r = 0; r < kLanes; ++r) {
+    store_lanes(reinterpret_cast<float*>(codes + r * row_bytes), (depth + 1) / 2, block[r]);
+  }
+}
+#endif
+
 // One group of a panel: two rows of B, `second` null beyond k.
 inline void pack_rows_pair(const float* first, const float* second, std::int64_t cols,
                            std::int64_t width, float* out) {

@@ -25,6 +25,12 @@ struct GemmBf16Table {
   // c >= cols or the depth is beyond k.
   void (*pack)(const float* b, std::int64_t row, std::int64_t col, std::int64_t k,
                std::int64_t cols, void* panel);
+  // The last two of values that are rounded already: bfloat16 rows of which 16, 32, ... are taken,
+  // contiguous columns. Null where codes are not bfloat16.
+  void (*turn_codes)(const std::uint16_t* x, std::int64_t step, std::int64_t rows, std::int64_t k,
+                     void* codes, std::int64_t row_bytes);
+  void (*pack_codes)(const std::uint16_t* b, std::int64_t row, std::int64_t k, std::int64_t cols,
+                     void* panel);
 };
 
 }  // namespace tt::kernels

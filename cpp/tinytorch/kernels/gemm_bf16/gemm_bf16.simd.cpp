@@ -80,10 +80,19 @@ void pack_strided(const float* b, std::int64_t row, std::int64_t col, std::int64
   }
 }
 
+// Zeros for the groups beyond k.
+void pad_groups(float* panel, std::int64_t k) {
+  constexpr std::int64_t kColumns = kPanelColumns<DotBf16>;
+  constexpr std::int64_t kAlign = DotBf16::kStep * kPanelGroupAlign;
+  const std::int64_t groups = (k + 1) / 2, padded = (k + kAlign - 1) / kAlign * (kAlign / 2);
+  for (std::int64_t i = groups * kColumns; i < padded * kColumns; i += kLanes) {
+    store(panel + i, F32(0.0f));
+  }
+}
+
 void pack(const float* b, std::int64_t row, std::int64_t col, std::int64_t k, std::int64_t cols,
           void* panel) {
   constexpr std::int64_t kColumns = kPanelColumns<DotBf16>;
-  constexpr std::int64_t kAlign = DotBf16::kStep * kPanelGroupAlign;
   auto* out = static_cast<float*>(panel);  // a group of a column is as long as a float
   if (col == 1) {
     for (std::int64_t p = 0; p < k; p += 2) {
@@ -100,16 +109,41 @@ void pack(const float* b, std::int64_t row, std::int64_t col, std::int64_t k, st
   } else {
     pack_strided(b, row, col, k, cols, kColumns, out);
   }
-  const std::int64_t groups = (k + 1) / 2, padded = (k + kAlign - 1) / kAlign * (kAlign / 2);
-  for (std::int64_t i = groups * kColumns; i < padded * kColumns; i += kLanes) {
-    store(out + i, F32(0.0f));
+  pad_groups(out, k);
+}
+
+#if defined(TT_ISA_avx512_bf16) || defined(TT_ISA_amx)
+void turn_codes(const std::uint16_t* x, std::int64_t step, std::int64_t rows, std::int64_t k,
+                void* codes, std::int64_t row_bytes) {
+  auto* to = static_cast<std::byte*>(codes);
+  for (std::int64_t p = 0; p < k; p += 2 * kLanes, to += 4 * kLanes) {
+    for (std::int64_t r = 0; r < rows; r += kLanes) {
+      turn_code_pairs(x + p * step + r, step, k - p, to + r * row_bytes, row_bytes);
+    }
   }
 }
+
+void pack_codes(const std::uint16_t* b, std::int64_t row, std::int64_t k, std::int64_t cols,
+                void* panel) {
+  auto* out = static_cast<float*>(panel);
+  for (std::int64_t p = 0; p < k; p += 2) {
+    const std::uint16_t* first = b + p * row;
+    for (std::int64_t c = 0; c < kPanelColumns<DotBf16>; c += kLanes, out += kLanes) {
+      store(out,
+            c < cols ? code_pairs(first + c, p + 1 < k ? first + row + c : nullptr) : F32(0.0f));
+    }
+  }
+  pad_groups(static_cast<float*>(panel), k);
+}
+#else
+constexpr auto turn_codes = nullptr, pack_codes = nullptr;
+#endif
 
 }  // namespace
 
 void fill_gemm_bf16(GemmBf16Table& t) {
-  t = GemmBf16Table{panel_shape<DotBf16>(), multiply, encode, encode_columns, pack};
+  t = GemmBf16Table{
+      panel_shape<DotBf16>(), multiply, encode, encode_columns, pack, turn_codes, pack_codes};
 }
 
 }  // namespace tt::kernels::TT_ISA
