@@ -37,7 +37,7 @@ def main() -> None:
     count = len(images) - args.holdout
     training = TorchTraining(
         run.network, recipe, images[:count], labels[:count], recipe.epochs * len(loader),
-        bf16=not args.f32, compiled=args.compile, seed=args.seed,
+        bf16=not args.f32, compiled=args.compile, seed=args.seed, places=run.places,
     )  # fmt: skip
     if args.compile:
         training.warm_up()

@@ -160,18 +160,48 @@ def _parameters(net: TorchNet) -> tuple[list[nn.Parameter], ...]:
     return weights, scales, shifts, head
 
 
+class TorchPairs:
+    """Ties arrays as `tinytorch.recipes._mirror.MirrorPairs` does, by its table of places."""
+
+    def __init__(self, net: TorchNet, places: dict[tuple[str, str], np.ndarray]) -> None:
+        theirs = {"gamma": "weight", "beta": "bias"}
+        self.parts: list[tuple[nn.Module, str, torch.Tensor]] = [
+            (net.parts[layer], theirs.get(name, name), torch.tensor(where))
+            for (layer, name), where in places.items()
+        ]
+
+    @torch.no_grad()
+    def tie_gradients(self) -> None:
+        for module, name, where in self.parts:
+            grad = getattr(getattr(module, name), "grad", None)
+            if grad is not None:
+                _tie(module, grad, where)
+
+    @torch.no_grad()
+    def tie_values(self) -> None:
+        for module, name, where in self.parts:
+            _tie(module, getattr(module, name), where)
+
+
+def _tie(module: nn.Module, value: torch.Tensor, where: torch.Tensor) -> None:
+    ours = value.T if isinstance(module, nn.Linear) and value.ndim == 2 else value
+    ours.add_(torch.take(ours, where).view(ours.shape)).mul_(0.5)
+
+
 class TorchTraining:
-    """Steps of a recipe on stored images."""
+    """Steps of a recipe on stored images; `places` are those of the recipe's mirror pairs."""
 
     def __init__(
         self, network: Any, recipe: ImageRecipe, images: np.ndarray, labels: np.ndarray, steps: int,
         *, bf16: bool, compiled: bool, seed: int = 0,
+        places: dict[tuple[str, str], np.ndarray] | None = None,
     ) -> None:  # fmt: skip
         torch.manual_seed(seed)
         self.r, self.bf16 = recipe, bf16
         self.net = TorchNet(network)
         self.run = torch.compile(self.net) if compiled else self.net
         self.optimizers = Optimizers(self.net, recipe)
+        self.pairs = None if places is None else TorchPairs(self.net, places)
         self.schedule = OneCycleSchedule(1.0, max(steps, 1), warmup=recipe.warmup, end=recipe.end)
         mean, std = torch.tensor(network.mean), torch.tensor(network.std)
         self.mean, self.std = mean[:, None, None], std[:, None, None]
@@ -181,6 +211,7 @@ class TorchTraining:
         self.images = F.pad(normal, pad, "reflect") if recipe.augment.pad else normal
         self.labels = torch.tensor(labels.astype(np.int64))
         self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.per_epoch = len(images) // recipe.batch_size
         self.done = 0
         self.epoch = -1
         self.order = torch.arange(0)
@@ -190,8 +221,12 @@ class TorchTraining:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             loss = self.loss(self.run(x), y)
         loss.backward()
+        if self.pairs is not None:
+            self.pairs.tie_gradients()
         self.optimizers.step(self.schedule.get_lr(self.done))
         self.done += 1
+        if self.pairs is not None and self.done % self.per_epoch == 0:
+            self.pairs.tie_values()
 
     def warm_up(self) -> None:
         """Compile for training, without learning anything."""
@@ -213,12 +248,11 @@ class TorchTraining:
 
     def _batch(self) -> tuple[Any, Any]:
         size = self.r.batch_size
-        per_epoch = len(self.images) // size
-        if self.done // per_epoch != self.epoch:
-            self.epoch = self.done // per_epoch
+        if self.done // self.per_epoch != self.epoch:
+            self.epoch = self.done // self.per_epoch
             self.order = torch.randperm(len(self.images))
             self.mirrored = torch.rand(len(self.images)) < 0.5 if self.epoch == 0 else self.mirrored
-        at = self.done % per_epoch * size
+        at = self.done % self.per_epoch * size
         rows = self.order[at : at + size]
         x = self._moved(self.images[rows])
         if self.r.augment.flip != "none":

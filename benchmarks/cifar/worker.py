@@ -74,7 +74,7 @@ def theirs(recipe_name: str, who: str, threads: int) -> Callable[[], None]:
     images, labels = Noise(turn_images(recipe_name)).raw("train")
     training = TorchTraining(
         run.network, run.recipe, images, labels, EPOCHS * steps(recipe_name),
-        bf16="bf16" in who, compiled="compile" in who,
+        bf16="bf16" in who, compiled="compile" in who, places=run.places,
     )  # fmt: skip
 
     def turn() -> None:

@@ -12,6 +12,7 @@
 #include "tinytorch/base/interrupt.hpp"
 #include "tinytorch/kernels/optim/optim.hpp"
 #include "tinytorch/nn/muon.hpp"
+#include "tinytorch/nn/pairs.hpp"
 
 namespace py = pybind11;
 
@@ -178,6 +179,19 @@ void muon_steps(const py::list& arrays, const py::list& changes, double lr, doub
   set_attributes(changes);
 }
 
+nn::Pairs pairs_of(const py::array_t<std::int64_t, py::array::c_style>& partners) {
+  return nn::Pairs({partners.data(), partners.data() + partners.size()});
+}
+
+void average_pairs(const nn::Pairs& pairs, const py::array& array) {
+  float* data = values(array, "the array", true);
+  if (array.size() != pairs.size()) {
+    fail<ShapeError>("the array has ", array.size(), " elements, the pairs are of ", pairs.size());
+  }
+  const ReleaseGil unlocked;
+  pairs.average(data);
+}
+
 }  // namespace
 
 void bind_optim(py::module_& m) {
@@ -203,6 +217,12 @@ void bind_optim(py::module_& m) {
             py::arg("adjust_lr_fn"), py::arg("unit_norm") = false,
             "Muon (Jordan et al. 2024) for each matrix (w, g, momentum_buffer), then "
             "set_attributes(changes), as sgd_steps. Axes after the first count as one.");
+  py::class_<nn::Pairs>(optim, "Pairs", "Values of an array that are to be the same.")
+      .def(py::init(&pairs_of), py::arg("partners"),
+           "Where the partner of each value is, itself for none; ValueError unless the partner's "
+           "partner is the value.")
+      .def("average", &average_pairs, py::arg("array"),
+           "Gives both values of each pair their mean, in place.");
   optim.def("unshared", &unshared, py::arg("parameter"),
             "Whether a Tensor's array is held by that tensor alone, so that a step may change it "
             "in place and nobody can tell.");

@@ -26,6 +26,32 @@ def small_network() -> Any:
     return models.create("speednet", nodes=speednet((4, 8, 8)))
 
 
+def test_mirror_pairs_are_tied_alike() -> None:
+    from cifar.torch_recipe import TorchNet, TorchPairs
+
+    network = small_network()
+    pixels = RNG.integers(0, 256, (20, 3, 32, 32), dtype=np.uint8)
+    pairs = start.start(network, dataclasses.replace(RECIPES["quick"], mirror_pairs=True), pixels)
+    assert pairs is not None
+    for p in network.parameters():
+        p.data = RNG.standard_normal(p.shape).astype(np.float32)
+    theirs = TorchNet(network)
+    for (name, one), (_, two) in zip(
+        theirs.named_parameters(), TorchNet(network).named_parameters(), strict=True
+    ):
+        assert torch.equal(one, two), name
+        one.grad = two.detach().clone() if one.requires_grad else None
+    other = TorchPairs(theirs, pairs.places)
+    other.tie_values()
+    other.tie_gradients()
+    pairs.tie_values()
+    for (name, one), (_, two) in zip(
+        theirs.named_parameters(), TorchNet(network).named_parameters(), strict=True
+    ):
+        assert torch.equal(one, two), name
+        assert one.grad is None or torch.equal(one.grad, two), name
+
+
 @pytest.mark.parametrize("muon", [0.0, 0.08])
 def test_the_same_gradients_move_weights_alike(muon: float) -> None:
     from cifar.torch_recipe import Optimizers, TorchNet

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 __all__: list[str] = [
+    "Pairs",
     "adam_step",
     "adam_steps",
     "muon_steps",
@@ -13,6 +14,18 @@ __all__: list[str] = [
     "sgd_steps",
     "unshared",
 ]
+
+class Pairs:
+    """Values of an array that are to be the same."""
+
+    def __init__(self, partners: Annotated[np.ArrayLike, np.int64]) -> None:
+        """Where the partner of each value is, itself for none; ValueError unless the partner's
+        partner is the value.
+        """
+
+    def __reduce__(self) -> tuple[Any, ...]: ...
+    def average(self, array: np.ndarray) -> None:
+        """Gives both values of each pair their mean, in place."""
 
 def adam_step(
     w: np.ndarray,

@@ -14,7 +14,7 @@ resnet18    the ImageNet network of the same paper without its first stride and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .nodes import Node
 
@@ -62,20 +62,23 @@ def plain_swiftcnn(widths: Sequence[int]) -> list[Node]:
 
 
 def speednet(widths: Sequence[int] = (64, 256, 256)) -> list[Node]:
-    nodes, before = _whitened(32)
-    for stage, width in enumerate(widths):
-        nodes += [*_pooled_conv(stage, before, width, 1), *_conv_norm(f"s{stage}b", width, width)]
-        before = width
-    return [*nodes, ("maxpool", 3), ("flatten",), ("linear", "fc", before, CLASSES)]
+    return _speednet(widths, lambda stage, width: _conv_norm(f"s{stage}b", width, width))
 
 
 def speednet_residual(widths: Sequence[int] = (64, 128, 256)) -> list[Node]:
+    return _speednet(widths, _residual_block)
+
+
+def _speednet(
+    widths: Sequence[int], following: Callable[[int, int], list[Node]], filters: int = 32
+) -> list[Node]:
     """The first convolution gives back the border that whitening takes: images of 16, 8 and 4 are
-    whole tiles of the fast convolutions."""
-    nodes, before = _whitened(32)
+    whole tiles of the fast convolutions, and have no column that a pool leaves out."""
+    nodes: list[Node] = [("whiten", "whiten", 3, filters, 3), ("relu",)]
+    before = filters
     for stage, width in enumerate(widths):
         nodes += _pooled_conv(stage, before, width, 1 if stage else 2)
-        nodes += _residual_block(stage, width)
+        nodes += following(stage, width)
         before = width
     return [*nodes, ("maxpool", 4), ("flatten",), ("linear", "fc", before, CLASSES)]
 
@@ -91,10 +94,6 @@ def resnet18() -> list[Node]:
 def _conv_norm(name: str, before: int, after: int, stride: int = 1) -> list[Node]:
     conv = ("conv", name, before, after, 3, stride, 1)
     return [conv, ("bn", f"{name}_bn", after), ("relu",)]
-
-
-def _whitened(filters: int) -> tuple[list[Node], int]:
-    return [("whiten", "whiten", 3, filters, 3), ("relu",)], filters
 
 
 def _pooled_conv(stage: int, before: int, width: int, padding: int) -> list[Node]:

@@ -26,6 +26,7 @@ from ..workflow.measure import cross_entropy
 from . import _start
 from ._classify import accuracy, scores
 from ._folder_run import FolderRun
+from ._mirror import MirrorPairs
 from ._mixed import MixedLoss
 from ._quant_aware import QuantAwareNet
 from ._recipe import ImageRecipe
@@ -87,6 +88,7 @@ class RecipeRun(FolderRun):
             raise ValueError("this recipe begins with a trained network: name one")
         self.every_epoch = every_epoch
         self._data = data
+        self._pairs: MirrorPairs | None = None
         self.accuracy = self.mirrored_accuracy = 0.0
 
     def settings(self) -> dict[str, Any]:
@@ -115,10 +117,15 @@ class RecipeRun(FolderRun):
         loader = self._loader(train)
         return self._trainer(len(loader)), loader, held
 
+    @property
+    def places(self) -> dict[tuple[str, str], np.ndarray] | None:
+        """Of a prepared run with mirror pairs, where they are (`MirrorPairs.places`)."""
+        return None if self._pairs is None else self._pairs.places
+
     def _starting_network(self, data: CIFAR10, images: np.ndarray) -> ConvNet:
         if self.begin is None:
             network = _network(self.recipe, data)
-            _start.start(network, self.recipe, images)
+            self._pairs = _start.start(network, self.recipe, images)
             return network
         trained = _convnet(self.begin)
         return QuantAwareNet.of(trained) if self.recipe.int8 else trained
@@ -153,6 +160,7 @@ class RecipeRun(FolderRun):
             folder=self._checkpoints(),
             progress=self.progress,
             on_epoch=self._epoch_done,
+            pairs=self._pairs,
         )
 
     def _conclude(self, held: tuple[np.ndarray, np.ndarray]) -> None:
@@ -183,7 +191,21 @@ class _OnNormalized(Layer):
 
 
 class _RecipeTrainer(Trainer):
-    """Evaluates stored images by an inference session."""
+    """Keeps the network's mirror pairs, and evaluates stored images by an inference session."""
+
+    def __init__(self, *args: Any, pairs: MirrorPairs | None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._pairs = pairs
+
+    def _update(self, batches: int) -> None:
+        if self._pairs is not None:
+            self._pairs.tie_gradients()
+        super()._update(batches)
+
+    def _end_epoch(self, *args: Any) -> None:
+        if self._pairs is not None:
+            self._pairs.tie_values()
+        super()._end_epoch(*args)
 
     def evaluate(self, loader: Any) -> Evaluation:
         images, labels = loader

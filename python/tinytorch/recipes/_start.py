@@ -13,37 +13,58 @@ from ..core.spatial import Conv2d
 from ..core.tensor import Tensor
 from ..models.convnet import ConvNet, normalized_bytes
 from ..optim import Groups, Muon
+from ._mirror import MirrorPairs, one_of_each
 from ._recipe import ImageRecipe
 
 _WHITENED_IMAGES = 1000
 # Added to the variances: what JPEG takes away of an image is not blown up where another has it.
 _EPS = 5e-3
+_APART = 1e-9  # of all variance
 
 
-def start(network: ConvNet, recipe: ImageRecipe, images: np.ndarray) -> None:
-    """Set the weights that are not simply drawn; `images` are uint8 training images."""
-    for _, layer in network.named_layers():
-        if isinstance(layer, Conv2d) and recipe.identity and layer.weight.requires_grad:
-            _begin_as_identity(layer)
-        if isinstance(layer, Linear) and recipe.head_scale != 1.0:
-            layer.weight.data = layer.weight.data * np.float32(np.sqrt(recipe.head_scale))
-    if recipe.identity:
-        _begin_without_blocks(network)
+def start(network: ConvNet, recipe: ImageRecipe, images: np.ndarray) -> MirrorPairs | None:
+    """Set the weights that are not simply drawn; `images` are uint8 training images. Returns the
+    pairs of a recipe that has them."""
     for node in network.nodes:
         if node[0] == "whiten":
             seen = normalized_bytes(network, images[:_WHITENED_IMAGES])
             layer = getattr(network, node[1])
-            layer.weight = Tensor(whitening_filters(seen, node[4], node[3]))
+            layer.weight = Tensor(whitening_filters(seen, node[4], node[3], recipe.mirror_pairs))
+    pairs = MirrorPairs(network) if recipe.mirror_pairs else None
+    for name, layer in network.named_layers():
+        if isinstance(layer, Conv2d) and recipe.identity and layer.weight.requires_grad:
+            outputs, inputs = layer.weight.shape[:2]
+            passed = np.arange(min(outputs, inputs))
+            if pairs is not None:
+                passed = one_of_each(pairs.inputs[name])[: outputs // 2]
+            _begin_as_identity(layer, passed)
+        if isinstance(layer, Linear) and recipe.head_scale != 1.0:
+            layer.weight.data = layer.weight.data * np.float32(np.sqrt(recipe.head_scale))
+    if recipe.identity:
+        _begin_without_blocks(network)
+    if pairs is not None:
+        pairs.begin()
+    return pairs
 
 
-def whitening_filters(images: np.ndarray, kernel: int, count: int) -> np.ndarray:
+def whitening_filters(
+    images: np.ndarray, kernel: int, count: int, mirrored: bool = False
+) -> np.ndarray:
     """Filters (count, C, kernel, kernel) whose responses to patches of `images` (N, C, H, W) are
-    uncorrelated and of variance 1, and the same negated; those of the largest variance first."""
+    uncorrelated and of variance 1, and the same negated; those of the largest variance first.
+    With `mirrored`, of images and mirror images: then a filter's mirror image is one of them."""
     windows = np.lib.stride_tricks.sliding_window_view(images, (kernel, kernel), axis=(2, 3))
     size = images.shape[1] * kernel * kernel
     patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, size).astype(np.float64)
     patches = patches - patches.mean(axis=0)
-    values, vectors = np.linalg.eigh(patches.T @ patches / len(patches))
+    covariance = patches.T @ patches / len(patches)
+    if mirrored:
+        grid = np.arange(size).reshape(-1, kernel)[:, ::-1].ravel()
+        mirror = np.eye(size)[grid]
+        covariance = (covariance + mirror @ covariance @ mirror) / 2
+        # Of filters with one variance, those that are even or odd.
+        covariance += _APART * (np.trace(covariance) + _EPS) * mirror
+    values, vectors = np.linalg.eigh(covariance)
     filters = (vectors / np.sqrt(values + _EPS)).T[::-1]
     half = min(size, count // 2)
     both = np.concatenate([filters[:half], -filters[:half]])
@@ -100,13 +121,12 @@ def _begin_without_blocks(network: ConvNet) -> None:
             norm.gamma.data = np.zeros_like(norm.gamma.data)
 
 
-def _begin_as_identity(layer: Conv2d) -> None:
-    """The first outputs pass the inputs on; the others are drawn uniformly, of variance
+def _begin_as_identity(layer: Conv2d, passed: np.ndarray) -> None:
+    """The first outputs pass these inputs on; the others are drawn uniformly, of variance
     1 / (3 fan in)."""
-    outputs, inputs, height, width = layer.weight.shape
+    _, inputs, height, width = layer.weight.shape
     bound = 1.0 / np.sqrt(inputs * height * width)
     weight = np.random.uniform(-bound, bound, layer.weight.shape).astype(np.float32)
-    passed = min(outputs, inputs)
-    weight[:passed] = 0.0
-    weight[range(passed), range(passed), height // 2, width // 2] = 1.0
+    weight[: len(passed)] = 0.0
+    weight[range(len(passed)), passed, height // 2, width // 2] = 1.0
     layer.weight.data = weight
