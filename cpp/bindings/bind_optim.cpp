@@ -179,8 +179,13 @@ void muon_steps(const py::list& arrays, const py::list& changes, double lr, doub
   set_attributes(changes);
 }
 
-nn::Pairs pairs_of(const py::array_t<std::int64_t, py::array::c_style>& partners) {
-  return nn::Pairs({partners.data(), partners.data() + partners.size()});
+nn::Pairs pairs_of(const py::array& partners) {
+  if (!py::isinstance<py::array_t<std::int64_t>>(partners)) {
+    fail<DTypeError>("partners must be an int64 array, got dtype ",
+                     std::string(py::str(partners.dtype())));
+  }
+  const py::array_t<std::int64_t, py::array::c_style> dense(partners);
+  return nn::Pairs({dense.data(), dense.data() + dense.size()});
 }
 
 void average_pairs(const nn::Pairs& pairs, const py::array& array) {

@@ -18,7 +18,7 @@ __all__: list[str] = [
 class Pairs:
     """Values of an array that are to be the same."""
 
-    def __init__(self, partners: Annotated[np.ArrayLike, np.int64]) -> None:
+    def __init__(self, partners: np.ndarray) -> None:
         """Where the partner of each value is, itself for none; ValueError unless the partner's
         partner is the value.
         """
