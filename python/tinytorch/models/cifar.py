@@ -7,7 +7,8 @@ swiftcnn    eight 3 x 3 convolutions in three stages, residual where the image i
             microcontroller. swiftcnn-base, swiftcnn-tiny: six in a row
 speednet    the wide, shallow network of the shortest trainings (K. Jordan, "94% on CIFAR-10 in
             3.29 seconds on a single GPU", 2024): a whitening layer that is not trained, then
-            three stages of two convolutions. speednet-residual: of one and a residual block
+            three stages of two convolutions. speednet-residual, speednet-wide: of one and a
+            residual block
 resnet20    residual network for CIFAR (He et al. 2016, section 4.2)
 resnet18    the ImageNet network of the same paper without its first stride and pool
 """
@@ -134,6 +135,7 @@ NETWORKS: dict[str, tuple[str, list[Node]]] = {
     "swiftcnn-tiny": ("SwiftCNN tiny", plain_swiftcnn((16, 48, 64))),
     "speednet": ("SpeedNet", speednet()),
     "speednet-residual": ("SpeedNet residual", speednet_residual()),
+    "speednet-wide": ("SpeedNet wide", speednet_residual((64, 192, 256))),
     "speednet-small": ("SpeedNet small", speednet((32, 64, 64))),
     "resnet20": ("ResNet-20", resnet20()),
     "resnet18": ("ResNet-18", resnet18()),
