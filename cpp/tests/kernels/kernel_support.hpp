@@ -1,6 +1,7 @@
 // What the tests of the float kernels share: guarded buffers, error in units of the last place,
 // special values, sizes, and the instruction sets worth running.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -27,6 +28,13 @@ inline std::vector<float> random_f32(std::int64_t n, Generator& g) {
   std::vector<float> v(count(n));
   g.normal(v.data(), n);
   return v;
+}
+
+// The values rounded to bfloat16.
+inline std::vector<std::uint16_t> codes_of(const std::vector<float>& x) {
+  std::vector<std::uint16_t> codes(x.size());
+  std::transform(x.begin(), x.end(), codes.begin(), [](float v) { return bf16(v).bits; });
+  return codes;
 }
 
 // The machine's instruction sets whose kernels of one family differ, e.g. isas(&Table::unary).

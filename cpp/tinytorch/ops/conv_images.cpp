@@ -95,6 +95,11 @@ kernels::WinogradShape winograd_shape(const ConvShape& s) {
 // Whether both are codes that Winograd's transforms can read and write themselves.
 bool both_codes(DType a, DType b) { return a == DType::bf16 && b == DType::bf16; }
 
+// Gradients as the products of windows take them.
+Array floats_or_codes(const Array& grad) {
+  return grad.dtype() == DType::bf16 ? grad : cast(grad, DType::f32);
+}
+
 // taps (kh kw, rows, cols) as winograd_pack takes them; results are of x's type.
 template <class T>
 Array winograd_of(const kernels::WinogradKernels& k, const Array& x, const Array& taps,
@@ -264,8 +269,7 @@ Array conv2d_images(const Array& x, const Array& weight, const Array& bias, cons
 Array conv2d_images_grad_input(const Array& grad, const Array& weight, const ConvShape& s) {
   kernels::count_call(kernels::Family::gemm);
   if (!uses_winograd(s)) {
-    const Array dy = grad.dtype() == DType::bf16 ? grad : cast(grad, DType::f32);
-    return direct_grad_input(to_channels_last(dy), weight, s);
+    return direct_grad_input(to_channels_last(floats_or_codes(grad)), weight, s);
   }
   // A convolution of dy with the weights turned around, in and out exchanged.
   const Array taps = weight.flip(2).flip(3).permute({2, 3, 0, 1}).contiguous();
@@ -279,9 +283,8 @@ Array conv2d_images_grad_weight(const Array& grad, const Array& x, const ConvSha
   kernels::count_call(kernels::Family::gemm);
   const Window2d& w = s.window;
   if (!uses_winograd(s)) {
-    const Array dy = grad.dtype() == DType::bf16 ? grad : cast(grad, DType::f32);
-    const Array in = cast(x, DType::f32);
-    const Array dw = direct_grad_weight(to_channels_last(dy), in, s).transpose(0, 1);
+    const Array dy = to_channels_last(floats_or_codes(grad)), in = cast(x, DType::f32);
+    const Array dw = direct_grad_weight(dy, in, s).transpose(0, 1);
     if (by_planes(s)) return dw.reshape({s.out_channels, s.channels, w.kernel_h, w.kernel_w});
     return images_of(dw.reshape({s.out_channels, w.kernel_h, w.kernel_w, s.channels})).contiguous();
   }

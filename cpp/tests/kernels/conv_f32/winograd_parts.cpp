@@ -94,11 +94,6 @@ TEST_CASE("winograd: the gradients' transforms are the transposes of the results
 }
 
 TEST_CASE("winograd: codes give what their floats give, and what is made of them is rounded") {
-  const auto codes_of = [](const std::vector<float>& x) {
-    std::vector<std::uint16_t> codes(x.size());
-    std::transform(x.begin(), x.end(), codes.begin(), [](float v) { return bf16(v).bits; });
-    return codes;
-  };
   const auto floats_of = [](const std::vector<std::uint16_t>& codes) {
     std::vector<float> x(codes.size());
     std::transform(codes.begin(), codes.end(), x.begin(),

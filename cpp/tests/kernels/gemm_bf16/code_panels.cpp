@@ -1,28 +1,16 @@
 // Products of values that are bfloat16 already, against those that round floats on the way.
 #include "tinytorch/kernels/gemm_bf16/code_panels.hpp"
 
-#include <algorithm>
 #include <vector>
 
 #include "kernels/kernel_support.hpp"
 #include "support/catch.hpp"
-#include "tinytorch/base/half.hpp"
 #include "tinytorch/kernels/gemm_bf16/packed_bf16.hpp"
 #include "tinytorch/kernels/gemm_bf16/plain.hpp"
 
 using namespace tt;
 using namespace tt::kernels;
 using namespace tt::kernels::test;
-
-namespace {
-
-std::vector<std::uint16_t> codes_of(const std::vector<float>& x) {
-  std::vector<std::uint16_t> codes(x.size());
-  std::transform(x.begin(), x.end(), codes.begin(), [](float v) { return bf16(v).bits; });
-  return codes;
-}
-
-}  // namespace
 
 TEST_CASE("products of codes have the bits of those that round their floats") {
   Generator draws(11);

@@ -10,16 +10,12 @@ thread_local ScratchBuffer t_codes, t_panels;
 
 void encode(const GemmBf16Table& table, const Rows& rows, const PackedPanels& layout,
             std::byte* codes) {
-  const std::int64_t row_bytes = layout.row_bytes();
-  if (rows.step != 1) {
-    table.encode_columns(rows.a, rows.step, rows.count, layout.k, codes, row_bytes);
-  } else if (rows.row == layout.k && layout.k % layout.shape.k_step == 0) {  // one run of values
+  if (rows.row == layout.k && layout.k % layout.shape.k_step == 0) {  // one run of values
     table.encode(rows.a, codes, static_cast<std::size_t>(rows.count * layout.k));
-  } else {
-    for (std::int64_t i = 0; i < rows.count; ++i) {
-      table.encode(rows.a + i * rows.row, codes + i * row_bytes,
-                   static_cast<std::size_t>(layout.k));
-    }
+    return;
+  }
+  for (std::int64_t i = 0; i < rows.count; ++i, codes += layout.row_bytes()) {
+    table.encode(rows.a + i * rows.row, codes, static_cast<std::size_t>(layout.k));
   }
 }
 

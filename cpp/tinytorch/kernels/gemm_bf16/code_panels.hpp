@@ -15,8 +15,8 @@ struct CodePanelView {
   const std::byte* data = nullptr;
   std::int64_t k = 0, n = 0;
 
-  // out.y (+)= bf16(A) B (+ bias). Rows of A are contiguous, or its columns are. A row's result
-  // does not depend on the others.
+  // out.y (+)= bf16(A) B (+ bias). Rows of A are contiguous. A row's result does not depend on the
+  // others.
   void multiply(const Rows& rows, const PanelOutput& out) const;
   // The same of rows of codes, k of them, an even number, without gaps.
   void multiply_codes(const std::uint16_t* rows, std::int64_t count, const PanelOutput& out) const;
