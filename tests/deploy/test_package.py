@@ -18,6 +18,7 @@ from tinytorch import Tensor
 from tinytorch.deploy import EXECUTABLE, LimitError, Limits, package_for_production
 from tinytorch.models import create, load_model, save_model
 from tinytorch.models.int8_convnet import Int8ConvNet
+from tinytorch.recipes._mirror import MirrorPairs
 from tinytorch.report.png import rgb_png
 
 pytestmark = pytest.mark.skipif(not EXECUTABLE.is_file(), reason="the executable is not built")
@@ -34,10 +35,15 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for _ in range(20):
         network.forward(Tensor(PICTURES / np.float32(255)))
     network.eval()
+    f32 = save_model(folder / "f32", network, "swiftcnn-tiny")
     small = Int8ConvNet.of(network, PICTURES)
+    MirrorPairs(network).begin()
+    paired = Int8ConvNet.of(network, PICTURES)
+    assert paired.mirror_pairs
     return {
-        "f32": save_model(folder / "f32", network, "swiftcnn-tiny"),
+        "f32": f32,
         "int8": save_model(folder / "int8", small, "swiftcnn-tiny"),
+        "int8 pairs": save_model(folder / "pairs", paired, "swiftcnn-tiny"),
     }
 
 
@@ -54,7 +60,7 @@ def classified(folder: Path, files: list[Path], *options: str) -> list[dict[str,
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("form", ["f32", "int8"])
+@pytest.mark.parametrize("form", ["f32", "int8", "int8 pairs"])
 def test_a_package_gives_the_answers_of_the_model(
     form: str, saved: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -72,7 +78,7 @@ def test_a_package_gives_the_answers_of_the_model(
         found = dict(answer["top"])
         np.testing.assert_allclose([found[name] for name in names], wanted, atol=2e-4)
         assert list(found.values()) == sorted(found.values(), reverse=True)
-    assert manifest["int8"] == (form == "int8")
+    assert manifest["int8"] == form.startswith("int8")
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == digest
     assert json.loads((tmp_path / "out" / "manifest.json").read_text()) == manifest

@@ -6,6 +6,7 @@
 #include "tinytorch/base/error.hpp"
 #include "tinytorch/base/rng.hpp"
 #include "tinytorch/io/safetensors.hpp"
+#include "tinytorch/ops/shape.hpp"
 
 using namespace tt;
 
@@ -87,6 +88,46 @@ TEST_CASE("an int8 model file has scales and ranges") {
   const auto session = deploy::make_session(model, 1);
   CHECK(session->run(normal({3, 3, 8, 8}, 9)).shape() == Shape{3, 4});
   CHECK(session->ranges().size() == 5);
+}
+
+TEST_CASE("of mirror pairs a file has one filter each") {
+  const Scratch scratch;
+  const std::string nodes =
+      R"([["conv", "a", 3, 8, 3, 1, 1], ["relu"], ["push"], ["conv", "b", 8, 8, 3, 1, 1], ["add"],
+          ["gap"], ["linear", "fc", 8, 4]])";
+  const Array fc = normal({4, 4}, 3);
+  const io::NamedArrays half{{"a.weight", normal({4, 3, 3, 3}, 1)},   {"a.bias", normal({4}, 2)},
+                             {"b.weight", normal({4, 8, 3, 3}, 5)},   {"b.bias", normal({4}, 6)},
+                             {"fc.weight", ops::concat({fc, fc}, 0)}, {"fc.bias", normal({4}, 4)}};
+  const auto model =
+      deploy::read_model(scratch.save(config(nodes, R"(, "mirror_pairs": true)"), half));
+  const Array &a = model.nodes[0].weight, &b = model.nodes[3].weight;
+  REQUIRE(a.shape() == Shape{8, 3, 3, 3});
+  REQUIRE(b.shape() == Shape{8, 8, 3, 3});
+  const auto at = [](const Array& w, index_t o, index_t i, index_t y, index_t x) {
+    return w.data<float>()[((o * w.shape(1) + i) * 3 + y) * 3 + x];
+  };
+  CHECK(at(a, 5, 2, 1, 0) == at(a, 1, 2, 1, 2));
+  CHECK(at(b, 5, 2, 1, 0) == at(b, 1, 6, 1, 2));
+  CHECK(at(b, 5, 7, 2, 1) == at(b, 1, 3, 2, 1));
+  // So the scores do not mind mirrors.
+  const auto session = deploy::make_session(model, 1);
+  const Array x = normal({1, 3, 8, 8}, 9);
+  const Array y = session->run(x), z = session->run(x.flip(3).contiguous());
+  for (int i = 0; i < 4; ++i) {
+    CHECK(y.data<float>()[i] == Approx(z.data<float>()[i]).margin(1e-4));
+  }
+  const auto refuses = [&](const std::string& text, const io::NamedArrays& arrays) {
+    const std::string path = scratch.save(text, arrays);
+    CHECK_THROWS_AS(deploy::make_session(deploy::read_model(path), 1), ValueError);
+  };
+  const std::string pairs = R"(, "mirror_pairs": true)";
+  refuses(config(nodes), half);
+  refuses(config(nodes, R"(, "mirror_pairs": 1)"), half);
+  refuses(config(R"([["conv", "a", 3, 8, 3, 2, 1], ["gap"], ["linear", "fc", 8, 4]])", pairs),
+          half);
+  refuses(config(R"([["conv", "fc", 3, 8, 3, 1, 1], ["gap"]])", pairs), half);
+  refuses(config(R"([["whiten", "a", 3, 8, 3], ["gap"], ["linear", "fc", 8, 4]])", pairs), half);
 }
 
 TEST_CASE("files that are no network of nodes are refused by name") {

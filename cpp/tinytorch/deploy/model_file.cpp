@@ -3,9 +3,11 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tinytorch/capstone/json_text.hpp"
 #include "tinytorch/io/safetensors.hpp"
+#include "tinytorch/ops/shape.hpp"
 
 namespace tt::deploy {
 namespace {
@@ -34,6 +36,7 @@ class Reader {
     if (!shape.is_array() || shape.size() != 3) refuse("input_shape must have three numbers");
     model.input = {size(shape[0]), size(shape[1]), size(shape[2])};
     if (model.input.channels != 3) refuse("only networks for red, green and blue can be read here");
+    if (sizes.contains("mirror_pairs")) one_of_pair_ = truth(sizes["mirror_pairs"]);
     model.nodes = nodes(member(sizes, "nodes"), 0);
     model.normalization = {floats(member(sizes, "mean"), model.input.channels),
                            floats(member(sizes, "std"), model.input.channels)};
@@ -75,6 +78,10 @@ class Reader {
     }
     return value.get<index_t>();
   }
+  bool truth(const Json& value) const {
+    if (!value.is_boolean()) refuse(capstone::excerpt(value), " must be true or false");
+    return value.get<bool>();
+  }
   float number(const Json& value) const {
     if (!value.is_number()) refuse(capstone::excerpt(value), " must be a number");
     return value.get<float>();
@@ -106,9 +113,16 @@ class Reader {
       refuse("nodes must be a list of at most ", kMaxNodes, ", in at most ", kMaxDepth, " levels");
     }
     std::vector<CnnNode> made;
+    std::vector<bool> kept;
     for (const Json& node : list) {
       if (!node.is_array() || node.empty()) refuse(capstone::excerpt(node), " is no node");
+      const std::string kind = text(node[0]);
+      const bool branch = kind == "proj" && !kept.empty(), after = paired_;
+      if (branch) paired_ = kept.back();
       made.push_back(one(node, depth));
+      if (branch) kept.back() = std::exchange(paired_, after);
+      if (kind == "push") kept.push_back(paired_);
+      if (kind == "add" && !kept.empty()) kept.pop_back();
     }
     return made;
   }
@@ -153,9 +167,32 @@ class Reader {
     whitening ? need(node, 5, 5) : need(node, 7, 8);
     n.kind = Kind::conv, n.name = text(node[1]);
     n.weight = weight(n.name), n.bias = optional(n.name + ".bias");
-    if (whitening) return;
-    n.stride = size(node[5]), n.padding = size(node[6], 0);
-    if (node.size() == 8) n.groups = size(node[7]);
+    if (!whitening) {
+      n.stride = size(node[5]), n.padding = size(node[6], 0);
+      if (node.size() == 8) n.groups = size(node[7]);
+    }
+    if (one_of_pair_) {
+      if (whitening || n.stride > 1 || node.size() == 8) {
+        refuse("'", n.name, "' cannot have mirror pairs");
+      }
+      add_partners(n);
+    }
+  }
+
+  // Of filters o, given, and their partners p(o): W[p(o), p(i), y, -x] = W[o, i, y, x]. The
+  // partner of a channel is half of them away, but for those of the image.
+  void add_partners(CnnNode& n) {
+    const bool right = n.weight.ndim() == 4 && (!n.bias.defined() || n.bias.ndim() == 1) &&
+                       (!paired_ || n.weight.shape(1) % 2 == 0);
+    if (!right) refuse("'", n.name, "' has no filters of mirror pairs");
+    Array partners = n.weight.flip(3);
+    if (paired_) {
+      const index_t half = n.weight.shape(1) / 2;
+      partners = ops::concat({partners.slice(1, half, half), partners.slice(1, 0, half)}, 1);
+    }
+    n.weight = ops::concat({n.weight, partners}, 0);
+    if (n.bias.defined()) n.bias = ops::concat({n.bias, n.bias}, 0);
+    paired_ = true;
   }
 
   void need(const Json& node, std::size_t least, std::size_t most) const {
@@ -192,6 +229,8 @@ class Reader {
   const std::string& path_;
   io::LoadedArrays file_;
   std::map<std::string, Array> arrays_;
+  bool one_of_pair_ = false;  // the file has of each pair of filters one
+  bool paired_ = false;       // channels before the next node are in pairs
 };
 
 }  // namespace

@@ -6,11 +6,12 @@
 Weights are symmetric int8 with a scale per output, the norms being folded into them; activations
 are bytes that cover a range per value, which calibration images show (Jacob et al. 2018,
 "Quantization and training of neural networks for efficient integer-arithmetic-only inference").
+Of filters in mirror pairs the state, and so a file, has one of each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from ..core._module import Layer
 from ..core.tensor import Tensor
 from ..runtime import CnnSession
 from .convnet import ConvNet, normalized_bytes
+from .mirror import both, partners
 from .networks import Network
-from .nodes import Node, listed, macs
+from .nodes import Node, listed, macs, walk
 
 _BATCH = 64  # images that sessions of forward() expect
 
@@ -53,7 +55,9 @@ class Int8Weights(Layer):
 class Int8ConvNet(Network):
     """Images (N, *input_shape) with values from 0 to 1 to scores (N, classes); cannot be trained.
 
-    ranges: smallest and largest number of each value of the session's plan.
+    ranges: smallest and largest number of each value of the session's plan. mirror_pairs: the state
+    has the first half of each convolution's filters, which says what the others are
+    (`models.mirror`); `of` finds out.
     """
 
     def __init__(
@@ -64,7 +68,10 @@ class Int8ConvNet(Network):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         ranges: Sequence[Sequence[float]] = (),
+        mirror_pairs: bool = False,
     ) -> None:
+        if not isinstance(mirror_pairs, bool):
+            raise ValueError(f"mirror_pairs must be True or False, got {mirror_pairs!r}")
         plain = ConvNet(input_shape, nodes, classes, mean, std)
         if any(isinstance(layer, BatchNorm2d) for _, layer in plain.named_layers()):
             raise ValueError("an int8 network has its norms in its weights: no 'bn' nodes")
@@ -73,6 +80,9 @@ class Int8ConvNet(Network):
         super().__init__(input_shape, [(n, _stored(n, weights)) for n, _ in plain.named_layers()])
         self.classes = classes
         self.ranges = [(float(low), float(high)) for low, high in ranges]
+        if mirror_pairs:
+            partners(self._nodes, input_shape)  # or a ValueError
+        self.mirror_pairs = mirror_pairs
         self._session: CnnSession | None = None
 
     @classmethod
@@ -92,6 +102,7 @@ class Int8ConvNet(Network):
         made = cls(**{**plain.sizes(), "ranges": session.ranges})
         for name in made.layer_names:
             setattr(made, name, _stored(name, weights))
+        made.mirror_pairs = made._has_pairs()
         made.eval()
         return made
 
@@ -119,9 +130,50 @@ class Int8ConvNet(Network):
         made: np.ndarray = self._session(normalized)
         return made
 
-    def load_state_dict(self, state: Any, strict: bool = True) -> None:
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all arrays by name; with `mirror_pairs` one of each pair. ValueError if the
+        filters are none any more."""
+        state = super().state_dict()
+        if not self.mirror_pairs:
+            return state
+        if not self._has_pairs():
+            raise ValueError("these filters are no mirror pairs: set mirror_pairs to False")
+        for name in self._taken():
+            for key in _arrays(name):
+                state[key] = state[key][: len(state[key]) // 2].copy()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Copy the arrays of a `state_dict()` with the same `mirror_pairs`."""
+        if self.mirror_pairs:
+            state = dict(state)
+            for name, taken in self._taken().items():
+                filters, *rest = _arrays(name)
+                if filters in state:
+                    state[filters] = both(_half(state[filters], len(taken)), taken)
+                state.update({key: np.tile(state[key], 2) for key in rest if key in state})
         super().load_state_dict(state, strict)
         self._session = None
+
+    def _taken(self) -> dict[str, np.ndarray]:
+        """By convolution, the partners of the channels that it takes."""
+        found = partners(self._nodes, self.input_shape)
+        return {node[1]: found[node[1]].taken for node in walk(self._nodes) if node[0] == "conv"}
+
+    def _has_pairs(self) -> bool:
+        try:
+            taken = self._taken()
+        except ValueError:
+            return False
+        for name, inputs in taken.items():
+            layer = getattr(self, name)
+            half = len(layer.bias) // 2
+            filters = both(layer.q_weight[:half], inputs)
+            others = [np.tile(array[:half], 2) for array in (layer.scales, layer.bias)]
+            found = [layer.q_weight, layer.scales, layer.bias]
+            if not all(map(np.array_equal, found, [filters, *others])):
+                return False
+        return bool(taken)
 
     def sizes(self) -> dict[str, Any]:
         return {
@@ -131,6 +183,7 @@ class Int8ConvNet(Network):
             "mean": [float(m) for m in self.mean],
             "std": [float(s) for s in self.std],
             "ranges": [list(pair) for pair in self.ranges],
+            **({"mirror_pairs": True} if self.mirror_pairs else {}),
         }
 
     def count_parameters(self) -> int:
@@ -150,6 +203,19 @@ class Int8ConvNet(Network):
 def _stored(name: str, weights: dict[str, np.ndarray]) -> Int8Weights:
     weight = weights[f"{name}.w"]
     return Int8Weights(weight, weights.get(f"{name}.b", np.zeros(len(weight), np.float32)))
+
+
+def _arrays(name: str) -> list[str]:
+    """The names in a state, filters first, of a layer's arrays."""
+    return [f"{name}.{part}" for part in Int8Weights._buffer_names]
+
+
+def _half(filters: Any, inputs: int) -> np.ndarray:
+    """Those of a state, if they are filters for so many inputs."""
+    array = np.asarray(filters)
+    if array.ndim != 4 or array.shape[1] != inputs:
+        raise ValueError(f"filters of shape {array.shape} are none for {inputs} channels")
+    return array
 
 
 def network_of(**sizes: Any) -> Network:

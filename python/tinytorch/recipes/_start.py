@@ -12,8 +12,9 @@ from ..core.optimizers import SGD, Optimizer
 from ..core.spatial import Conv2d
 from ..core.tensor import Tensor
 from ..models.convnet import ConvNet, normalized_bytes
+from ..models.mirror import one_of_each
 from ..optim import Groups, Muon
-from ._mirror import MirrorPairs, one_of_each
+from ._mirror import MirrorPairs
 from ._recipe import ImageRecipe
 
 _WHITENED_IMAGES = 1000
@@ -36,7 +37,7 @@ def start(network: ConvNet, recipe: ImageRecipe, images: np.ndarray) -> MirrorPa
             outputs, inputs = layer.weight.shape[:2]
             passed = np.arange(min(outputs, inputs))
             if pairs is not None:
-                passed = one_of_each(pairs.inputs[name])[: outputs // 2]
+                passed = one_of_each(pairs.partners[name].taken)[: outputs // 2]
             _begin_as_identity(layer, passed)
         if isinstance(layer, Linear) and recipe.head_scale != 1.0:
             layer.weight.data = layer.weight.data * np.float32(np.sqrt(recipe.head_scale))
