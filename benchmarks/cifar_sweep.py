@@ -4,9 +4,9 @@ size, work and latency.
     TINYTORCH_DATA=DIR python benchmarks/cifar_sweep.py --epochs 6 --json sweep.json
 
 Every candidate is trained by the recipe `swiftcnn`, shortened and without a teacher, on 45,000
-images and evaluated on the 5,000 that were held out, in int8 too. Latency is the median of one
-image in the int8 session, measured when all are trained. A run that was stopped goes on where its
-file ends.
+images and evaluated on the 5,000 that were held out, in int8 too; with mirror pairs where its name
+says so. Latency is the median of one image in the int8 session, measured when all are trained. A
+run that was stopped goes on where its file ends.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from cifar.candidates import CANDIDATES
+from cifar.candidates import CANDIDATES, candidate_recipe
 from tinytorch.datasets import CIFAR10
 from tinytorch.models import create
 from tinytorch.models.convnet import normalized_bytes
 from tinytorch.models.int8_convnet import Int8ConvNet
-from tinytorch.recipes import RECIPES, RecipeRun
+from tinytorch.recipes import RecipeRun
 from tinytorch.recipes._classify import accuracy, scores
 
 HELD_OUT = 5000
@@ -34,7 +34,7 @@ ROUNDS, CALLS = 5, 400  # of the latencies
 
 
 def trained(name: str, epochs: int, data: CIFAR10) -> dict[str, Any]:
-    recipe = dataclasses.replace(RECIPES["swiftcnn"], epochs=epochs, nodes=tuple(CANDIDATES[name]))
+    recipe = dataclasses.replace(candidate_recipe(name), epochs=epochs)
     run = RecipeRun(recipe, holdout=HELD_OUT, data=data, every_epoch=False, progress=False)
     network = run.train()
     images, labels = data.raw("train")

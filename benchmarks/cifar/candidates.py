@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+from tinytorch.datasets import Augment
 from tinytorch.models.cifar import plain_swiftcnn, residual_stage, resnet20, swiftcnn
+from tinytorch.recipes import RECIPES, ImageRecipe
 
 
 def separable(widths: tuple[int, ...]) -> list[tuple[Any, ...]]:
@@ -46,7 +49,21 @@ CANDIDATES: dict[str, list[tuple[Any, ...]]] = {
     "swift 16-32-48": swiftcnn((16, 32, 48)),
     "swift 32-64-80": swiftcnn((32, 64, 80)),
     "swift 48-64-80": swiftcnn((48, 64, 80)),
+    "swift 32-48-96": swiftcnn((32, 48, 96)),
+    "swift 32-48-64-96": swiftcnn((32, 48, 64, 96)),
+    "swift 48-64-80 in pairs": swiftcnn((48, 64, 80)),
+    "swift 32-48-96 in pairs": swiftcnn((32, 48, 96)),
+    "swift 32-48-64-96 in pairs": swiftcnn((32, 48, 64, 96)),
     "ResNet-20": resnet20(),
     "ResNet 32-48-64, 13 convolutions": resnet20((32, 48, 64), 2),
     "separable 48-96-192": separable((48, 96, 192)),
 }
+
+
+def candidate_recipe(name: str) -> ImageRecipe:
+    """That of `swiftcnn`; only networks "in pairs" have mirror pairs, others see mirror images."""
+    pairs = name.endswith("in pairs")
+    return dataclasses.replace(
+        RECIPES["swiftcnn"], nodes=tuple(CANDIDATES[name]), mirror_pairs=pairs,
+        augment=Augment(pad=4, flip="none" if pairs else "alternating", mix=0.5),
+    )  # fmt: skip

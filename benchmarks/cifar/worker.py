@@ -11,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from cifar.candidates import separable
+from cifar.candidates import candidate_recipe
 from tinytorch import _core
 from tinytorch.datasets import CIFAR10
-from tinytorch.recipes import RECIPES, ImageRecipe, RecipeRun, recipe
+from tinytorch.recipes import ImageRecipe, RecipeRun, recipe
 from training_rates import serve_turns
 
 TURN = 2048  # images, at least two batches
@@ -22,11 +22,8 @@ EPOCHS = 1000
 
 
 def recipe_of(name: str) -> ImageRecipe:
-    """A recipe by name; `separable` trains that candidate of cifar_sweep.py as `swiftcnn` is."""
-    if name != "separable":
-        return recipe(name)
-    nodes = tuple(separable((48, 96, 192)))
-    return dataclasses.replace(RECIPES["swiftcnn"], nodes=nodes)
+    """A recipe by name; `separable` is that of the candidate of cifar_sweep.py."""
+    return candidate_recipe("separable 48-96-192") if name == "separable" else recipe(name)
 
 
 def steps(recipe_name: str) -> int:

@@ -3,7 +3,7 @@
 cnn_baseline
             the plain network that a first course builds: convolutions with biases, ReLU, pools
             and two linear layers
-swiftcnn    eight 3 x 3 convolutions in three stages, residual where the image is small: for a
+swiftcnn    eleven 3 x 3 convolutions in four stages, residual where the image is small: for a
             microcontroller. swiftcnn-base, swiftcnn-tiny: six in a row
 speednet    the wide, shallow network of the shortest trainings (K. Jordan, "94% on CIFAR-10 in
             3.29 seconds on a single GPU", 2024): a whitening layer that is not trained, then
@@ -32,7 +32,7 @@ def cnn_baseline() -> list[Node]:
     return [*nodes, *hidden, ("linear", "fc2", 256, CLASSES)]
 
 
-def swiftcnn(widths: Sequence[int] = (48, 64, 80)) -> list[Node]:
+def swiftcnn(widths: Sequence[int] = (32, 48, 64, 96)) -> list[Node]:
     """Two convolutions at full size; per further width one, and a residual block of two. A 2 x 2
     pool after each stage, then the mean over the image."""
     first, *rest = widths

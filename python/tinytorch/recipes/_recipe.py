@@ -101,9 +101,9 @@ RECIPES: dict[str, ImageRecipe] = {
     ),
     "swiftcnn": ImageRecipe(
         "the small network that is shipped",
-        model="swiftcnn", epochs=210, batch_size=256, lr=0.4, muon=0.05, muon_momentum=0.9,
-        warmup=0.05, end=0.0, augment=Augment(pad=4, flip="alternating", mix=0.5),
-        teacher_share=0.9, temperature=3.0, teacher_mirrors=True, period=30,
+        model="swiftcnn", epochs=150, batch_size=256, lr=0.4, muon=0.05, muon_momentum=0.9,
+        warmup=0.05, end=0.0, augment=Augment(pad=4, mix=0.5), mirror_pairs=True,
+        teacher_share=0.9, temperature=3.0, period=30,
     ),
     "swiftcnn-tiny": ImageRecipe(
         "under 100 KB of weights",
