@@ -150,7 +150,7 @@ class Int8ConvNet(Network):
             for name, taken in self._taken().items():
                 filters, *rest = _arrays(name)
                 if filters in state:
-                    state[filters] = both(_half(state[filters], len(taken)), taken)
+                    state[filters] = both(_filters(state[filters], len(taken)), taken)
                 state.update({key: np.tile(state[key], 2) for key in rest if key in state})
         super().load_state_dict(state, strict)
         self._session = None
@@ -210,12 +210,12 @@ def _arrays(name: str) -> list[str]:
     return [f"{name}.{part}" for part in Int8Weights._buffer_names]
 
 
-def _half(filters: Any, inputs: int) -> np.ndarray:
-    """Those of a state, if they are filters for so many inputs."""
-    array = np.asarray(filters)
-    if array.ndim != 4 or array.shape[1] != inputs:
-        raise ValueError(f"filters of shape {array.shape} are none for {inputs} channels")
-    return array
+def _filters(array: Any, inputs: int) -> np.ndarray:
+    """An array of a state as filters for so many channels; ValueError if it is none."""
+    found = np.asarray(array)
+    if found.ndim != 4 or found.shape[1] != inputs:
+        raise ValueError(f"an array of shape {found.shape} is no filters for {inputs} channels")
+    return found
 
 
 def network_of(**sizes: Any) -> Network:

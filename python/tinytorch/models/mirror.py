@@ -38,9 +38,9 @@ def partners(
     return reader.found
 
 
-def one_of_each(partners: np.ndarray) -> np.ndarray:
-    """The first channel of each pair."""
-    return np.flatnonzero(np.arange(len(partners)) <= partners)
+def one_of_each(pairs: np.ndarray) -> np.ndarray:
+    """The first channel of each pair; `pairs` has the partner of each."""
+    return np.flatnonzero(np.arange(len(pairs)) <= pairs)
 
 
 def both(half: np.ndarray, taken: np.ndarray) -> np.ndarray:
