@@ -51,6 +51,8 @@ CANDIDATES: dict[str, list[tuple[Any, ...]]] = {
     "swift 48-64-80": swiftcnn((48, 64, 80)),
     "swift 32-48-96": swiftcnn((32, 48, 96)),
     "swift 32-48-64-96": swiftcnn((32, 48, 64, 96)),
+    "swift 16-32-48-64": swiftcnn((16, 32, 48, 64)),
+    "swift 16-32-48-64 in pairs": swiftcnn((16, 32, 48, 64)),
     "swift 48-64-80 in pairs": swiftcnn((48, 64, 80)),
     "swift 32-48-96 in pairs": swiftcnn((32, 48, 96)),
     "swift 32-48-64-96 in pairs": swiftcnn((32, 48, 64, 96)),

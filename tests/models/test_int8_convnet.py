@@ -50,7 +50,7 @@ def test_a_norm_that_turns_channels_around_cannot_go_through_a_pool() -> None:
 
 @pytest.mark.parametrize("method", ["minmax", "percentile", "mse"])
 def test_int8_scores_are_close(method: str) -> None:
-    network = trained()
+    network = trained("swiftcnn-base")
     small = Int8ConvNet.of(network, IMAGES, method=method)
     x = Tensor(IMAGES / np.float32(255))
     want, got = network.forward(x).data, small.forward(x).data

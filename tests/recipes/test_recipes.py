@@ -14,7 +14,7 @@ import pytest
 from tinytorch import CrossEntropyLoss, Tensor
 from tinytorch.datasets import CIFAR10, Augment, ImageLoader, TinyShapes
 from tinytorch.models import MODELS, create, load_model
-from tinytorch.models.cifar import speednet_residual
+from tinytorch.models.cifar import plain_swiftcnn, speednet_residual
 from tinytorch.models.convnet import ConvNet, normalized_bytes
 from tinytorch.models.int8_convnet import Int8ConvNet
 from tinytorch.recipes import RECIPES, ImageRecipe, RecipeRun, recipe
@@ -26,7 +26,7 @@ from tinytorch.workflow.fit import seed_all
 
 SMALL = ImageRecipe(
     "small", model="swiftcnn-tiny", epochs=3, batch_size=32, lr=0.1, weight_decay=1e-4,
-    augment=Augment(pad=2, flip="none"), average=0.9,
+    augment=Augment(pad=2, flip="none"), average=0.9, nodes=tuple(plain_swiftcnn((16, 48, 64))),
 )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_filters_learn_by_muon_where_norms_follow_them(figures: Figures) -> None
             if filters.ndim == 4:  # at unit norm but for the last step and the average
                 assert np.linalg.norm(filters) == pytest.approx(np.sqrt(len(filters)), rel=0.3)
     with pytest.raises(ValueError, match="muon=0 for cnn_baseline"):
-        run(figures, recipe=dataclasses.replace(muon, model="cnn_baseline"))
+        run(figures, recipe=dataclasses.replace(muon, model="cnn_baseline", nodes=None))
 
 
 def test_residual_blocks_begin_by_adding_nothing(figures: Figures) -> None:

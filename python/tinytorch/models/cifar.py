@@ -4,7 +4,7 @@ cnn_baseline
             the plain network that a first course builds: convolutions with biases, ReLU, pools
             and two linear layers
 swiftcnn    eleven 3 x 3 convolutions in four stages, residual where the image is small: for a
-            microcontroller. swiftcnn-base, swiftcnn-tiny: six in a row
+            microcontroller. swiftcnn-tiny: the same, narrower. swiftcnn-base: six in a row
 speednet    the wide, shallow network of the shortest trainings (K. Jordan, "94% on CIFAR-10 in
             3.29 seconds on a single GPU", 2024): a whitening layer that is not trained, then
             three stages of two convolutions. speednet-residual, speednet-wide: of one and a
@@ -132,7 +132,7 @@ NETWORKS: dict[str, tuple[str, list[Node]]] = {
     "cnn_baseline": ("plain CNN", cnn_baseline()),
     "swiftcnn": ("SwiftCNN", swiftcnn()),
     "swiftcnn-base": ("SwiftCNN base", plain_swiftcnn((32, 64, 128))),
-    "swiftcnn-tiny": ("SwiftCNN tiny", plain_swiftcnn((16, 48, 64))),
+    "swiftcnn-tiny": ("SwiftCNN tiny", swiftcnn((16, 32, 48, 64))),
     "speednet": ("SpeedNet", speednet()),
     "speednet-residual": ("SpeedNet residual", speednet_residual()),
     "speednet-wide": ("SpeedNet wide", speednet_residual((64, 192, 256))),

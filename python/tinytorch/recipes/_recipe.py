@@ -107,8 +107,9 @@ RECIPES: dict[str, ImageRecipe] = {
     ),
     "swiftcnn-tiny": ImageRecipe(
         "under 100 KB of weights",
-        model="swiftcnn-tiny", epochs=50, batch_size=256, lr=0.4,
-        augment=_MOVED, teacher_share=0.9, temperature=3.0,
+        model="swiftcnn-tiny", epochs=90, batch_size=256, lr=0.4, muon=0.05, muon_momentum=0.9,
+        warmup=0.05, end=0.0, augment=Augment(pad=4, mix=0.25), mirror_pairs=True,
+        teacher_share=0.9, temperature=3.0, period=30,
     ),
     "int8": ImageRecipe(
         "a trained swiftcnn to int8, trained on with its rounding",
