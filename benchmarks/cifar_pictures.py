@@ -133,6 +133,7 @@ def frontier() -> None:
         "swift 48-64-80": (9, 6),
         "swift 32-48-64-96": (9, -4),
         "swift 32-48-64-96 in pairs": (-9, -2),
+        "swift 16-32-48-64 in pairs": (9, -9),
         "plain 32-64-128": (-9, -6),
     }
     figure, ax = plt.subplots(figsize=(8.6, 5.4))
