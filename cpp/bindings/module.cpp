@@ -1,4 +1,5 @@
 // tinytorch._core: the list of what is bound. Each line has its file.
+#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
 #include "errors.hpp"
@@ -34,6 +35,9 @@ static void make_statics() {
   num_threads();
   const autograd::Tensor x(Array::zeros({1, 1}), true);
   backward(autograd::sum(autograd::unary(autograd::Unary::relu, autograd::matmul(x, x))));
+  // pybind11 looks NumPy's functions up once, with the interpreter's lock released: a thread that
+  // came to it while the interpreter shuts down would abort the process (see gil.hpp).
+  pybind11::array_t<float>(1);
 }
 }  // namespace tt::bindings
 

@@ -366,9 +366,49 @@ def test_ctrl_c_stops_the_wait_and_the_workers():
     process.stdout.close()
 
 
-def test_a_program_may_end_with_an_iteration_open():
-    code = CTRL_C.partition("try:")[0] + "it = iter(DataLoader(Slow(), 4, num_workers=2)); next(it)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=20).returncode == 0
+SLOW_CLASS = CTRL_C.partition("try:")[0]
+LEAVE_OPEN = "it = iter(DataLoader(Slow(), 4, num_workers=2)); next(it)"
+COUNT_LEFT = """
+import atexit, threading
+
+def count():
+    print(sum("loader" in thread.name for thread in threading.enumerate()))
+
+atexit.register(count)  # before tinytorch's own, so it runs after them
+"""
+
+
+def test_a_program_that_ends_with_an_iteration_open_ends_its_workers():
+    code = COUNT_LEFT + SLOW_CLASS + LEAVE_OPEN
+    end = subprocess.run([sys.executable, "-c", code], timeout=20, capture_output=True, text=True)
+    assert (end.returncode, end.stdout, end.stderr) == (0, "0\n", "")
+
+
+def test_a_hanging_job_does_not_keep_a_program_from_ending():
+    hang = "    def __getitem__(self, i): time.sleep(100 * (i > 3)); return np.zeros(1)\n"
+    code = COUNT_LEFT + SLOW_CLASS.rstrip() + "\n" + hang + LEAVE_OPEN
+    end = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
+    assert (end.returncode, end.stdout, end.stderr) == (0, "2\n", "")
+
+
+def test_a_program_may_end_while_a_thread_makes_its_first_tensor():
+    code = """
+import threading
+import numpy as np
+from tinytorch import Tensor
+
+x, ready = np.zeros(3), threading.Lock()
+
+def work():
+    ready.release()  # the program ends once it has the interpreter's lock
+    Tensor(x)
+
+ready.acquire()
+threading.Thread(target=work, daemon=True).start()
+ready.acquire()
+"""
+    for _ in range(20):  # a race: some one in ten goes through what could abort
+        assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

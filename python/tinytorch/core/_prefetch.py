@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 Job = TypeVar("Job")
+
+PATIENCE = 2.0  # seconds that the end of the program waits for jobs that are running
 
 
 def prefetched(
@@ -40,9 +46,10 @@ class _Pool:
         self._taken = 0  # results handed to the caller
         self._stop = False
         self._threads: list[threading.Thread] = []
+        _open.add(self)
 
     def start(self, workers: int) -> None:
-        # Daemons: a program may end while an iterator is still held somewhere.
+        # Daemons: a program may end while an iterator is still held somewhere, even if a job hangs.
         for i in range(min(workers, len(self._jobs))):
             thread = threading.Thread(target=self._run, name=f"tinytorch-loader-{i}", daemon=True)
             self._threads.append(thread)
@@ -59,13 +66,15 @@ class _Pool:
             raise value
         return value
 
-    def close(self) -> None:
+    def close(self, patience: float | None = None) -> None:
+        """End the threads; wait for them, at most `patience` seconds in all if it is given."""
         with self._changed:
             self._stop = True
             self._changed.notify_all()
+        until = None if patience is None else time.monotonic() + patience
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join()
+                thread.join(None if until is None else max(0.0, until - time.monotonic()))
         self._results.clear()
 
     def _run(self) -> None:
@@ -92,3 +101,18 @@ class _Pool:
                 return None
             self._started += 1
             return self._started - 1
+
+
+_open: weakref.WeakSet[_Pool] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    # CPython ends daemon threads wherever they are, in C++ that must not be unwound too.
+    until = time.monotonic() + PATIENCE
+    for pool in list(_open):
+        pool.close(max(0.0, until - time.monotonic()))
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open.clear)  # the threads did not come along
