@@ -82,6 +82,93 @@ TEST_CASE("int8 session: nodes that stand alone") {
          node(Kind::add), node(Kind::max_pool, 2), linear(240, 3)});
 }
 
+namespace {
+
+// A convolution whose second half of filters mirrors the first (models/mirror.py).
+CnnNode mirrored(ConvSizes c, std::uint64_t seed) {
+  CnnNode made = conv(c, seed);
+  auto* w = made.weight.data<float>();
+  const index_t half = c.out / 2, taps = c.kernel * c.kernel;
+  for (index_t k = 0; k < half * c.in * taps; ++k) {
+    const index_t o = k / taps / c.in, i = k / taps % c.in, y = k / c.kernel % c.kernel;
+    const index_t other = (i + c.in / 2) % c.in, right = c.kernel - 1 - k % c.kernel;
+    w[((o + half) * c.in + other) * taps + y * c.kernel + right] = w[k];
+  }
+  return made;
+}
+
+Nodes mirror_network(index_t kernel) {
+  const index_t pad = kernel / 2;
+  return {conv({3, 32, 3, 1, 1}, 31),
+          node(Kind::relu),
+          mirrored({32, 48, kernel, 1, pad}, 32),
+          node(Kind::relu),
+          node(Kind::push),
+          mirrored({48, 48, kernel, 1, pad}, 33),
+          node(Kind::add),
+          node(Kind::max_pool, 2),
+          node(Kind::push),
+          mirrored({48, 48, kernel, 1, pad}, 34),
+          node(Kind::add),
+          node(Kind::relu),
+          node(Kind::max_pool, 3),
+          mirrored({48, 16, kernel, 1, pad}, 35),
+          node(Kind::average_pool)};
+}
+
+}  // namespace
+
+TEST_CASE("int8 session: filters in mirror pairs are computed together") {
+  for (const index_t kernel : {1, 3, 5}) {
+    CAPTURE(kernel);
+    const Nodes nodes = mirror_network(kernel);
+    const Array x = normal({5, 3, 12, 20}, 55);
+    Array first;
+    for (const Isa isa : supported_isas()) {
+      CAPTURE(name_of(isa));
+      CHECK(error(nodes, {3, 12, 20}, isa) < 0.05);
+      if (isa == Isa::baseline && active_isa() != Isa::baseline) continue;
+      CnnSession session(nodes, {3, 12, 20}, int8(x), kernels::table(isa));
+      std::size_t found = 0;
+      const std::string text = session.describe();
+      for (auto at = text.find("mirror pairs"); at != std::string::npos;
+           at = text.find("mirror pairs", at + 1)) {
+        ++found;
+      }
+      CHECK(found == 4);
+      const Array y = session.run(x);
+      if (!first.defined()) first = y;
+      REQUIRE(same_bits(y, first));
+    }
+  }
+}
+
+TEST_CASE("int8 session: a filter that is no mirror image is computed alone") {
+  Nodes nodes = mirror_network(3);
+  nodes[2].weight.data<float>()[100] += 0.25f;
+  CnnSession session(nodes, {3, 12, 20}, int8(normal({5, 3, 12, 20}, 55)));
+  CHECK(session.describe().find("(48, 12, 20)      int8 lines, mirror") == std::string::npos);
+  CHECK(error(nodes, {3, 12, 20}, active_isa()) < 0.05);
+}
+
+TEST_CASE("int8 session: mirror pairs give an image the same in every batch, on any threads") {
+  const Array x = normal({19, 3, 12, 20}, 56);
+  const int before = num_threads();
+  for (const index_t batch : {1, 8}) {
+    CnnSession session(mirror_network(3), {3, 12, 20}, int8(x, batch));
+    const Array together = session.run(x);
+    for (const int threads : {1, 2, 5}) {
+      set_num_threads(threads);
+      CAPTURE(batch, threads);
+      REQUIRE(same_bits(session.run(x), together));
+      for (const index_t i : {0, 7, 18}) {
+        REQUIRE(same_bits(session.run(x.slice(0, i, 1)), together.slice(0, i, 1)));
+      }
+    }
+    set_num_threads(before);
+  }
+}
+
 // Ranges are measured in floats: only instruction sets that fuse multiply-adds measure the same.
 TEST_CASE("int8 session: equal bits on every instruction set with fused multiply-add") {
   const Array x = normal({5, 3, 16, 16}, 51);

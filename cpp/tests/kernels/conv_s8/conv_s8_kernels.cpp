@@ -2,74 +2,11 @@
 #include <algorithm>
 #include <string>
 
-#include "kernels/kernel_support.hpp"
-#include "tinytorch/kernels/conv_s8/reference.hpp"
-#include "tinytorch/kernels/gemm_s8/packed_s8.hpp"
+#include "kernels/conv_s8/codes_support.hpp"
 
 using namespace tt;
 using namespace tt::kernels;
 using namespace tt::kernels::test;
-
-namespace {
-
-using Bytes = std::vector<std::uint8_t>;
-
-// Codes as an instruction set stores them.
-Bytes stored(const Bytes& u, const GemmS8Table& t) {
-  Bytes out;
-  for (const int v : u) {
-    const int q = v - 128 + t.zero_code;
-    out.push_back(static_cast<std::uint8_t>(q & 255));
-    if (t.shape.code_bytes == 2) out.push_back(static_cast<std::uint8_t>((q >> 8) & 255));
-  }
-  return out;
-}
-
-Bytes random_codes(std::int64_t n, std::uint64_t seed) {
-  Bytes u(count(n));
-  Generator g(seed);
-  for (auto& v : u) v = static_cast<std::uint8_t>(g.below(256));
-  return u;
-}
-std::vector<std::int32_t> random_sums(std::int64_t n, std::uint64_t seed) {
-  std::vector<std::int32_t> v(count(n));
-  Generator g(seed);
-  for (auto& s : v) s = static_cast<std::int32_t>(g.below(200001)) - 100000;
-  return v;
-}
-
-std::vector<std::int8_t> random_weights(std::int64_t n, std::uint64_t seed) {
-  std::vector<std::int8_t> w(count(n));
-  Generator g(seed);
-  for (auto& v : w) v = static_cast<std::int8_t>(static_cast<int>(g.below(255)) - 127);
-  return w;
-}
-std::vector<float> random_scales(std::int64_t n, std::uint64_t seed) {
-  auto scales = normal(count(n), seed);
-  for (auto& s : scales) s = std::fabs(s) * 1e-3f + 1e-5f;
-  return scales;
-}
-
-// fn(kernels of codes, kernels of products)
-template <class Fn>
-void each_isa(Fn fn) {
-  for (const Isa isa : isas(&Table::conv_s8)) {
-    CAPTURE(name_of(isa));
-    fn(table(isa).conv_s8, table(isa).gemm_s8);
-  }
-}
-
-// `make(out)` fills n codes; they must be `want`, stored as f stores them, and nothing beside.
-template <class Make>
-void require_codes(const Bytes& want, const GemmS8Table& f, Make make) {
-  const Bytes expected = stored(want, f);
-  Guarded<std::uint8_t> got(expected.size(), 4);
-  make(got.data());
-  REQUIRE(got.intact());
-  REQUIRE(got.values() == expected);
-}
-
-}  // namespace
 
 TEST_CASE("int8 images: floats become codes, NaN the lowest") {
   for (const std::int64_t width : {1, 3, 16, 33}) {
@@ -106,7 +43,7 @@ TEST_CASE("int8 sums become codes, with a residual, a floor and a pool") {
           r.pixels = pixels, r.channels = channels;
           r.scale = scale.data(), r.offset = offset.data();
           r.residual = joined ? residual.data() : nullptr, r.residual_scale = 0.37f;
-          r.out_row = channels, r.low = low;
+          r.out_row = channels, r.low = low, r.high = low > 0.0f ? 127.0f : 255.0f;
           const auto compare = [&](std::int64_t made, auto reference, auto run) {
             Bytes want(count(made * channels));
             reference(want.data());
@@ -149,7 +86,8 @@ TEST_CASE("int8 sums become codes, with a residual, a floor and a pool") {
 TEST_CASE("int8 codes are joined, pooled and averaged") {
   const Bytes a = random_codes(6 * 5 * 32, 6), b = random_codes(6 * 5 * 32, 7);
   for (const bool joined : {false, true}) {
-    JoinCodes j{a.data(), joined ? b.data() : nullptr, 0.71f, 0.33f, 3.5f, 20.0f, nullptr, 16 * 60};
+    JoinCodes j{a.data(), joined ? b.data() : nullptr, 0.71f,   0.33f,  3.5f,
+                20.0f,    joined ? 200.0f : 255.0f,    nullptr, 16 * 60};
     Bytes want(16 * 60);
     j.out = want.data();
     reference::join(j);

@@ -57,24 +57,23 @@ inline I32 get_codes(const Code* p) {
   return code + I32(kCodeZero);
 }
 
-// round(clamp(v, low, 255)) as integers; adding 1.5 * 2^23 rounds and leaves them in the low bits.
-inline I32 rounded(F32 v, F32 low) {
+// round(clamp(v, low, high)) as integers; adding 1.5 * 2^23 rounds and leaves them in the low bits.
+inline I32 rounded(F32 v, F32 low, F32 high) {
   constexpr float kMagic = 12582912.0f;
-  const F32 clamped = at_most(number_at_least(v, low), F32(255.0f));
+  const F32 clamped = at_most(number_at_least(v, low), high);
   return as_int(clamped + F32(kMagic)) - as_int(F32(kMagic));
 }
 
-// put_codes(p, rounded(v, low)) for 0 <= low, in fewer instructions where there are such.
-inline void put_rounded(Code* p, F32 v, F32 low) {
+// put_codes(p, rounded(v, low, high)) in fewer instructions where there are such.
+inline void put_rounded(Code* p, F32 v, F32 low, F32 high) {
 #if defined(__AVX512F__)
   if constexpr (Dot::kZero == 128) {
-    // Beyond 255 saturates, and beyond integers is a large unsigned one.
-    const __m512i u = _mm512_cvtps_epi32(number_at_least(v, low));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(u));
+    const __m512i u = _mm512_cvtps_epi32(at_most(number_at_least(v, low), high));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(u));
     return;
   }
 #endif
-  put_codes(p, rounded(v, low));
+  put_codes(p, rounded(v, low, high));
 }
 
 }  // namespace tt::kernels::TT_ISA

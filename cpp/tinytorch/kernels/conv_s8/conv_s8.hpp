@@ -40,7 +40,7 @@ struct WindowBytes {
 };
 
 // v = float(sum) * scale[c] + offset[c] (+ float(residual u) * residual_scale)
-// u = round(clamp(v, low, 255))
+// u = round(clamp(v, low, high))
 struct Requantize {
   const std::int32_t* sums = nullptr;
   std::int64_t sums_row = 0;              // between pixels
@@ -51,7 +51,7 @@ struct Requantize {
   float residual_scale = 0.0f;
   void* out = nullptr;
   std::int64_t out_row = 0;  // codes between pixels, of the residual too
-  float low = 0.0f;
+  float low = 0.0f, high = 255.0f;
 };
 
 // The same for two rows of `pixels` each, then the largest of each 2 x 2 square.
@@ -60,11 +60,11 @@ struct RequantizePooled {
   std::int64_t sums_line = 0, residual_line = 0;  // from the first row to the second
 };
 
-// u = round(clamp(float(a) * a_scale + float(b) * b_scale + offset, low, 255)), b may be null
+// u = round(clamp(float(a) * a_scale + float(b) * b_scale + offset, low, high)), b may be null
 struct JoinCodes {
   const void* a = nullptr;
   const void* b = nullptr;
-  float a_scale = 1.0f, b_scale = 0.0f, offset = 0.0f, low = 0.0f;
+  float a_scale = 1.0f, b_scale = 0.0f, offset = 0.0f, low = 0.0f, high = 255.0f;
   void* out = nullptr;
   std::int64_t count = 0;  // a multiple of 16
 };
@@ -99,6 +99,34 @@ struct LinesToCodes {
   bool pool = false;                          // 2 x 2 squares: even rows and width, no residual
 };
 
+// Convolutions whose filters come in mirror pairs: with c channels taken, filter j + half has
+//   w[j + half, i, y, v] = w[j, (i + c / 2) % c, y, kernel_w - 1 - v].
+// With a = u[i] and b = u[i + c / 2], for i < c / 2, the sum of both filters' results takes only
+// P = a[x + v] + b[x + kernel_w - 1 - v], the difference only Q = a[x + v] - b[x + kernel_w - 1 -
+// v]: half the products. Codes u are in [0, 127], so that P and Q + 128 are codes, too.
+//
+// A line for such a convolution, of `width` results: for each result x kernel_w runs of P and Q +
+// 128 of c / 2 channels, k_step of one and of the other in turn. c is a multiple of 16; `blank` is
+// a pixel of what is outside the image.
+struct PairLine {
+  const void* image = nullptr;  // a line of pixels
+  const void* blank = nullptr;
+  std::int64_t pixels = 0, channels = 0;  // of the line
+  std::int64_t left = 0, kernel_w = 1;    // left: of the first window
+  std::int64_t width = 0;
+  void* out = nullptr;
+};
+
+// Lines as PairLine makes them to codes, as LinesToCodes: a group of k has k_step codes of P and
+// k_step of Q. Columns 2 j and 2 j + 1 of the product have weights for P and for Q. With
+// t = float(sum) * scale[column]:
+//   v[j] = (t[2j] + t[2j + 1]) + offset[2j],  v[j + half] = (t[2j] - t[2j + 1]) + offset[2j + 1],
+// then the residual's part, and the code. With `pool` the largest of four, residuals included.
+struct PairLinesToCodes {
+  LinesToCodes lines;
+  std::int64_t half = 0;  // codes from channel j to its partner's
+};
+
 // One row of results of a convolution that has as many groups as channels (a multiple of 16): sums
 // of (u - 128) w. Outside the image u is `zero`.
 struct DepthwiseSums {
@@ -121,7 +149,9 @@ struct ConvS8Table {
   void (*multiply_to_codes)(const ProductsToCodes& all);
   bool pools_products;  // whether multiply_to_codes knows `pool`, for whole panels of columns
   void (*convolve_lines)(const LinesToCodes& l);  // null where tiles want windows side by side
-  PanelShape line_shape;                          // of the weights that it takes
+  PanelShape line_shape;                          // of the weights that it and convolve_pairs take
+  void (*pair_line)(const PairLine& l);
+  void (*convolve_pairs)(const PairLinesToCodes& l);
   void (*join)(const JoinCodes& j);
   // out[c] = the largest code of a window of rows x cols pixels; `line` codes between rows
   void (*max_window)(const void* in, std::int64_t line, std::int64_t channels, int rows, int cols,

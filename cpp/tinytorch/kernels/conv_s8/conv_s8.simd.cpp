@@ -2,6 +2,7 @@
 #include "tinytorch/kernels/conv_s8/conv_s8.hpp"
 
 #include "tinytorch/kernels/conv_s8/lines.simd.hpp"
+#include "tinytorch/kernels/conv_s8/pair_line.simd.hpp"
 #include "tinytorch/kernels/conv_s8/store_codes.simd.hpp"
 
 namespace tt::kernels::TT_ISA {
@@ -9,7 +10,7 @@ namespace {
 
 inline I32 quantized(const float* x, std::int64_t lanes, F32 inverse, F32 zero) {
   const F32 v = lanes == kWidth ? load(x) : load_n(x, static_cast<std::size_t>(lanes));
-  return rounded(v * inverse + zero, F32(0.0f));
+  return rounded(v * inverse + zero, F32(0.0f), F32(255.0f));
 }
 
 // Up to four channels of bytes are one integer per pixel.
@@ -53,20 +54,20 @@ void quantize_row(const QuantizeRow& q) {
 void requantize(const Requantize& r) {
   const auto* residual = static_cast<const Code*>(r.residual);
   auto* out = static_cast<Code*>(r.out);
-  const F32 low(r.low), residual_scale(r.residual_scale);
+  const F32 low(r.low), high(r.high), residual_scale(r.residual_scale);
   for (std::int64_t c = 0; c < r.channels; c += kWidth) {
     const F32 scale = load(r.scale + c), offset = load(r.offset + c);
     const std::int32_t* sums = r.sums + c;
     if (residual == nullptr) {
       for (std::int64_t p = 0; p < r.pixels; ++p) {
         const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
-        put_rounded(out + p * r.out_row + c, v, low);
+        put_rounded(out + p * r.out_row + c, v, low, high);
       }
     } else {
       for (std::int64_t p = 0; p < r.pixels; ++p) {
         const F32 v = xsimd::to_float(load_sums(sums + p * r.sums_row)) * scale + offset;
         const F32 sum = joined(v, residual + p * r.out_row + c, residual_scale);
-        put_rounded(out + p * r.out_row + c, sum, low);
+        put_rounded(out + p * r.out_row + c, sum, low, high);
       }
     }
   }
@@ -77,7 +78,7 @@ void requantize_pooled(const RequantizePooled& both) {
   const Requantize& r = both.first;
   const auto* residual = static_cast<const Code*>(r.residual);
   auto* out = static_cast<Code*>(r.out);
-  const F32 low(r.low), residual_scale(r.residual_scale);
+  const F32 low(r.low), high(r.high), residual_scale(r.residual_scale);
   for (std::int64_t c = 0; c < r.channels; c += kWidth) {
     const F32 scale = load(r.scale + c), offset = load(r.offset + c);
     for (std::int64_t p = 0; p + 2 <= r.pixels; p += 2) {
@@ -87,7 +88,7 @@ void requantize_pooled(const RequantizePooled& both) {
         const std::int32_t* below = sums + both.sums_line;
         const I32 most = larger(larger(load_sums(sums), load_sums(sums + r.sums_row)),
                                 larger(load_sums(below), load_sums(below + r.sums_row)));
-        put_rounded(to, xsimd::to_float(most) * scale + offset, low);
+        put_rounded(to, xsimd::to_float(most) * scale + offset, low, high);
         continue;
       }
       I32 most(0);
@@ -96,7 +97,7 @@ void requantize_pooled(const RequantizePooled& both) {
         const I32 sum = load_sums(sums + down * both.sums_line + right * r.sums_row);
         const Code* add = residual + down * both.residual_line + (p + right) * r.out_row + c;
         const F32 v = joined(xsimd::to_float(sum) * scale + offset, add, residual_scale);
-        most = larger(most, rounded(v, low));
+        most = larger(most, rounded(v, low, high));
       }
       put_codes(to, most);
     }
@@ -110,7 +111,7 @@ void join(const JoinCodes& j) {
   for (std::int64_t i = 0; i < j.count; i += kWidth) {
     F32 v = xsimd::to_float(get_codes(a + i)) * F32(j.a_scale);
     if (b != nullptr) v = joined(v, b + i, F32(j.b_scale));
-    put_rounded(out + i, v + F32(j.offset), F32(j.low));
+    put_rounded(out + i, v + F32(j.offset), F32(j.low), F32(j.high));
   }
 }
 
@@ -375,18 +376,10 @@ void multiply_to_codes(const ProductsToCodes& all) {
 }  // namespace
 
 void fill_conv_s8(ConvS8Table& table) {
-  table = ConvS8Table{quantize_row,
-                      copy_windows,
-                      requantize,
-                      requantize_pooled,
-                      multiply_to_codes,
-                      kPoolsProducts,
-                      kConvolveLines,
-                      line_panel_shape(),
-                      join,
-                      max_window,
-                      average,
-                      depthwise_sums};
+  table = ConvS8Table{quantize_row,      copy_windows,   requantize,     requantize_pooled,
+                      multiply_to_codes, kPoolsProducts, kConvolveLines, line_panel_shape(),
+                      pair_line,         convolve_pairs, join,           max_window,
+                      average,           depthwise_sums};
 }
 
 }  // namespace tt::kernels::TT_ISA

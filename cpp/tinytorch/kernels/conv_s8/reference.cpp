@@ -6,9 +6,9 @@
 namespace tt::kernels::reference {
 namespace {
 
-std::uint8_t code(float v, float low) {
+std::uint8_t code(float v, float low, float high = 255.0f) {
   if (!(v > low)) v = low;
-  return static_cast<std::uint8_t>(std::nearbyint(std::min(v, 255.0f)));
+  return static_cast<std::uint8_t>(std::nearbyint(std::min(v, high)));
 }
 
 std::uint8_t requantized(const Requantize& r, std::int64_t pixel, std::int64_t c) {
@@ -19,7 +19,7 @@ std::uint8_t requantized(const Requantize& r, std::int64_t pixel, std::int64_t c
     const float add = static_cast<float>(residual[pixel * r.out_row + c]) * r.residual_scale;
     v = v + add;
   }
-  return code(v, r.low);
+  return code(v, r.low, r.high);
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ void join(const JoinCodes& j) {
       const float add = static_cast<float>(b[i]) * j.b_scale;
       v = v + add;
     }
-    static_cast<std::uint8_t*>(j.out)[i] = code(v + j.offset, j.low);
+    static_cast<std::uint8_t*>(j.out)[i] = code(v + j.offset, j.low, j.high);
   }
 }
 
@@ -114,6 +114,50 @@ void copy_windows(const WindowBytes& w) {
       const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
       std::copy_n(inside ? w.image + y * w.line + x * w.pixel_step : w.blank, w.pixel, out);
     }
+  }
+}
+
+void pair_line(const PairLine& l, std::int64_t k_step) {
+  const auto* image = static_cast<const std::uint8_t*>(l.image);
+  const auto* blank = static_cast<const std::uint8_t*>(l.blank);
+  auto* out = static_cast<std::uint8_t*>(l.out);
+  const auto u = [&](std::int64_t x, std::int64_t c) -> int {
+    return x < 0 || x >= l.pixels ? blank[c] : image[x * l.channels + c];
+  };
+  const std::int64_t half = l.channels / 2;
+  for (std::int64_t x = 0; x < l.width; ++x) {
+    for (std::int64_t v = 0; v < l.kernel_w; ++v) {
+      for (std::int64_t i = 0; i < half; ++i) {
+        const int a = u(l.left + x + v, i), b = u(l.left + x + l.kernel_w - 1 - v, half + i);
+        std::uint8_t* at = out + (x * l.kernel_w + v) * l.channels;
+        at += i / k_step * 2 * k_step + i % k_step;
+        at[0] = static_cast<std::uint8_t>(a + b);
+        at[k_step] = static_cast<std::uint8_t>(a - b + 128);
+      }
+    }
+  }
+}
+
+void requantize_pairs(const Requantize& to, std::int64_t half, std::int64_t width, bool pool) {
+  const auto* residual = static_cast<const std::uint8_t*>(to.residual);
+  auto* out = static_cast<std::uint8_t*>(to.out);
+  if (pool) std::fill_n(out, to.pixels / 4 * to.out_row, std::uint8_t{0});
+  for (std::int64_t i = 0; i < to.pixels * to.channels; ++i) {
+    const std::int64_t p = i / to.channels, column = i % to.channels, even = column / 2 * 2;
+    const std::int64_t c = column / 2 + column % 2 * half;
+    const std::int32_t* sums = to.sums + p * to.sums_row + even;
+    const float sum = static_cast<float>(sums[0]) * to.scale[even];
+    const float difference = static_cast<float>(sums[1]) * to.scale[even + 1];
+    float v = column % 2 == 0 ? sum + difference : sum - difference;
+    v = v + to.offset[column];
+    if (residual != nullptr) {
+      const float add = static_cast<float>(residual[p * to.out_row + c]) * to.residual_scale;
+      v = v + add;
+    }
+    const std::int64_t y = p / width, x = p % width;
+    const std::int64_t made = pool ? y / 2 * (width / 2) + x / 2 : p;
+    std::uint8_t& at = out[made * to.out_row + c];
+    at = pool ? std::max(at, code(v, to.low, to.high)) : code(v, to.low, to.high);
   }
 }
 

@@ -14,5 +14,9 @@ void average(const std::uint8_t* in, std::int64_t pixels, std::int64_t channels,
              float scale, float* out);
 void depthwise_sums(const DepthwiseSums& d);
 void copy_windows(const WindowBytes& w);
+void pair_line(const PairLine& l, std::int64_t k_step);
+// Rows of sums, `width` pixels each, to codes as PairLinesToCodes says: sums_row, scale, offset and
+// the rest are those of `to`, whose `pixels` are all pixels.
+void requantize_pairs(const Requantize& to, std::int64_t half, std::int64_t width, bool pool);
 
 }  // namespace tt::kernels::reference

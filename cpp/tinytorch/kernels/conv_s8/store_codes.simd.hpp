@@ -24,6 +24,7 @@ struct StoreCodes {
   struct Columns {
     Columns(const StoreCodes& s, std::int64_t first)
         : low(s.to.low),
+          high(s.to.high),
           residual_scale(s.to.residual_scale),
           residual(s.to.residual == nullptr ? nullptr
                                             : static_cast<const Code*>(s.to.residual) + first),
@@ -41,9 +42,9 @@ struct StoreCodes {
       F32 value = xsimd::to_float(sums - taken[v]) * scale[v] + offset[v];
       const std::int64_t at = row * out_row + v * kWidth;
       if (residual != nullptr) value = joined(value, residual + at, residual_scale);
-      put_rounded(out + at, value, low);
+      put_rounded(out + at, value, low, high);
     }
-    F32 low, residual_scale;
+    F32 low, high, residual_scale;
     const Code* residual;
     Code* out;
     std::int64_t out_row;
@@ -61,7 +62,7 @@ struct StoreCodes {
       v = v + add;
     }
     alignas(64) std::int32_t lane[W];
-    rounded(F32(v), F32(to.low)).store_aligned(lane);
+    rounded(F32(v), F32(to.low), F32(to.high)).store_aligned(lane);
     put_code(static_cast<Code*>(to.out) + at, lane[0]);
   }
 };

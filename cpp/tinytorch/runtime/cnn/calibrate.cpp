@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tinytorch/base/thread_pool.hpp"
+#include "tinytorch/runtime/cnn/code_widths.hpp"
 #include "tinytorch/runtime/cnn/plan.hpp"
 
 namespace tt::runtime {
@@ -12,11 +13,13 @@ constexpr index_t kAtOnce = 8;  // images
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
-// A value that is never negative has all 255 steps above 0.
+// Steps above 0: all that a value has, if it is never negative.
 std::vector<quant::Observer> observers(const CnnGraph& graph, const CalibrationOptions& options) {
-  std::vector<int> steps(graph.values.size(), 127);
+  const CodeWidths widths(graph);
+  std::vector<int> steps;
+  for (const bool seven_bits : widths.seven_bits) steps.push_back(seven_bits ? 63 : 127);
   for (const Layer& layer : graph.layers) {
-    if (layer.relu) steps[at(layer.output)] = 255;
+    if (layer.relu) steps[at(layer.output)] = 2 * steps[at(layer.output)] + 1;
   }
   std::vector<quant::Observer> made;
   for (const int s : steps) made.emplace_back(options.method, options.percentile, s);

@@ -22,15 +22,17 @@ ConvS8::ConvS8(const StepSourceS8& s, const kernels::PanelShape& shape)
   set_scales(s);
 }
 
-std::vector<std::byte> ConvS8::blank(index_t bytes) const {
-  const int of_zero = zero_ - 128 + gemm.zero_code;
+std::vector<std::byte> codes_of(int u, index_t bytes, const kernels::GemmS8Table& gemm) {
+  const int code = u - 128 + gemm.zero_code;
   std::vector<std::byte> out(static_cast<std::size_t>(bytes));
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto byte = static_cast<int>(i) % static_cast<int>(code);
-    out[i] = static_cast<std::byte>((of_zero >> (8 * byte)) & 255);
+    const auto byte = static_cast<int>(i) % static_cast<int>(gemm.shape.code_bytes);
+    out[i] = static_cast<std::byte>((code >> (8 * byte)) & 255);
   }
   return out;
 }
+
+std::vector<std::byte> ConvS8::blank(index_t bytes) const { return codes_of(zero_, bytes, gemm); }
 
 void ConvS8::pack(const StepSourceS8& s, const kernels::PanelShape& shape) {
   const Layer& layer = s.base.layer;
@@ -80,6 +82,7 @@ void ConvS8::set_scales(const StepSourceS8& s) {
   }
   residual_scale_ = static_cast<float>(static_cast<double>(s.residual.scale) / to);
   low_ = s.base.layer.relu ? static_cast<float>(s.to.zero) : 0.0f;
+  high_ = static_cast<float>(s.to.highest);
 }
 
 kernels::Requantize ConvS8::requantize(const StepData& d, index_t first, index_t from,
@@ -89,7 +92,7 @@ kernels::Requantize ConvS8::requantize(const StepData& d, index_t first, index_t
   r.scale = scale_.data() + from, r.offset = offset_.data() + from;
   r.residual_scale = residual_scale_;
   r.out_row = out_stored;
-  r.low = low_;
+  r.low = low_, r.high = high_;
   const index_t line = width * out_stored * code;
   if (d.residual != nullptr) r.residual = d.residual + first * line + from * code;
   r.out = d.output + (pool ? first / 2 * (line / 2) : first * line) + from * code;
@@ -113,6 +116,7 @@ void ConvS8::make_codes(const StepData& d, index_t first, index_t count,
 }
 
 StepPtr make_conv_s8(const StepSourceS8& s) {
+  if (s.pairs) return make_conv_pairs_s8(s);
   if (s.base.layer.depthwise(s.base.from, s.base.to)) return make_conv_depthwise_s8(s);
   return takes_lines(s) ? make_conv_lines_s8(s) : make_conv_windows_s8(s);
 }

@@ -8,6 +8,9 @@
 
 namespace tt::runtime {
 
+// That many bytes of a code.
+std::vector<std::byte> codes_of(int u, index_t bytes, const kernels::GemmS8Table& gemm);
+
 class ConvS8 {
  public:
   // Weights are packed for products of the shape.
@@ -45,7 +48,7 @@ class ConvS8 {
   std::vector<std::int32_t> taps_;
   std::vector<float> weight_scales_, scale_, offset_;
   std::vector<std::int32_t> sums_;  // of each output's weights
-  float residual_scale_ = 0.0f, low_ = 0.0f;
+  float residual_scale_ = 0.0f, low_ = 0.0f, high_ = 255.0f;
 };
 
 // The ways to compute it: `lines` where they lie, if the instruction set and the layer allow it,
@@ -54,5 +57,6 @@ bool takes_lines(const StepSourceS8& s);
 StepPtr make_conv_lines_s8(const StepSourceS8& s);
 StepPtr make_conv_windows_s8(const StepSourceS8& s);
 StepPtr make_conv_depthwise_s8(const StepSourceS8& s);  // as many groups as channels
+StepPtr make_conv_pairs_s8(const StepSourceS8& s);      // filters in mirror pairs
 
 }  // namespace tt::runtime

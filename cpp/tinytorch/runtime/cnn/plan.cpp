@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <iomanip>
 #include <sstream>
+
+#include "tinytorch/runtime/cnn/code_widths.hpp"
+
 namespace tt::runtime {
 namespace {
 
@@ -36,6 +39,21 @@ std::vector<bool> code_values(const CnnGraph& graph) {
   return codes;
 }
 
+// Pools give the codes that they are given.
+std::vector<CodeScale> code_scales(const CnnGraph& graph, const CodeWidths& widths,
+                                   const std::vector<quant::Range>& ranges) {
+  std::vector<CodeScale> scales;
+  for (std::size_t v = 0; v < ranges.size(); ++v) {
+    const auto [low, high] = ranges[v];
+    scales.push_back(widths.seven_bits[v] ? CodeScale::of_seven_bits(low, high)
+                                          : CodeScale::of(low, high));
+  }
+  for (const Layer& layer : graph.layers) {
+    if (layer.kind == Layer::Kind::max_pool) scales[at(layer.output)] = scales[at(layer.input)];
+  }
+  return scales;
+}
+
 }  // namespace
 
 CnnPlan::CnnPlan(CnnGraph graph, index_t group, const kernels::Table& kernels)
@@ -58,16 +76,10 @@ CnnPlan::CnnPlan(CnnGraph graph, index_t group, const std::vector<quant::Range>&
     bytes.push_back(graph_.values[v].stored() * (codes[v] ? kernels.gemm_s8.shape.code_bytes : 4));
   }
   memory_ = plan_memory(graph_, std::move(bytes));
-  const auto scale = [&](int value) {
-    return value < 0 ? CodeScale{} : CodeScale::of(ranges[at(value)].low, ranges[at(value)].high);
-  };
-  // Pools give the codes that they are given.
-  std::vector<CodeScale> scales;
-  for (std::size_t v = 0; v < codes.size(); ++v) scales.push_back(scale(static_cast<int>(v)));
-  for (const Layer& layer : graph_.layers) {
-    if (layer.kind == Layer::Kind::max_pool) scales[at(layer.output)] = scales[at(layer.input)];
-  }
-  for (Layer& layer : graph_.layers) {
+  const CodeWidths widths(graph_);
+  const std::vector<CodeScale> scales = code_scales(graph_, widths, ranges);
+  for (std::size_t i = 0; i < graph_.layers.size(); ++i) {
+    Layer& layer = graph_.layers[i];
     const CodeScale residual = layer.residual < 0 ? CodeScale{} : scales[at(layer.residual)];
     if (layer.residual >= 0 && codes[at(layer.residual)] != codes[at(layer.input)]) {
       fail<ValueError>("'", layer.name,
@@ -75,7 +87,7 @@ CnnPlan::CnnPlan(CnnGraph graph, index_t group, const std::vector<quant::Range>&
                        "the whole image, or two after it; use precision 'f32'");
     }
     add(make_step_s8({source(layer, kernels), scales[at(layer.input)], scales[at(layer.output)],
-                      residual, codes[at(layer.input)], codes[at(layer.output)]}));
+                      residual, codes[at(layer.input)], codes[at(layer.output)], widths.pairs[i]}));
     std::vector<float>().swap(layer.weight);
   }
 }

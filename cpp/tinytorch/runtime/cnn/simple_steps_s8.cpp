@@ -76,6 +76,7 @@ class Join final : public Step {
     join_.offset =
         static_cast<float>(s.to.zero - a * s.from.zero - (joined ? b * s.residual.zero : 0.0));
     join_.low = s.base.layer.relu ? static_cast<float>(s.to.zero) : 0.0f;
+    join_.high = static_cast<float>(s.to.highest);
   }
   std::string method() const override { return "int8, in one pass"; }
 
