@@ -28,6 +28,7 @@ from tinytorch.models.convnet import normalized_bytes
 from tinytorch.models.int8_convnet import Int8ConvNet
 from tinytorch.recipes import RecipeRun
 from tinytorch.recipes._classify import accuracy, scores
+from tinytorch.recipes._mirror import MirrorPairs
 
 HELD_OUT = 5000
 ROUNDS, CALLS = 5, 400  # of the latencies
@@ -51,11 +52,14 @@ def trained(name: str, epochs: int, data: CIFAR10) -> dict[str, Any]:
 
 
 def latencies(names: list[str], images: np.ndarray) -> dict[str, float]:
-    """Median microseconds of one image, all networks in turns; weights do not matter, so they are
-    drawn anew."""
+    """Median microseconds of one image, all networks in turns; their weights are drawn anew, in
+    pairs where the candidate's are."""
     sessions = {}
     for name in names:
-        network = Int8ConvNet.of(create("swiftcnn", nodes=CANDIDATES[name]), images[:64])
+        drawn = create("swiftcnn", nodes=CANDIDATES[name])
+        if candidate_recipe(name).mirror_pairs:
+            MirrorPairs(drawn).begin()
+        network = Int8ConvNet.of(drawn, images[:64])
         sessions[name] = (network.session(batch=1), normalized_bytes(network, images[:1]))
     times: dict[str, list[int]] = {name: [] for name in names}
     for _ in range(ROUNDS):

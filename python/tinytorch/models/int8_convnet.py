@@ -6,7 +6,8 @@
 Weights are symmetric int8 with a scale per output, the norms being folded into them; activations
 are bytes that cover a range per value, which calibration images show (Jacob et al. 2018,
 "Quantization and training of neural networks for efficient integer-arithmetic-only inference").
-Of filters in mirror pairs the state, and so a file, has one of each.
+Of filters in mirror pairs the state, and so a file, has one of each; a session computes both with
+half the products, from activations of seven bits (docs/adr/0019).
 """
 
 from __future__ import annotations
