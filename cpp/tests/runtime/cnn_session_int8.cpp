@@ -151,6 +151,14 @@ TEST_CASE("int8 session: a filter that is no mirror image is computed alone") {
   CHECK(error(nodes, {3, 12, 20}, active_isa()) < 0.05);
 }
 
+TEST_CASE("int8 session: few channels in mirror pairs are computed alone") {
+  const Nodes nodes = {node(Kind::max_pool, 2), mirrored({4, 16, 3, 1, 1}, 37), node(Kind::relu),
+                       mirrored({16, 20, 3, 1, 1}, 38), node(Kind::average_pool)};
+  const Array x = normal({5, 4, 12, 20}, 57);
+  CHECK(CnnSession(nodes, {4, 12, 20}, int8(x)).describe().find("mirror") == std::string::npos);
+  for (const Isa isa : supported_isas()) CHECK(error(nodes, {4, 12, 20}, isa) < 0.05);
+}
+
 TEST_CASE("int8 session: mirror pairs give an image the same in every batch, on any threads") {
   const Array x = normal({19, 3, 12, 20}, 56);
   const int before = num_threads();

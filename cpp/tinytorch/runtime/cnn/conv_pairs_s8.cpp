@@ -183,7 +183,8 @@ class ConvPairsS8 final : public Step {
 bool has_mirror_pairs(const Layer& layer, const Value& from, const Value& to) {
   const kernels::Window2d& w = layer.window;
   if (layer.kind != Layer::Kind::conv || layer.groups != 1 || w.stride_w != 1 ||
-      w.dilation_w != 1 || from.channels % from.block != 0 || to.channels % to.block != 0) {
+      w.dilation_w != 1 || from.channels % kernels::kChannelBlock != 0 ||
+      to.channels % kernels::kChannelBlock != 0) {
     return false;
   }
   const PairWeights weights(layer, from, to);
