@@ -52,7 +52,7 @@ inline void put_two(Code* p, std::int64_t half, F32 v, F32 low, F32 high) {
         _mm_shuffle_epi8(_mm512_cvtepi32_epi8(u),
                          _mm_set_epi8(15, 13, 11, 9, 7, 5, 3, 1, 14, 12, 10, 8, 6, 4, 2, 0));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), apart);
-    _mm_storeh_pd(reinterpret_cast<double*>(p + half), _mm_castsi128_pd(apart));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p + half), _mm_unpackhi_epi64(apart, apart));
     return;
   }
 #endif
