@@ -22,6 +22,13 @@ def channels_last(values: np.ndarray) -> np.ndarray:
     return np.array(values.transpose(0, 2, 3, 1), order="C").transpose(0, 3, 1, 2)
 
 
+def leaf(values: np.ndarray) -> Tensor:
+    """Of the layout of ``values``, which ``Tensor(values)`` would copy to row-major."""
+    made = engine.from_numpy(values)
+    made.requires_grad = True
+    return made
+
+
 def block(x: Any, w: Any, gamma: Any, beta: Any) -> Any:
     y = F.batch_norm(F.conv2d(x, w, None, 1, 1), gamma, beta, None, None, True, relu=True)
     return F.max_pool2d(F.add(F.tanh(y), y), 2)
@@ -31,13 +38,30 @@ def test_a_network_keeps_the_layout_and_gives_the_gradients_of_numpys() -> None:
     values = [normal(2, 16, 6, 6), normal(32, 16, 3, 3, seed=1), normal(32, seed=2), normal(32)]
     found = []
     for lay_out in (np.ascontiguousarray, channels_last):
-        leaves = [Tensor(lay_out(values[0]), requires_grad=True)]
+        leaves = [leaf(lay_out(values[0]))]
         leaves += [Tensor(v.copy(), requires_grad=True) for v in values[1:]]
         y = block(*leaves)
         F.sum(F.mul(F.mean(y, (2, 3)), F.mean(y, (2, 3)))).backward()
         found.append([y.data, *(t.grad for t in leaves)])
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
+@pytest.mark.parametrize("sides", [(2, 2), (2, 3), (2, 6), (6, 2)])
+def test_images_halved_to_a_pixel_or_a_line(pool: Any, sides: tuple[int, int]) -> None:
+    """One pixel is in both layouts at once."""
+    values, half = normal(3, 40, *sides), (sides[0] // 2, sides[1] // 2)
+    found = []
+    for lay_out in (np.ascontiguousarray, channels_last):
+        x = leaf(lay_out(values))
+        y = pool(x, 2)
+        y.backward(normal(3, 40, *half, seed=1))
+        found.append([y.data, x.grad])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    places = 4 if pool is F.avg_pool2d else 1
+    assert np.count_nonzero(found[0][1]) == places * y.size
 
 
 @settings(max_examples=20)
@@ -56,7 +80,7 @@ def test_norm_with_relu_is_norm_then_relu(
     for lay_out in (np.ascontiguousarray, channels_last):
         found = []
         for joined in (True, False):
-            x = Tensor(lay_out(values[0]), requires_grad=True)
+            x = leaf(lay_out(values[0]))
             gamma, beta = (Tensor(v.copy(), requires_grad=True) for v in values[1:])
             mean, var = np.zeros(channels, np.float32), np.ones(channels, np.float32)
             y = F.batch_norm(x, gamma, beta, mean, var, training, relu=joined)

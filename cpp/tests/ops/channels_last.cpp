@@ -17,6 +17,12 @@ Array images(const Shape& shape) {
   return x;
 }
 
+kernels::Window2d halving() {
+  kernels::Window2d two;
+  two.kernel_h = two.kernel_w = two.stride_h = two.stride_w = 2;
+  return two;
+}
+
 }  // namespace
 
 TEST_CASE("channels last is a dense layout of its own") {
@@ -35,9 +41,7 @@ TEST_CASE("channels last is a dense layout of its own") {
 TEST_CASE("operators keep channels innermost") {
   const Array x = images({2, 16, 6, 8}), row = Array::full({16, 1, 1}, 2.0);
   const Array vector = Array::full({16}, 1.0);
-  kernels::Window2d two;
-  two.kernel_h = two.kernel_w = two.stride_h = two.stride_w = 2;
-  const kernels::Window2d window = ops::pool_window(x, two);
+  const kernels::Window2d window = ops::pool_window(x, halving());
   const ops::MaxPooled pooled = ops::max_pool2d(x, window);
   kernels::Window2d same;
   same.pad_h = same.pad_w = 1;
@@ -62,4 +66,20 @@ TEST_CASE("operators keep channels innermost") {
   ops::add_in_place(target, x);
   CHECK(is_channels_last(target));
   CHECK(target.contiguous().data<float>()[7] == 1.0f);
+}
+
+TEST_CASE("images of 2 x 2 halve to one pixel, forward and back") {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    Array x = empty_channels_last({3, 40, 2, 2}, dtype);
+    x.fill(1.0);
+    const auto pooled = ops::max_pool2d(x, ops::pool_window(x, halving()));
+    const Array dx =
+        ops::cast(ops::max_pool2d_grad(pooled.y, pooled.argmax, x.shape()), DType::f32);
+    const Array pixels = pixels_of(dx).contiguous();
+    for (index_t image = 0; image < 3; ++image) {
+      for (index_t i = 0; i < 160; ++i) {
+        CHECK(pixels.data<float>()[image * 160 + i] == (i < 40 ? 1.0f : 0.0f));
+      }
+    }
+  }
 }

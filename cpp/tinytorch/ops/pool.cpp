@@ -190,7 +190,9 @@ Array adaptive_avg_pool2d_grad(const Array& dy, const Shape& x) {
 }
 
 Array max_pool2d_grad(const Array& dy, const Array& argmax, const Shape& x) {
-  if (is_channels_last(argmax)) {  // only of windows that halve
+  // Not the layout of argmax tells how the maxima were found: of 1 x 1 results both layouts are
+  // one.
+  if (argmax.dtype() == DType::u8) {
     const auto& table = kernels::active().pool;
     const std::uint8_t* places = argmax.data<std::uint8_t>();
     return pixels_grad(
