@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tinytorch.models.nodes import for_half_images
 from tinytorch.optim import OneCycleSchedule
 from tinytorch.recipes import ImageRecipe
 
@@ -19,7 +20,7 @@ class TorchNet(nn.Module):
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        self.nodes = network.nodes
+        self.nodes, self.input_shape = network.nodes, network.input_shape
         self.parts = nn.ModuleDict()
         state = {k: torch.tensor(v) for k, v in network.state_dict().items()}
         for node in _walk(self.nodes):
@@ -28,7 +29,8 @@ class TorchNet(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Any) -> Any:
-        return self._run(self.nodes, x)
+        whole = tuple(x.shape[1:]) == tuple(self.input_shape)
+        return self._run(self.nodes if whole else for_half_images(self.nodes, self.input_shape), x)
 
     def _run(self, nodes: Any, x: Any) -> Any:
         kept: list[Any] = []
@@ -260,6 +262,8 @@ class TorchTraining:
             x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
         if self.r.augment.cutout:
             x = self._cut(x)
+        if self.epoch < self.r.small_epochs:
+            x = F.avg_pool2d(x, 2)
         return x.contiguous(memory_format=torch.channels_last), self.labels[rows]
 
     def _moved(self, x: Any) -> Any:

@@ -48,7 +48,8 @@ class Noise(CIFAR10):
 
 
 def prepared(recipe_name: str, precision: str) -> RecipeRun:
-    endless = dataclasses.replace(recipe_of(recipe_name), epochs=EPOCHS)
+    # Steps on whole images: what nearly all of a training is made of.
+    endless = dataclasses.replace(recipe_of(recipe_name), epochs=EPOCHS, small_epochs=0)
     data = Noise(turn_images(recipe_name))
     return RecipeRun(endless, precision=precision, data=data, progress=False)
 

@@ -68,6 +68,26 @@ def test_the_batches_of_a_period_come_again() -> None:
     assert np.array_equal(epochs(third)[0][0], new[4][0])
 
 
+def test_the_first_epochs_may_have_images_of_half_the_sides() -> None:
+    whole, small = epochs(loader(augment=MUCH), 3), epochs(loader(augment=MUCH, small_epochs=2), 3)
+    unmixed = Augment(pad=2, flip="random", cutout=3)
+    for (x, y), (half, labels) in zip(
+        epochs(loader(augment=unmixed), 2),
+        epochs(loader(augment=unmixed, small_epochs=2), 2),
+        strict=True,
+    ):
+        assert np.array_equal(y, labels)
+        np.testing.assert_allclose(
+            half, x.reshape(len(x), 3, 4, 2, 4, 2).mean((3, 5)), rtol=1e-5, atol=1e-6
+        )
+    assert [x.shape[2:] for x, _ in small] == [(4, 4)] * 6 + [(8, 8)] * 3
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(whole[6:], small[6:], strict=True))
+    resumed = loader(augment=MUCH, small_epochs=2)
+    resumed.load_state_dict({**resumed.state_dict(), "epoch": 1, "done": 2})
+    for x, (want, _) in zip((x for x, _ in epochs(resumed, 2)), small[5:], strict=True):
+        assert np.array_equal(x, want)
+
+
 def test_a_mixed_batch_has_a_rectangle_of_the_next_image_in_each() -> None:
     seen = []
     for seed in range(20):
@@ -100,6 +120,8 @@ def test_a_state_of_another_loader_is_refused() -> None:
         ({"labels": LABELS[:4]}, "50 images"),
         ({"batch_size": 51}, "batch_size"),
         ({"period": -1}, "period"),
+        ({"small_epochs": -1}, "small_epochs"),
+        ({"images": IMAGES[:, :, :1], "small_epochs": 1}, "no halves"),
     ],
 )
 def test_arguments_are_checked(options: dict, said: str) -> None:  # type: ignore[type-arg]

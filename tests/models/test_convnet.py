@@ -11,6 +11,7 @@ from tinytorch import Tensor
 from tinytorch.models import create, load_model, save_model
 from tinytorch.models.cifar import NETWORKS, resnet20
 from tinytorch.models.convnet import ConvNet
+from tinytorch.models.nodes import for_half_images
 from tinytorch.nn import prune
 from tinytorch.runtime import CnnSession
 
@@ -156,3 +157,33 @@ def test_other_nodes_are_refused(nodes: Any, said: str) -> None:
 def test_statistics_must_fit(statistics: Any) -> None:
     with pytest.raises(ValueError, match="mean and std"):
         create("swiftcnn", **statistics)
+
+
+@pytest.mark.parametrize("name", ["speednet-residual", "speednet", "swiftcnn", "resnet20"])
+def test_images_of_half_the_sides_are_seen_by_the_same_weights(name: str) -> None:
+    network = lively(create(name))
+    x = images()[:, :, ::2, ::2]
+    nodes = for_half_images(network.nodes, (3, 32, 32))
+    small = ConvNet((3, 16, 16), nodes)
+    small.load_state_dict(network.state_dict())
+    small.eval()
+    found = network.scores(Tensor(np.ascontiguousarray(x))).data
+    np.testing.assert_array_equal(found, small.scores(Tensor(np.ascontiguousarray(x))).data)
+    assert found.shape == (3, 10)
+    assert small.macs() < 0.3 * network.macs()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ([("flatten",), ("linear", "fc", 3072, 10)], "3072 inputs, and 768"),
+        ([("maxpool", 16), ("maxpool", 2), ("gap",), ("linear", "fc", 3, 10)], None),
+        ([("maxpool", 16), ("conv", "a", 3, 8, 2, 1, 0), ("gap",)], "nothing left"),
+    ],
+)
+def test_what_has_no_form_for_half_images_says_why(nodes: list[Any], said: str | None) -> None:
+    if said is None:
+        assert for_half_images(nodes, (3, 32, 32))[1] == ("maxpool", 1)
+        return
+    with pytest.raises(ValueError, match=said):
+        for_half_images(nodes, (3, 32, 32))

@@ -111,6 +111,22 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(
     )
 
 
+def test_a_training_may_begin_with_small_images(figures: Figures, tmp_path: Path) -> None:
+    begun = dataclasses.replace(SMALL, small_epochs=2, epochs=8)
+    whole = run(figures, recipe=begun)
+    assert whole.accuracy > 0.6
+
+    def press(row: dict[str, Any]) -> None:
+        if row["epoch"] == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    run(figures, recipe=begun, folder=tmp_path, on_epoch=press)
+    resumed = run(figures, recipe=begun, folder=tmp_path, resume=True)
+    assert all(np.array_equal(x, y) for x, y in zip(states(resumed), states(whole), strict=True))
+    with pytest.raises(ValueError, match="small_epochs must be 0"):
+        run(figures, recipe=begun, teacher=tmp_path / "swiftcnn-tiny")
+
+
 def test_filters_learn_by_muon_where_norms_follow_them(figures: Figures) -> None:
     muon = dataclasses.replace(SMALL, muon=0.05, epochs=4)
     done = run(figures, recipe=muon)

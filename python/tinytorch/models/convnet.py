@@ -26,7 +26,18 @@ from ..core.spatial import Conv2d
 from ..core.tensor import Tensor
 from ..runtime import CnnSession
 from .networks import Network
-from .nodes import Node, checked, folds, listed, macs, plain, walk, with_bias, without_norms
+from .nodes import (
+    Node,
+    checked,
+    folds,
+    for_half_images,
+    listed,
+    macs,
+    plain,
+    walk,
+    with_bias,
+    without_norms,
+)
 
 _ops = _core.ops
 
@@ -99,8 +110,12 @@ class ConvNet(Network):
         return self.scores(_ops.mul(_ops.sub(x, _planes(self.mean)), _planes(1.0 / self.std)))
 
     def scores(self, normalized: Any) -> Any:
-        """The scores of images that are normalized already."""
-        return self._run(self._nodes, normalized)
+        """The scores of images that are normalized already, of all their pixels or, for the first
+        epochs of a training, of half the sides (`nodes.for_half_images`)."""
+        nodes = self._nodes
+        if tuple(normalized.shape[2:]) == tuple(side // 2 for side in self.input_shape[1:]):
+            nodes = for_half_images(nodes, self.input_shape)
+        return self._run(nodes, normalized)
 
     def _run(self, nodes: Sequence[Node], x: Any) -> Any:
         kept: list[Any] = []

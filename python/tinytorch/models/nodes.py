@@ -144,17 +144,9 @@ def _macs(nodes: Sequence[Node], shape: tuple[int, ...]) -> tuple[int, tuple[int
     kept: list[tuple[int, ...]] = []
     for node in nodes:
         kind = node[0]
-        if kind in ("conv", "whiten"):
-            kernel, (stride, padding) = node[4], node[5:7] if kind == "conv" else (1, 0)
-            side = [(s + 2 * padding - kernel) // stride + 1 for s in shape[1:]]
-            shape = (node[3], *side)
-            total += _weights(node) * math.prod(side)
-        elif kind == "linear":
-            shape, total = (node[3],), total + _weights(node)
-        elif kind == "maxpool":
-            shape = (shape[0], *(s // node[1] for s in shape[1:]))
-        elif kind == "gap":
-            shape = shape[:1]
+        shape = _after(node, shape)
+        if kind in ("conv", "whiten", "linear"):
+            total += _weights(node) * math.prod(shape[1:])
         elif kind == "push":
             kept.append(shape)
         elif kind == "proj":
@@ -163,3 +155,40 @@ def _macs(nodes: Sequence[Node], shape: tuple[int, ...]) -> tuple[int, tuple[int
         elif kind == "add":
             kept.pop()
     return total, shape
+
+
+def _after(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the node's result for one image; of a branch's nodes, that it leaves alone."""
+    kind = node[0]
+    if kind in ("conv", "whiten"):
+        kernel, (stride, padding) = node[4], node[5:7] if kind == "conv" else (1, 0)
+        return (node[3], *((s + 2 * padding - kernel) // stride + 1 for s in shape[1:]))
+    if kind == "linear":
+        return (node[3],)
+    if kind == "maxpool":
+        return (shape[0], *(s // node[1] for s in shape[1:]))
+    return shape[:1] if kind == "gap" else shape
+
+
+def for_half_images(nodes: Sequence[Node], input_shape: Sequence[int]) -> list[Node]:
+    """The nodes for images of half the sides: what pools a whole plane pools a whole one still.
+
+    ValueError where planes vanish, or a linear layer would have another number of inputs.
+    """
+    whole = tuple(input_shape)
+    half = (whole[0], *(side // 2 for side in whole[1:]))
+    found = []
+    for node in nodes:
+        here = node
+        if node[0] == "maxpool" and whole[1:] == (node[1], node[1]):
+            here = ("maxpool", max(half[1], 1))
+        if node[0] == "linear" and math.prod(half) != node[2]:
+            raise ValueError(
+                f"{node[1]!r} has {node[2]} inputs, and {math.prod(half)} for images of half the "
+                f"sides: the network must pool what is left of them"
+            )
+        whole, half = _after(node, whole), _after(here, half)
+        if min(half) < 1:
+            raise ValueError(f"images of half the sides have nothing left after {node!r}")
+        found.append(here)
+    return found

@@ -29,6 +29,7 @@ class ImageRecipe:
     teacher_share: with a teacher, the share of the loss that is its answer, at `temperature`.
     period: epochs after which the same moved and mixed images come again, so that a teacher answers
         no more than this often; 0 for never.
+    small_epochs: first epochs with images of half the sides; not with a teacher.
     teacher_mirrors: its answer is the mean of those to an image and its mirror image.
     """
 
@@ -55,6 +56,7 @@ class ImageRecipe:
     temperature: float = 2.0
     teacher_mirrors: bool = False
     period: int = 0
+    small_epochs: int = 0
     nodes: tuple[Any, ...] | None = None
 
 
@@ -73,9 +75,10 @@ RECIPES: dict[str, ImageRecipe] = {
     ),
     "standard": ImageRecipe(
         "a residual one for six minutes",
-        model="speednet-residual", epochs=14, batch_size=256, lr=0.6, momentum=0.85,
+        model="speednet-residual", epochs=9, batch_size=256, lr=0.6, momentum=0.85,
         weight_decay=1.3e-3, label_smoothing=0.1, muon=0.08, warmup=0.1, end=0.0,
-        augment=Augment(pad=3, cutout=6), identity=True, mirror_pairs=True, head_scale=1 / 81,
+        augment=Augment(pad=3, cutout=6), small_epochs=1, identity=True, mirror_pairs=True,
+        head_scale=1 / 81,
     ),
     "best": ImageRecipe(
         "a wider one for 25 minutes",

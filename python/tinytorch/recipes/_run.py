@@ -83,6 +83,8 @@ class RecipeRun(FolderRun):
         self.teachers = [os.fspath(path) for path in teacher]
         if not self.teachers:
             self.recipe = dataclasses.replace(recipe, teacher_share=0.0)
+        if self.teachers and recipe.small_epochs:
+            raise ValueError("a teacher knows images of all their pixels: small_epochs must be 0")
         self.begin = None if begin is None else os.fspath(begin)
         if recipe.int8 and begin is None:
             raise ValueError("this recipe begins with a trained network: name one")
@@ -134,7 +136,7 @@ class RecipeRun(FolderRun):
         mean, std = self.network.mean.tolist(), self.network.std.tolist()
         loader = ImageLoader(
             *train, self.recipe.batch_size, mean=mean, std=std, augment=self.recipe.augment,
-            seed=self.seed, period=self.recipe.period,
+            seed=self.seed, period=self.recipe.period, small_epochs=self.recipe.small_epochs,
         )  # fmt: skip
         if not self.teachers:
             return loader
