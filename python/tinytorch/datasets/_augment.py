@@ -48,7 +48,7 @@ class ImageLoader:
         period: epochs after which all draws begin anew, and the same batches come again; 0 for
             never. Then one can keep what was computed about them.
         small_epochs: first epochs whose images, once augmented, have half the sides: means of
-            2 x 2 pixels. A network learns to tell the easy ones from a quarter of the work.
+            2 x 2 pixels. What a network learns first it learns from a quarter of them.
     """
 
     def __init__(
