@@ -109,9 +109,8 @@ def time() -> None:
         ax.annotate(
             f"{recipe} {100 * last['val_accuracy']:.1f} %",
             (last["seconds"], 100 * last["val_accuracy"]), fontsize=8,
-            xytext=(-6, 3) if ours else (6, -3), ha="right" if ours else "left",
-            textcoords="offset points", zorder=5,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+            xytext=(-5, 4), ha="right", textcoords="offset points", zorder=5,
+            color=OURS if ours else THEIRS,
         )  # fmt: skip
     ax.set(xscale="log", xlabel="seconds of training, two cores", ylabel="test accuracy, %")
     ax.grid(alpha=0.25)
