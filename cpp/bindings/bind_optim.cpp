@@ -13,6 +13,7 @@
 #include "tinytorch/kernels/optim/optim.hpp"
 #include "tinytorch/nn/muon.hpp"
 #include "tinytorch/nn/pairs.hpp"
+#include "tinytorch/nn/tied_matrix.hpp"
 
 namespace py = pybind11;
 
@@ -151,6 +152,13 @@ nn::MuonScale scale_from_name(const std::string& name) {
   fail<ValueError>("adjust_lr_fn must be original or match_rms_adamw, got '", name, "'");
 }
 
+void check_tied(const nn::TiedMatrix& tied, std::pair<index_t, index_t> sizes) {
+  if (std::pair(tied.rows(), tied.columns()) != sizes) {
+    fail<ShapeError>("the matrix is (", sizes.first, ", ", sizes.second, "), the ties are of (",
+                     tied.rows(), ", ", tied.columns(), ")");
+  }
+}
+
 void muon_steps(const py::list& arrays, const py::list& changes, double lr, double momentum,
                 double weight_decay, bool nesterov, int ns_steps, const std::string& adjust_lr_fn,
                 bool unit_norm) {
@@ -158,34 +166,44 @@ void muon_steps(const py::list& arrays, const py::list& changes, double lr, doub
       lr, momentum, weight_decay, nesterov, ns_steps, scale_from_name(adjust_lr_fn), unit_norm};
   std::vector<Row> rows;
   std::vector<std::pair<index_t, index_t>> sizes;
+  std::vector<const nn::TiedMatrix*> tied;
   for (const py::handle given : arrays) {
     const auto a = py::cast<py::tuple>(given);
-    if (a.size() != 3) fail<ValueError>("a row is (w, g, momentum_buffer)");
+    if (a.size() != 4) fail<ValueError>("a row is (w, g, momentum_buffer, tied)");
     const auto w = py::cast<py::array>(a[0]);
     if (w.ndim() < 2) fail<ShapeError>("Muon is for matrices, got ", w.ndim(), " dimensions");
     if (a[2].is_none()) fail<ValueError>("Muon needs a momentum_buffer");
     rows.push_back(row(w, a[1], a[2], py::none()));
     const index_t outputs = w.shape(0);
     sizes.emplace_back(outputs, outputs == 0 ? 0 : w.size() / outputs);
+    tied.push_back(a[3].is_none() ? nullptr : py::cast<const nn::TiedMatrix*>(a[3]));
+    if (tied.back() != nullptr) check_tied(*tied.back(), sizes.back());
   }
   {
     const ReleaseGil unlocked;
     const Uninterrupted whole;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const auto [m, n] = sizes[i];
-      nn::muon_step(rows[i].w, rows[i].g, rows[i].first, m, n, options, nn::muon_products());
+      nn::muon_step(rows[i].w, rows[i].g, rows[i].first, m, n, options, nn::muon_products(),
+                    tied[i]);
     }
   }
   set_attributes(changes);
 }
 
-nn::Pairs pairs_of(const py::array& partners) {
+std::vector<std::int64_t> numbers(const py::array& partners) {
   if (!py::isinstance<py::array_t<std::int64_t>>(partners)) {
     fail<DTypeError>("partners must be an int64 array, got dtype ",
                      std::string(py::str(partners.dtype())));
   }
   const py::array_t<std::int64_t, py::array::c_style> dense(partners);
-  return nn::Pairs({dense.data(), dense.data() + dense.size()});
+  return {dense.data(), dense.data() + dense.size()};
+}
+
+nn::Pairs pairs_of(const py::array& partners) { return nn::Pairs(numbers(partners)); }
+
+nn::TiedMatrix tied_matrix(const py::array& rows, const py::array& columns) {
+  return {nn::TiedAxis(numbers(rows)), nn::TiedAxis(numbers(columns))};
 }
 
 void average_pairs(const nn::Pairs& pairs, const py::array& array) {
@@ -220,8 +238,14 @@ void bind_optim(py::module_& m) {
   optim.def("muon_steps", &muon_steps, py::arg("arrays"), py::arg("changes"), py::arg("lr"),
             py::arg("momentum"), py::arg("weight_decay"), py::arg("nesterov"), py::arg("ns_steps"),
             py::arg("adjust_lr_fn"), py::arg("unit_norm") = false,
-            "Muon (Jordan et al. 2024) for each matrix (w, g, momentum_buffer), then "
-            "set_attributes(changes), as sgd_steps. Axes after the first count as one.");
+            "Muon (Jordan et al. 2024) for each matrix (w, g, momentum_buffer, tied), then "
+            "set_attributes(changes), as sgd_steps. Axes after the first count as one; tied: a "
+            "TiedMatrix or None.");
+  py::class_<nn::TiedMatrix>(optim, "TiedMatrix",
+                             "Of a matrix g with g[rows[i], columns[j]] = g[i, j].")
+      .def(py::init(&tied_matrix), py::arg("rows"), py::arg("columns"),
+           "The partner of each row and column, itself for none; ValueError unless the partner's "
+           "partner is it again.");
   py::class_<nn::Pairs>(optim, "Pairs", "Values of an array that are to be the same.")
       .def(py::init(&pairs_of), py::arg("partners"),
            "Where the partner of each value is, itself for none; ValueError unless the partner's "

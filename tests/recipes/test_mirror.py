@@ -59,7 +59,7 @@ def test_an_image_and_its_mirror_image_have_the_same_scores(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_steps_keep_the_pairs(name: str) -> None:
     network, pairs = started(name)
-    optimizer = start.optimizer(network, RECIPE)
+    optimizer = start.optimizer(network, RECIPE, pairs)
     x = Tensor(images(16, seed=2).astype(np.float32) / 255)
     for step in range(3):
         loss = CrossEntropyLoss().forward(network.scores(x), np.arange(16) % 10)

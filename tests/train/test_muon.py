@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinytorch import AdamW, Linear, MSELoss, Tensor
+from tinytorch import AdamW, Linear, MSELoss, Tensor, _core
 from tinytorch.optim import Groups, Muon
 from tinytorch.train import Trainer
 
@@ -97,6 +97,49 @@ def test_unit_norm_of_zeros_is_a_step_from_zero() -> None:
     Muon([p], lr=0.1, weight_decay=0.0, unit_norm=True).step()
     assert np.all(np.isfinite(p.data))
     assert np.any(p.data != 0)
+
+
+@given(st.integers(1, 12), st.integers(1, 9), st.integers(0, 3), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_tied_matrices_make_the_same_steps(pairs: int, wide: int, single: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = np.concatenate([np.arange(pairs) + pairs, np.arange(pairs)])
+    columns = np.arange(2 * wide + single)
+    columns[: 2 * wide] = columns[: 2 * wide][::-1]
+    ties = rows.astype(np.int64), columns.astype(np.int64)
+
+    def drawn() -> np.ndarray:
+        g = rng.standard_normal((len(rows), len(columns))).astype(np.float32)
+        return (g + g[rows][:, columns]) / 2
+
+    plain, tied = (Tensor(w.copy(), requires_grad=True) for w in [drawn()] * 2)
+    muons = Muon([plain], 0.1, unit_norm=True), Muon([tied], 0.1, unit_norm=True, tied=[ties])
+    before = tied.data.copy()
+    for _ in range(2):
+        plain.grad = tied.grad = drawn()
+        for one in muons:
+            one.step()
+    moved = np.linalg.norm(plain.data - before)
+    # In bfloat16, as above; exactly in tests/nn/tied_matrix.cpp.
+    assert np.linalg.norm(plain.data - tied.data) < 0.1 * moved
+    np.testing.assert_array_equal(tied.data[rows][:, columns], tied.data)
+
+
+def test_ties_are_checked() -> None:
+    p = matrix(2, 4)
+    rows, columns = np.array([1, 0]), np.array([3, 2, 1, 0])
+    for wrong, said in [
+        ([(rows, columns[:2])], "tied are 2 rows and 2 columns"),
+        ([], "0 entries for 1"),
+        ([(np.array([1, 1]), columns)], "partner"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            Muon([p], tied=wrong)
+    with pytest.raises(TypeError, match="int64"):
+        Muon([p], tied=[(rows.astype(np.int32), columns)])
+    arrays = [(p.data, p.grad, p.data.copy(), _core.optim.TiedMatrix(columns, rows))]
+    with pytest.raises(ValueError, match=r"\(4, 2\)"):
+        _core.optim.muon_steps(arrays, [], 0.1, 0.9, 0.0, True, 5, "original")
 
 
 def test_state_round_trip_and_training() -> None:

@@ -1,7 +1,10 @@
 #include "tinytorch/nn/muon.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "tinytorch/base/cpu.hpp"
 #include "tinytorch/base/thread_pool.hpp"
@@ -14,10 +17,26 @@ constexpr index_t kGrain = 1 << 15;
 constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
 constexpr double kEps = 1e-7;
 
+// In blocks whose sums are added up in order: the same bits by any number of threads.
 double norm(const float* x, index_t n) {
-  double sum = 0.0;
-  for (index_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * x[i];
-  return std::sqrt(sum);
+  constexpr index_t kBlock = 1 << 12, kLanes = 8;
+  std::vector<double> sums(static_cast<std::size_t>((n + kBlock - 1) / kBlock));
+  parallel_for(static_cast<index_t>(sums.size()), kGrain / kBlock, [&](index_t begin, index_t end) {
+    for (index_t block = begin; block < end; ++block) {
+      std::array<double, kLanes> lanes{};
+      const index_t last = std::min(n, (block + 1) * kBlock);
+      index_t i = block * kBlock;
+      for (; i + kLanes <= last; i += kLanes) {
+        for (index_t k = 0; k < kLanes; ++k) {
+          const auto value = static_cast<double>(x[i + k]);
+          lanes[static_cast<std::size_t>(k)] += value * value;
+        }
+      }
+      for (; i < last; ++i) lanes[0] += static_cast<double>(x[i]) * x[i];
+      sums[static_cast<std::size_t>(block)] = std::accumulate(lanes.begin(), lanes.end(), 0.0);
+    }
+  });
+  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
 }
 
 // a I + b s + c s^2, in place of s^2.
@@ -45,14 +64,15 @@ double to_unit_norm(const float* w, index_t rows, index_t columns) {
   return now > 0.0 ? std::sqrt(static_cast<double>(rows)) / now : 1.0;
 }
 
-}  // namespace
-
-Array orthogonalized(const Array& g, int steps, ops::Products products) {
+// The iteration, from g * factor.
+Array iterated(const Array& g, double factor, int steps, ops::Products products) {
+  if (g.size() == 0) return g;
   const bool tall = g.shape(0) > g.shape(1);
   Array x = (tall ? g.transpose(0, 1) : g).copy();
   float* at = x.data<float>();
-  const auto factor = static_cast<float>(1.0 / std::max(norm(at, x.size()), kEps));
-  for (index_t i = 0; i < x.size(); ++i) at[i] *= factor;
+  parallel_for(x.size(), kGrain, [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) at[i] *= static_cast<float>(factor);
+  });
   for (int step = 0; step < steps; ++step) {
     const Array s = ops::matmul(x, x.transpose(0, 1), products);
     const Array p = ops::matmul(s, s, products);
@@ -62,8 +82,18 @@ Array orthogonalized(const Array& g, int steps, ops::Products products) {
   return tall ? x.transpose(0, 1).contiguous() : x;
 }
 
+}  // namespace
+
+Array orthogonalized(const Array& g, int steps, ops::Products products, const TiedMatrix* tied) {
+  const double factor = 1.0 / std::max(norm(g.data<float>(), g.size()), kEps);
+  if (tied == nullptr) return iterated(g, factor, steps, products);
+  const auto [even, odd] = tied->split(g);
+  return tied->joined(
+      {iterated(even, factor, steps, products), iterated(odd, factor, steps, products)});
+}
+
 void muon_step(float* w, const float* g, float* v, index_t rows, index_t columns,
-               const MuonOptions& options, ops::Products products) {
+               const MuonOptions& options, ops::Products products, const TiedMatrix* tied) {
   const index_t n = rows * columns;
   if (n == 0) return;
   const Array direction = Array::empty({rows, columns});
@@ -75,7 +105,7 @@ void muon_step(float* w, const float* g, float* v, index_t rows, index_t columns
       u[i] = options.nesterov ? keep * v[i] + take * g[i] : v[i];
     }
   });
-  const Array step = orthogonalized(direction, options.steps, products);
+  const Array step = orthogonalized(direction, options.steps, products, tied);
   const float* d = step.data<float>();
   const double kept = 1.0 - options.lr * options.weight_decay;
   const auto shrink =

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 
+#include "tinytorch/nn/tied_matrix.hpp"
 #include "tinytorch/ops/matmul.hpp"
 
 namespace tt::nn {
@@ -26,12 +27,15 @@ struct MuonOptions {
 
 // The nearest matrix with orthonormal rows (or columns, if there are more rows), roughly: `steps`
 // of a Newton-Schulz iteration whose limits are singular values from 0.7 to 1.2. g is float32 (m,
-// n).
-Array orthogonalized(const Array& g, int steps, ops::Products products);
+// n). With `tied`, g's values must be tied so (those of the later rows of pairs are not read); then
+// the iteration has a quarter of the products.
+Array orthogonalized(const Array& g, int steps, ops::Products products,
+                     const TiedMatrix* tied = nullptr);
 
 // One step, in place on contiguous float32 w (m, n) and v of that shape.
 void muon_step(float* w, const float* g, float* v, index_t rows, index_t columns,
-               const MuonOptions& options, ops::Products products);
+               const MuonOptions& options, ops::Products products,
+               const TiedMatrix* tied = nullptr);
 
 // Rounded to bfloat16 where the processor multiplies that fast: the iteration forgives it.
 ops::Products muon_products();

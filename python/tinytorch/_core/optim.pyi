@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 
 __all__: list[str] = [
     "Pairs",
+    "TiedMatrix",
     "adam_step",
     "adam_steps",
     "muon_steps",
@@ -14,6 +15,16 @@ __all__: list[str] = [
     "sgd_steps",
     "unshared",
 ]
+
+class TiedMatrix:
+    """Of a matrix g with g[rows[i], columns[j]] = g[i, j]."""
+
+    def __init__(self, rows: np.ndarray, columns: np.ndarray) -> None:
+        """The partner of each row and column, itself for none; ValueError unless the partner's
+        partner is it again.
+        """
+
+    def __reduce__(self) -> tuple[Any, ...]: ...
 
 class Pairs:
     """Values of an array that are to be the same."""
@@ -66,8 +77,9 @@ def muon_steps(
     adjust_lr_fn: str,
     unit_norm: bool = False,
 ) -> None:
-    """Muon (Jordan et al. 2024) for each matrix (w, g, momentum_buffer), then
-    set_attributes(changes), as sgd_steps. Axes after the first count as one.
+    """Muon (Jordan et al. 2024) for each matrix (w, g, momentum_buffer, tied), then
+    set_attributes(changes), as sgd_steps. Axes after the first count as one; tied: a
+    TiedMatrix or None.
     """
 
 def set_attributes(changes: list[Any]) -> None:

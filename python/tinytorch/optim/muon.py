@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -27,8 +27,11 @@ class Muon(Optimizer):
     filters: parameters (O, I, H, W) are allowed, and count as matrices (O, I H W).
     unit_norm: before a step, W is scaled to the norm sqrt(m). A layer that a norm follows gives the
         same for any scale of W; lr is then the share of W that a step changes.
+    tied: of each parameter None, or (rows, columns), int64 arrays: W and every gradient have
+        W[rows[i], columns[j]] = W[i, j], which the caller sees to. The iteration then has a quarter
+        of the products; of later rows of pairs the gradient is not read.
 
-    ValueError for parameters that are no matrices.
+    ValueError for parameters that are no matrices, and for partners that are not each other's.
     """
 
     _settings = ("lr", "weight_decay", "momentum", "nesterov", "ns_steps", "adjust_lr_fn")
@@ -46,6 +49,7 @@ class Muon(Optimizer):
         *,
         filters: bool = False,
         unit_norm: bool = False,
+        tied: Sequence[tuple[np.ndarray, np.ndarray] | None] | None = None,
     ) -> None:
         super().__init__(params)
         for index, param in enumerate(self.params):
@@ -66,16 +70,33 @@ class Muon(Optimizer):
         self.lr, self.weight_decay, self.momentum = lr, weight_decay, momentum
         self.nesterov, self.ns_steps, self.adjust_lr_fn = nesterov, ns_steps, adjust_lr_fn
         self.unit_norm = unit_norm
+        self._tied = self._ties(tied)
         self.momentum_buffers: list[np.ndarray | None] = [None] * len(self.params)
 
     def step(self) -> None:
         """One update of all parameters that have a gradient; Ctrl-C never leaves half of it."""
         new = self._new_weights()
         arrays = [
-            (w, _gradient(param, w), _moment(self.momentum_buffers, index, w))
+            (w, _gradient(param, w), _moment(self.momentum_buffers, index, w), self._tied[index])
             for index, param, w in new
         ]
         _core.optim.muon_steps(
             arrays, self._changes(new), self.lr, self.momentum, self.weight_decay, self.nesterov,
             self.ns_steps, self.adjust_lr_fn, self.unit_norm,
         )  # fmt: skip
+
+    def _ties(
+        self, given: Sequence[tuple[np.ndarray, np.ndarray] | None] | None
+    ) -> list[_core.optim.TiedMatrix | None]:
+        if given is None:
+            return [None] * len(self.params)
+        if len(given) != len(self.params):
+            raise ValueError(f"tied has {len(given)} entries for {len(self.params)} parameters")
+        for index, (param, one) in enumerate(zip(self.params, given, strict=True)):
+            shape = param.shape[0], int(np.prod(param.shape[1:]))
+            if one is not None and (len(one[0]), len(one[1])) != shape:
+                raise ValueError(
+                    f"parameter {index} is a matrix {shape}, tied are {len(one[0])} rows and "
+                    f"{len(one[1])} columns"
+                )
+        return [None if one is None else _core.optim.TiedMatrix(*one) for one in given]

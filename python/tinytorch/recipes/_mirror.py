@@ -62,6 +62,13 @@ class MirrorPairs:
             pairs.average(value)
             _set(owner, name, value)
 
+    def matrix(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """The partners of the rows and columns of a convolution's filters (O, I H W)."""
+        taken, made = self.partners[name]
+        grid = np.arange(np.prod(getattr(self.network, name).weight.shape[1:]))
+        columns = grid.reshape(getattr(self.network, name).weight.shape[1:])[taken][..., ::-1]
+        return np.asarray(made, np.int64), columns.astype(np.int64).ravel()
+
     def _place(self, name: str, layer: Any, found: Partners) -> None:
         taken, made = found
         if not hasattr(layer, "weight"):

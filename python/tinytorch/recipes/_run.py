@@ -150,7 +150,7 @@ class RecipeRun(FolderRun):
             loss = MixedLoss(r.label_smoothing)
         if self.teachers:
             loss = TaughtLoss(r.teacher_share, r.temperature, r.label_smoothing)
-        optimizer = _start.optimizer(self.network, r)
+        optimizer = _start.optimizer(self.network, r, self._pairs)
         return _RecipeTrainer(
             _OnNormalized(self.network),
             optimizer,

@@ -72,18 +72,22 @@ def whitening_filters(
     return both.reshape(2 * half, images.shape[1], kernel, kernel).astype(np.float32)
 
 
-def optimizer(network: ConvNet, recipe: ImageRecipe) -> Optimizer:
+def optimizer(network: ConvNet, recipe: ImageRecipe, pairs: MirrorPairs | None = None) -> Optimizer:
+    """`pairs` are the network's, if gradients will be tied by them."""
     weights: list[Tensor] = []
+    ties: list[tuple[np.ndarray, np.ndarray] | None] = []
     scales: list[Tensor] = []
     shifts: list[Tensor] = []
     head: list[Tensor] = []
-    for _, layer in network.named_layers():
+    for name, layer in network.named_layers():
         if isinstance(layer, BatchNorm2d):
             scales.append(layer.gamma)
             shifts.append(layer.beta)
             continue
         if layer.weight.requires_grad:
             (head if isinstance(layer, Linear) else weights).append(layer.weight)
+            if not isinstance(layer, Linear):
+                ties.append(None if pairs is None else pairs.matrix(name))
         if layer.bias is not None:
             shifts.append(layer.bias)
     if recipe.muon and not scales:
@@ -104,13 +108,17 @@ def optimizer(network: ConvNet, recipe: ImageRecipe) -> Optimizer:
         for params, rate, share in groups
         if params
     ]
-    return Groups([_muon(weights, recipe), *plain] if recipe.muon else plain)
+    return Groups([_muon(weights, ties, recipe), *plain] if recipe.muon else plain)
 
 
-def _muon(filters: list[Tensor], recipe: ImageRecipe) -> Muon:
+def _muon(
+    filters: list[Tensor],
+    ties: list[tuple[np.ndarray, np.ndarray] | None],
+    recipe: ImageRecipe,
+) -> Muon:
     return Muon(
         filters, recipe.muon, weight_decay=0.0, momentum=recipe.muon_momentum, ns_steps=3,
-        filters=True, unit_norm=True,
+        filters=True, unit_norm=True, tied=ties,
     )  # fmt: skip
 
 
